@@ -1,0 +1,32 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { generateRecords } from './generate-records.ts'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const checkOnly = process.argv.includes('--check')
+const stale: string[] = []
+
+for (const [path, content] of generateRecords(root)) {
+  const absolute = `${root}/${path}`
+  if (read(absolute) === content) continue
+  stale.push(path)
+  if (checkOnly) continue
+  mkdirSync(dirname(absolute), { recursive: true })
+  writeFileSync(absolute, content)
+}
+
+if (checkOnly && stale.length > 0) {
+  process.stderr.write(`stale generated files (run \`npm run generate\`): ${stale.join(', ')}\n`)
+  process.exitCode = 1
+} else {
+  process.stdout.write(stale.length === 0 ? 'generated files are fresh\n' : `wrote ${stale.join(', ')}\n`)
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,110 @@
+import type { Comparison } from '../events/records.ts'
+
+/** What part a metric plays. Only a guardrail may roll back; guardrails and primaries must pass; signals are shown; muted ones are not. */
+export type MetricRole = 'guardrail' | 'primary' | 'signal' | 'muted'
+
+/** A metric as the plan fixes it. Binary metrics are bad events (1 = bad); for means, `lowerIsBetter` says which way harm lies. */
+export interface PlannedMetric {
+  readonly name: string
+  readonly kind: 'binary' | 'mean'
+  readonly role: MetricRole
+  readonly lowerIsBetter: boolean
+  readonly mustHaveData: boolean
+  /** Age of each leg, from its own start, at which the outcome is read and final. */
+  readonly horizonMs: number
+  /** For `*_over_budget`: the budget. */
+  readonly budgetMs: number | null
+  readonly comparisons: readonly Comparison[]
+}
+
+/** All pairs, or those whose segment (or tenant) has one value. */
+export type Slice = { readonly key: string; readonly value: string } | null
+
+/** Margins are differences of rates or means. A relative one is frozen at calibration: factor × the baseline's A/A value, never below the floor. */
+export type Margin =
+  | { readonly kind: 'absolute'; readonly value: number }
+  | { readonly kind: 'relative'; readonly factor: number; readonly floor: number }
+
+/**
+ * paired_binary: truncated beta-binomial on discordant pairs. event_share: who has the event, given the share. beyond_margin: betting on H0 Δ ≤ M.
+ * exceedance: the p99 rule (windows and event share together). ceiling: one arm's rate against a fixed limit, for stages without a concurrent baseline.
+ */
+export type HarmEngine = 'paired_binary' | 'event_share' | 'beyond_margin' | 'exceedance' | 'ceiling'
+
+/** harm_and_estimate: no-harm null rejected and the estimate reaches the margin. beyond_margin: H0 Δ ≤ M rejected. */
+export type HarmRule = 'harm_and_estimate' | 'beyond_margin'
+
+/** One question "is it doing harm?", asked with every record. Its α is part of the run's error budget, enumerated at start. */
+export interface HarmTest {
+  readonly id: string
+  readonly family: 'error' | 'safety' | 'quality' | 'latency' | 'cost' | 'slices'
+  readonly metric: string
+  readonly comparison: Comparison
+  readonly slice: Slice
+  readonly engine: HarmEngine
+  readonly rule: HarmRule
+  readonly alpha: number
+  readonly margin: Margin
+  /** event_share: smallest rate-ratio estimate that acts, and fewest candidate events. */
+  readonly rateRatioMin: number | null
+  readonly candidateEventsMin: number | null
+  /** Expected discordant pairs at the decision, for tuning the mixture. */
+  readonly tunedForDiscordant: number
+  readonly stages: 'shadow' | 'canary' | 'full' | 'any'
+  readonly onBreach: 'rollback' | 'review'
+}
+
+/** One question "may it advance?", asked at the planned looks of a stage. */
+export interface AdvanceTest {
+  readonly id: string
+  readonly metric: string
+  readonly comparison: Comparison
+  readonly slice: Slice
+  readonly engine: 'tango' | 'farrington_manning'
+  readonly alpha: number
+  readonly margin: Margin
+  /** Assumed discordance (paired) or event rate (unpaired) that sized the test; calibration may raise it to its upper 80 % limit. */
+  readonly assumedRate: number
+  /** ((z_α + z_β) / M)²; looks fall at 1, 4/3, 5/3 and 2 times this. */
+  readonly informationFixed: number
+  /** Forecast of informationFixed in units (pairs, or candidate units). */
+  readonly requiredUnits: number
+  readonly stages: 'shadow' | 'canary'
+}
+
+/** What calibration froze once; written into the run by the controller alone. */
+export interface Frozen {
+  /** Baseline A/A value per metric. */
+  readonly baselineValues: Readonly<Record<string, number>>
+  /** Upper 80 % Wilson limit of the A/A discordance per metric. */
+  readonly discordanceFloors: Readonly<Record<string, number>>
+  /** 99.5 % of |d| in A/A per mean metric. */
+  readonly clipBounds: Readonly<Record<string, number>>
+  readonly pairs: number
+}
+
+/** The policy, compiled once by `apply` and kept in the run with its hash; gate and pairing read this and never the policy. */
+export interface AnalysisPlan {
+  readonly version: 1
+  /** SHA-256 of the canonical JSON of everything else in the plan. */
+  readonly hash: string
+  readonly metrics: readonly PlannedMetric[]
+  readonly harm: readonly HarmTest[]
+  readonly advance: readonly AdvanceTest[]
+  /** Information fractions of the looks and the one-sided critical values at them. */
+  readonly looks: readonly { readonly fraction: number; readonly bound: number }[]
+  readonly legTimeoutMs: number
+  readonly graceMs: number
+  /** A shadow leg starts at most this long after the request's arrival, else it is skipped. */
+  readonly shadowStartDelayMs: number
+  readonly calibrationPairs: number
+  /** Median pairs per unit assumed by the one-pair-per-unit choice. */
+  readonly pairsPerUnitMedian: number
+  readonly unitsMin: number
+  readonly stickyKeysMin: number
+  readonly joinCompletenessMin: number
+  readonly exceedance: { readonly windowMs: number; readonly subWindows: number; readonly alpha: number; readonly countMin: number } | null
+  readonly golden: { readonly digest: string; readonly chunks: number } | null
+  /** Rates the cost metric uses, micro-dollars per million tokens, by variant id. */
+  readonly prices: Readonly<Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>>
+}

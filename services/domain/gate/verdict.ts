@@ -1,0 +1,52 @@
+import type { Comparison } from '../events/records.ts'
+import type { Frozen, MetricRole, Slice } from './plan.ts'
+
+export type MetricState = 'unacceptable' | 'worse' | 'unclear' | 'acceptable' | 'better' | 'no_data'
+
+/** One test's numbers at one moment. Estimate and limits are candidate − baseline, positive = worse for harm tests. */
+export interface MetricVerdict {
+  readonly test: string
+  readonly metric: string
+  readonly comparison: Comparison
+  readonly slice: Slice
+  readonly role: MetricRole
+  readonly state: MetricState
+  readonly estimate: number | null
+  readonly intervalLow: number | null
+  readonly intervalHigh: number | null
+  readonly baselineValue: number | null
+  readonly candidateValue: number | null
+  readonly eValue: number | null
+  readonly eThreshold: number | null
+  /** Units entered, and needed for the first look. */
+  readonly n: number
+  readonly nRequired: number | null
+  /** Paired binary only: both, only candidate, only baseline, neither. */
+  readonly table: { readonly both: number; readonly onlyCandidate: number; readonly onlyBaseline: number; readonly neither: number } | null
+  /** Looks spent and whether one passed (a pass stays passed). */
+  readonly looksSpent: number
+  readonly passed: boolean
+}
+
+export type VerdictOutcome = 'advance' | 'hold' | 'review' | 'rollback' | 'calibrated'
+
+/** A gate's answer for one (run, wave, stage entry). Also the payload (JSON) of a `verdict` command. */
+export interface Verdict {
+  readonly outcome: VerdictOutcome
+  /** Stable identifier of the first thing that decides, e.g. NEED_PAIRS, BREACH, TRADE_OFF, LOW_COMPLETENESS. */
+  readonly reasonCode: string
+  /** One plain sentence with numbers. */
+  readonly reason: string
+  readonly metrics: readonly MetricVerdict[]
+  readonly n: number
+  readonly nRequired: number | null
+  /** When the next look is expected at the present rate, ms since the epoch; null when unknown. */
+  readonly etaAtMs: number | null
+  readonly frontierMs: number
+  readonly latch: string | null
+  readonly frozen: Frozen | null
+  readonly planHash: string
+  readonly evidenceOffsets: Readonly<Record<string, number>>
+  readonly codeVersion: string
+  readonly gate: string
+}

@@ -1,0 +1,97 @@
+import type { Variant } from '../events/records.ts'
+import type { HarmRule, Margin, MetricRole } from '../gate/plan.ts'
+
+/** A stage of a wave. Weight 0 is the shadow stage, 100000 the full one; weights in parts of 100000. */
+export interface StageSpec {
+  readonly name: string
+  readonly candidateWeight: number
+  readonly minDurationMs: number
+  /** After this without permission to advance the run goes to review. */
+  readonly maxDurationMs: number
+  readonly approval: 'automatic' | 'manual'
+  readonly onLapse: 'baseline' | 'hold'
+}
+
+/** A part of the traffic that moves on its own; `match` compares tenant and segments, all must be equal; empty matches everything. */
+export interface WaveSpec {
+  readonly id: string
+  readonly match: Readonly<Record<string, string>>
+  /** In order; the first is the shadow stage. */
+  readonly stages: readonly StageSpec[]
+}
+
+export interface MetricPolicy {
+  readonly name: string
+  readonly role: MetricRole
+  readonly mustHaveData: boolean
+  readonly margin: Margin
+  readonly harmRule: HarmRule
+  readonly onBreach: 'rollback' | 'review'
+  /** `*_over_budget` and p99 rules. */
+  readonly budgetMs: number | null
+  /** What the planner assumes before calibration: discordance for paired, event rate for unpaired tests. */
+  readonly assumedRate: number
+  /** Highest rate allowed at full weight, where no baseline is concurrent; null: none. */
+  readonly ceiling: number | null
+}
+
+/** The rollout file with every default filled in. Compiled to an AnalysisPlan by domain/gate. */
+export interface RolloutSpec {
+  readonly name: string
+  readonly route: string
+  readonly change: 'prompt' | 'model'
+  readonly baseline: Variant
+  readonly candidate: Variant
+  readonly routers: readonly string[]
+  readonly stickyKey: string
+  readonly waves: readonly WaveSpec[]
+  readonly shadow: {
+    readonly share: number
+    readonly secondLegShare: number
+    readonly deadlineMs: number
+    readonly budgetMicroUsd: number
+    readonly budgetCalls: number
+  }
+  readonly metrics: readonly MetricPolicy[]
+  readonly criticalSlices: readonly { readonly key: string; readonly value: string }[]
+  readonly legTimeoutMs: number
+  readonly graceMs: number
+  readonly calibrationPairs: number
+  readonly unitsMin: number
+  readonly stickyKeysMin: number
+  readonly joinCompletenessMin: number
+  readonly alphaAdvance: number
+  /** Total miss probability over guardrails and gates; per guardrail it is divided (correct β, not α). */
+  readonly betaTotal: number
+  readonly exceedance: { readonly windowMs: number; readonly subWindows: number; readonly alpha: number; readonly countMin: number }
+  readonly leaseMs: number
+  readonly bakeMs: number
+  readonly cooldownMs: number
+  readonly golden: { readonly digest: string; readonly chunks: number; readonly entries: number } | null
+  readonly prices: Readonly<Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>>
+  /** Deviations from the recommended defaults, each a plain sentence; shown by apply, status and the demo. */
+  readonly deviations: readonly string[]
+}
+
+/** How a golden answer is compared. `lastMatch` takes the last match's first group (or the whole match) of the pattern. */
+export type GoldenRule =
+  | { readonly kind: 'exact' | 'normalised' | 'json' }
+  | { readonly kind: 'numeric'; readonly tolerance: number }
+  | { readonly kind: 'last_match'; readonly pattern: string; readonly flags: string; readonly fold: boolean }
+
+export interface GoldenEntry {
+  /** Matched by x-penstock-golden … */
+  readonly ref: string | null
+  /** … or by the SHA-256 (hex) of the last user message. */
+  readonly promptHash: string | null
+  readonly expected: string
+  readonly rule: GoldenRule
+}
+
+/** JSON value of `rollout.runs.v1` under golden/<digest>/<index>. The digest is SHA-256 over the canonical JSON of all entries in order. */
+export interface GoldenChunk {
+  readonly digest: string
+  readonly index: number
+  readonly chunks: number
+  readonly entries: readonly GoldenEntry[]
+}

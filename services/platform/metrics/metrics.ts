@@ -1,0 +1,20 @@
+/** The little of Prometheus that services use. Names are `penstock_<what>_<unit>[_total]`; label values come from closed sets only. */
+export interface Metrics {
+  counter(name: string, help: string, labels?: readonly string[]): Counter
+  gauge(name: string, help: string, labels?: readonly string[]): Gauge
+  histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram
+  /** The exposition text of the whole process. */
+  text(): Promise<string>
+}
+
+export interface Counter {
+  add(value?: number, labels?: Readonly<Record<string, string>>): void
+}
+
+export interface Gauge {
+  set(value: number, labels?: Readonly<Record<string, string>>): void
+}
+
+export interface Histogram {
+  observe(value: number, labels?: Readonly<Record<string, string>>): void
+}
