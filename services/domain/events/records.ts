@@ -164,6 +164,7 @@ export interface ShadowShares {
   readonly counterfactual_share: number
   readonly segment_shares: Readonly<Record<string, number>>
   readonly deadline_ms: number
+  readonly leg_timeout_ms: number
   readonly budgets: Readonly<Record<string, number>>
   readonly salt: string
 }

@@ -1,0 +1,84 @@
+import type { Margin } from '../gate/plan.ts'
+import type { MetricPolicy } from '../rollout/spec.ts'
+import { metricCatalogue } from '../scoring/catalogue.ts'
+import { defaultMetrics } from './default-policy.ts'
+import type { MetricDocument, PolicyProblem, RolloutDocument } from './rollout-document.ts'
+import { parseDuration } from './units-of-measure.ts'
+
+/** Merges the file's metrics over the defaults and checks that each has what its tests need. */
+export function metricPolicies(
+  document: RolloutDocument,
+  known: { readonly golden: boolean; readonly legTimeoutMs: number },
+  problems: PolicyProblem[],
+): readonly MetricPolicy[] {
+  const given = document.metrics ?? {}
+  for (const name of Object.keys(given)) {
+    if (metricCatalogue.some((metric) => metric.name === name)) continue
+    const names = metricCatalogue.map((metric) => metric.name).join(', ')
+    problems.push({ path: ['metrics', name], message: `unknown metric \`${name}\``, fix: `use one of ${names}` })
+  }
+  return defaultMetrics.map((base) => {
+    const override = given[base.name]
+    const start: MetricPolicy = base.name === 'golden_wrong' && known.golden ? { ...base, role: 'guardrail', mustHaveData: true } : base
+    const merged = override === undefined ? start : merge(start, override, problems)
+    check(merged, override !== undefined, known, problems)
+    // A budget longer than the leg's timeout could never be exceeded before the leg counts as an error.
+    return merged.budgetMs !== null && merged.budgetMs > known.legTimeoutMs ? { ...merged, budgetMs: known.legTimeoutMs } : merged
+  })
+}
+
+function merge(base: MetricPolicy, override: MetricDocument, problems: PolicyProblem[]): MetricPolicy {
+  const role = override.role ?? base.role
+  return {
+    name: base.name,
+    role,
+    mustHaveData: override.mustHaveData ?? (role === base.role ? base.mustHaveData : role === 'guardrail' || role === 'primary'),
+    margin: override.margin === undefined ? base.margin : marginOf(base.name, override.margin, base.margin, problems),
+    harmRule: override.harmRule ?? base.harmRule,
+    onBreach: override.onBreach ?? base.onBreach,
+    budgetMs: override.budget === undefined ? base.budgetMs : parseDuration(override.budget),
+    assumedRate: override.assumedRate ?? base.assumedRate,
+    ceiling: override.ceiling ?? base.ceiling,
+  }
+}
+
+function marginOf(name: string, margin: NonNullable<MetricDocument['margin']>, fallback: Margin, problems: PolicyProblem[]): Margin {
+  const path = ['metrics', name, 'margin']
+  if (margin.absolute !== undefined && margin.relative === undefined && margin.floor === undefined) return { kind: 'absolute', value: margin.absolute }
+  if (margin.absolute === undefined && margin.relative !== undefined && margin.floor !== undefined) {
+    return { kind: 'relative', factor: margin.relative, floor: margin.floor }
+  }
+  problems.push({
+    path,
+    message: 'a margin is either absolute, or relative with a floor',
+    fix: 'write `{ absolute: 0.01 }` or `{ relative: 0.2, floor: 0.005 }`',
+  })
+  return fallback
+}
+
+function check(
+  metric: MetricPolicy,
+  written: boolean,
+  known: { readonly golden: boolean; readonly legTimeoutMs: number },
+  problems: PolicyProblem[],
+): void {
+  const entry = metricCatalogue.find((candidate) => candidate.name === metric.name)
+  const deciding = metric.role === 'guardrail' || metric.role === 'primary'
+  const path = ['metrics', metric.name]
+  if (deciding && metric.name === 'golden_wrong' && !known.golden) {
+    problems.push({ path, message: 'golden_wrong decides, but the file names no golden set', fix: 'add `golden: { file: … }` or make it a signal' })
+  }
+  if (deciding && entry?.kind === 'binary' && metric.margin.kind === 'absolute' && metric.margin.value >= 1) {
+    problems.push({ path: [...path, 'margin'], message: 'a margin of 1 or more accepts any rate', fix: 'use a difference of rates below 1, such as 0.01' })
+  }
+  if (deciding && entry?.kind === 'mean' && metric.harmRule !== 'beyond_margin') {
+    problems.push({
+      path: [...path, 'harmRule'],
+      message: 'a mean can only decide by `beyond_margin`',
+      fix: 'add `harmRule: beyond_margin`, or make the metric a signal',
+    })
+  }
+  if (written && metric.budgetMs !== null && metric.budgetMs > known.legTimeoutMs) {
+    problems.push({ path: [...path, 'budget'], message: 'the budget is longer than legTimeout', fix: 'lower the budget or raise legTimeout' })
+  }
+}

@@ -1,0 +1,71 @@
+/** The rollout file as its JSON Schema (`schemas/policy/rollout.schema.json`) lets it through: shape checked, defaults not yet filled in. */
+export interface RolloutDocument {
+  readonly name: string
+  readonly route: string
+  readonly change: 'prompt' | 'model'
+  readonly baseline: VariantDocument
+  readonly candidate: VariantDocument
+  readonly routers: readonly string[]
+  readonly stickyKey?: 'session' | 'tenant' | 'user'
+  readonly shadow?: {
+    readonly share?: number
+    readonly secondLegShare?: number
+    readonly startWithin?: string
+    readonly budget?: { readonly usd?: number; readonly calls?: number }
+  }
+  readonly stages?: readonly StageDocument[]
+  readonly waves?: readonly { readonly id: string; readonly match?: Readonly<Record<string, string>>; readonly stages?: readonly StageDocument[] }[]
+  readonly bake?: string
+  readonly cooldown?: string
+  readonly lease?: string
+  readonly onLapse?: 'baseline' | 'hold'
+  readonly legTimeout?: string
+  readonly grace?: string
+  readonly calibrationPairs?: number
+  readonly metrics?: Readonly<Record<string, MetricDocument>>
+  readonly criticalSlices?: readonly { readonly key: string; readonly value: string }[]
+  readonly statistics?: {
+    readonly unitsMin?: number
+    readonly stickyKeysMin?: number
+    readonly joinCompletenessMin?: number
+    readonly alphaAdvance?: number
+    readonly betaTotal?: number
+    readonly exceedance?: { readonly window?: string; readonly alpha?: number; readonly countMin?: number }
+  }
+  readonly golden?: { readonly file: string }
+  readonly prices?: Readonly<Record<string, { readonly inputUsdPerMillion: number; readonly outputUsdPerMillion: number }>>
+}
+
+export interface VariantDocument {
+  readonly id: string
+  readonly provider: string
+  readonly model: string
+  readonly promptVersion?: string
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface StageDocument {
+  readonly name?: string
+  readonly weight: string
+  readonly minDuration?: string
+  readonly maxDuration?: string
+  readonly approval?: 'automatic' | 'manual'
+}
+
+export interface MetricDocument {
+  readonly role?: 'guardrail' | 'primary' | 'signal' | 'muted'
+  readonly mustHaveData?: boolean
+  readonly margin?: { readonly absolute?: number; readonly relative?: number; readonly floor?: number }
+  readonly harmRule?: 'harm_and_estimate' | 'beyond_margin'
+  readonly onBreach?: 'rollback' | 'review'
+  readonly budget?: string
+  readonly assumedRate?: number
+  readonly ceiling?: number
+}
+
+/** One reason why a rollout file is refused: where, what is wrong, and what to write instead. */
+export interface PolicyProblem {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+  readonly fix: string
+}
