@@ -1,5 +1,5 @@
-import type { Verdict } from '../gate/verdict.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
+import type { Verdict } from '../gate/verdict.ts'
 import type { RolloutSpec } from './spec.ts'
 
 /**
@@ -21,3 +21,19 @@ export interface CommandPayloads {
 }
 
 export type CommandKind = keyof CommandPayloads
+
+const kinds: Readonly<Record<CommandKind, true>> = {
+  apply: true,
+  verdict: true,
+  promote: true,
+  hold: true,
+  resume: true,
+  rollback: true,
+  approve: true,
+  reject: true,
+  release: true,
+}
+
+export function isCommandKind(kind: string): kind is CommandKind {
+  return Object.hasOwn(kinds, kind)
+}

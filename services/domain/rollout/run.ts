@@ -18,6 +18,45 @@ export interface WaveState {
   readonly permitted: boolean
 }
 
+/** Why a run waits for a person. Approving anything but `approval` is outside the error budget; `ack_rejected` is not approved but resumed. */
+export type ReviewKind = 'approval' | 'verdict' | 'max_duration' | 'ack_rejected'
+
+/** The last verdict that was heard, for status; its numbers in full are on the decision it led to. */
+export interface LastVerdict {
+  readonly outcome: VerdictOutcome
+  readonly reasonCode: string
+  readonly reason: string
+  readonly atMs: number
+  readonly wave: string
+  readonly stageEntry: number
+  readonly frontierMs: number
+  readonly n: number
+  readonly nRequired: number | null
+  readonly etaAtMs: number | null
+  readonly commandId: string
+}
+
+/** A move that no passing verdict allowed: outside the error budget, kept for status and audit. */
+export interface Override {
+  readonly wave: string
+  readonly stageEntry: number
+  readonly by: string
+  readonly reason: string
+  readonly atMs: number
+}
+
+/** The four times of the last revert, as far as they are known; each router's is when it applied the latch or the new split. */
+export interface Revert {
+  readonly reasonCode: string
+  readonly reason: string
+  readonly by: string
+  readonly latch: string | null
+  readonly breachedAtMs: number | null
+  readonly latchWrittenAtMs: number | null
+  readonly seenAtMs: number
+  readonly routersMs: Readonly<Record<string, number>>
+}
+
 /** Everything about a run that changes. Written whole to `rollout.runs.v1` in the same transaction as what it caused. */
 export interface RolloutState {
   readonly phase: Phase
@@ -37,10 +76,21 @@ export interface RolloutState {
   /** Latches seen that bind this run, and those released. */
   readonly latches: readonly string[]
   readonly released: readonly string[]
+  /** Kills that are open on the route, by id; `killed` says whether there is any. */
+  readonly kills: readonly string[]
   readonly killed: boolean
-  readonly lastVerdict: { readonly outcome: VerdictOutcome; readonly reasonCode: string; readonly reason: string; readonly atMs: number } | null
+  /** Kills that ended, id → released_at: an older record of one that is read again holds nothing. */
+  readonly endedKills: Readonly<Record<string, number>>
+  /** All weights are 0 until a person resumes, which enters the stages anew. After a kill and after a released latch. */
+  readonly parked: boolean
+  readonly review: ReviewKind | null
+  readonly lastVerdict: LastVerdict | null
+  readonly overrides: readonly Override[]
+  readonly lastRevert: Revert | null
   readonly bakeUntilMs: number | null
   readonly cooldownUntilMs: number | null
+  /** Grows with each change; names ticks in decision ids. */
+  readonly revision: number
   /** Ids of the last commands handled (bounded), so that a duplicate changes nothing. */
   readonly handled: readonly string[]
 }

@@ -63,12 +63,19 @@ export interface RolloutSpec {
   readonly alphaAdvance: number
   /** Total miss probability over guardrails and gates; per guardrail it is divided (correct β, not α). */
   readonly betaTotal: number
-  readonly exceedance: { readonly windowMs: number; readonly subWindows: number; readonly alpha: number; readonly countMin: number }
+  readonly exceedance: {
+    readonly windowMs: number
+    readonly subWindows: number
+    readonly alpha: number
+    readonly countMin: number
+  }
   readonly leaseMs: number
   readonly bakeMs: number
   readonly cooldownMs: number
   readonly golden: { readonly digest: string; readonly chunks: number; readonly entries: number } | null
-  readonly prices: Readonly<Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>>
+  readonly prices: Readonly<
+    Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>
+  >
   /** Deviations from the recommended defaults, each a plain sentence; shown by apply, status and the demo. */
   readonly deviations: readonly string[]
 }

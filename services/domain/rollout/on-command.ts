@@ -1,0 +1,167 @@
+import { assertNever } from '../outcome/assert-never.ts'
+import { isCommandKind } from './commands.ts'
+import { type Cause, move, patched, refused, unchanged } from './decide.ts'
+import type { RunEvent, Transition } from './events.ts'
+import { activeWave, advance, advanceFully, complete, goOn, isOver, rollBack, runningPhase, unpark } from './moves.ts'
+import { releaseLatch } from './on-brake.ts'
+import { onVerdict } from './on-verdict.ts'
+import { readObject } from './payload.ts'
+import type { Run } from './run.ts'
+
+type CommandEvent = Extract<RunEvent, { kind: 'command' }>
+
+/** Says what is stale about a command, or null. A wave and stage entry that a person left out mean the present ones. */
+function staleness(run: Run, event: CommandEvent): string | null {
+  const { wave: waveId, stage_entry: stageEntry, kind } = event.command
+  if (kind === 'verdict' && (waveId === null || stageEntry === null))
+    return 'a verdict has to name its wave and stage entry'
+  const wave = waveId === null ? activeWave(run) : run.state.waves.find((item) => item.id === waveId)
+  if (wave === undefined) return `the run has no wave ${waveId ?? ''}`
+  // Verdicts may speak of finished waves too: their guardrails stay armed.
+  if (kind !== 'verdict' && wave.id !== activeWave(run)?.id) return `wave ${wave.id} is not the active one`
+  if (stageEntry !== null && stageEntry !== wave.stageEntry)
+    return `made for stage entry ${stageEntry} of wave ${wave.id}, which is now at ${wave.stageEntry}`
+  return null
+}
+
+/** Handles a command once; whatever does not fit is refused with the reason and put on the record. */
+export function onCommand(run: Run, event: CommandEvent, nowMs: number): Transition {
+  const { command } = event
+  if (run.state.handled.includes(command.id))
+    return unchanged(run, 'DUPLICATE', `command ${command.id} was handled before`)
+  const cause: Cause = {
+    id: `command/${command.id}`,
+    by: command.by,
+    command,
+    verdict: null,
+    times: { commanded_at: command.at },
+  }
+  const { kind } = command
+  if (!isCommandKind(kind))
+    return refused(run, cause, 'UNKNOWN_KIND', `no command is called ${JSON.stringify(kind)}`, nowMs)
+  if (kind === 'apply')
+    return refused(run, cause, 'RUN_EXISTS', `run ${run.id} exists; run ids are never used again`, nowMs)
+  const stale = staleness(run, event)
+  if (stale !== null) return refused(run, cause, 'STALE', stale, nowMs)
+  switch (kind) {
+    case 'verdict':
+      return onVerdict(run, command, cause, nowMs)
+    case 'promote':
+      return promote(run, cause, command.payload, nowMs)
+    case 'hold':
+      return hold(run, cause, nowMs)
+    case 'resume':
+      return resume(run, cause, nowMs)
+    case 'rollback':
+      return rollBackByPerson(run, cause, nowMs)
+    case 'approve':
+      return approve(run, cause, nowMs)
+    case 'reject':
+      return reject(run, cause, nowMs)
+    case 'release':
+      return releaseLatch(run, cause, command.payload, event.successor, nowMs)
+    default:
+      return assertNever(kind, 'command kind')
+  }
+}
+
+function statedReason(cause: Cause): string {
+  return cause.command?.reason === undefined || cause.command.reason === ''
+    ? `by ${cause.by}`
+    : `${cause.command.reason} (${cause.by})`
+}
+
+/** Why nobody may move this run forward now, or null. */
+function blocked(run: Run): { code: string; text: string } | null {
+  const { phase, killed, parked, kills } = run.state
+  if (phase === 'draft') return { code: 'NOT_STARTED', text: 'the run has not started yet' }
+  if (isOver(phase)) return { code: 'RUN_OVER', text: `the run is ${phase}; apply a new rollout` }
+  if (killed) return { code: 'KILLED', text: `kill ${kills.join(', ')} is open; release it first` }
+  if (parked)
+    return { code: 'PARKED', text: 'the weights are 0 after a brake; resume first, which enters the stage anew' }
+  return null
+}
+
+function promote(run: Run, cause: Cause, payload: string, nowMs: number): Transition {
+  const read = readObject(payload)
+  if (!read.ok) return refused(run, cause, 'INVALID_PAYLOAD', read.problem, nowMs)
+  const full = read.value['full'] ?? false
+  if (typeof full !== 'boolean')
+    return refused(run, cause, 'INVALID_PAYLOAD', 'promote: full is not true or false', nowMs)
+  const block = blocked(run)
+  if (block !== null) return refused(run, cause, block.code, block.text, nowMs)
+  if (runningPhase(run) === 'bake')
+    return complete(run, cause, `${statedReason(cause)} (manual, outside the error budget)`, nowMs, true)
+  return full
+    ? advanceFully(run, cause, statedReason(cause), nowMs)
+    : advance(run, cause, statedReason(cause), nowMs, true)
+}
+
+function hold(run: Run, cause: Cause, nowMs: number): Transition {
+  const { phase } = run.state
+  if (phase !== 'shadow' && phase !== 'canary' && phase !== 'bake') {
+    return refused(run, cause, 'NOT_RUNNING', `a run that is ${phase} cannot be held`, nowMs)
+  }
+  const text = `held: ${statedReason(cause)}; weights stay, guardrails stay armed`
+  const after = patched(run, { phase: 'held', resumePhase: phase })
+  return move(run, after, cause, { code: 'HELD', text }, nowMs)
+}
+
+function resume(run: Run, cause: Cause, nowMs: number): Transition {
+  const { phase, killed, kills, parked, review } = run.state
+  if (killed) return refused(run, cause, 'KILLED', `kill ${kills.join(', ')} is open; release it first`, nowMs)
+  if (phase === 'held')
+    return parked
+      ? unpark(run, cause, nowMs)
+      : goOn(run, cause, { code: 'RESUMED', text: `resumed: ${statedReason(cause)}` }, nowMs, false)
+  if (phase === 'review' && review === 'ack_rejected') {
+    return goOn(run, cause, { code: 'RESUMED', text: `split sent again: ${statedReason(cause)}` }, nowMs, true)
+  }
+  if (phase === 'review') return refused(run, cause, 'AWAITING_APPROVAL', 'the run waits for approve or reject', nowMs)
+  return refused(run, cause, 'NOT_HELD', `the run is ${phase}, not held`, nowMs)
+}
+
+function rollBackByPerson(run: Run, cause: Cause, nowMs: number): Transition {
+  const { phase } = run.state
+  if (phase === 'completed') {
+    return refused(
+      run,
+      cause,
+      'RUN_OVER',
+      `completed: ${run.spec.baseline.id} is retired; apply a new rollout to go back to it`,
+      nowMs,
+    )
+  }
+  if (isOver(phase)) return refused(run, cause, 'RUN_OVER', `the run is ${phase} already`, nowMs)
+  return rollBack(
+    run,
+    cause,
+    { code: 'ROLLED_BACK_MANUALLY', text: `rolled back: ${statedReason(cause)}` },
+    nowMs,
+    null,
+  )
+}
+
+function approve(run: Run, cause: Cause, nowMs: number): Transition {
+  const { phase, review, resumePhase, killed } = run.state
+  if (phase !== 'review') return refused(run, cause, 'NOTHING_TO_APPROVE', `the run is ${phase}, not in review`, nowMs)
+  if (killed) return refused(run, cause, 'KILLED', 'a kill is open; release it first', nowMs)
+  if (review === 'ack_rejected')
+    return refused(run, cause, 'ACK_REJECTED', 'a router refused the split; repair it, then resume', nowMs)
+  if (resumePhase === 'bake')
+    return goOn(
+      run,
+      cause,
+      { code: 'APPROVED', text: `approved, bake starts again: ${statedReason(cause)}` },
+      nowMs,
+      false,
+    )
+  const permitted = review === 'approval' && (activeWave(run)?.permitted ?? false)
+  return advance(run, cause, `approved: ${statedReason(cause)}`, nowMs, !permitted)
+}
+
+function reject(run: Run, cause: Cause, nowMs: number): Transition {
+  if (run.state.phase !== 'review')
+    return refused(run, cause, 'NOTHING_TO_REJECT', `the run is ${run.state.phase}, not in review`, nowMs)
+  return rollBack(run, cause, { code: 'REJECTED', text: `rejected: ${statedReason(cause)}` }, nowMs, null)
+}

@@ -1,0 +1,62 @@
+import { stageOf } from './build-split.ts'
+import { type Cause, patched, unchanged } from './decide.ts'
+import type { Transition } from './events.ts'
+import { abort, activeWave, begin, complete, isOver, toReview } from './moves.ts'
+import { usePermit } from './on-verdict.ts'
+import type { Run } from './run.ts'
+
+function causeOf(run: Run, what: string): Cause {
+  return { id: `${what}/${run.state.revision}`, by: 'rollout-controller', command: null, verdict: null, times: {} }
+}
+
+/** What time alone may do: use a permission, ask for a person, end a bake. Time never stands in for evidence. */
+export function onTick(run: Run, nowMs: number): Transition {
+  const { phase } = run.state
+  if (phase === 'bake') return bakeTick(run, nowMs)
+  if (phase !== 'shadow' && phase !== 'canary') return unchanged(run, 'WAITING', `nothing to do while ${phase}`)
+  const wave = activeWave(run)
+  const stage = stageOf(run, run.state.wave)
+  if (wave === undefined || stage === null) return unchanged(run, 'WAITING', 'no stage')
+  if (wave.permitted) {
+    const used = usePermit(run, run, causeOf(run, 'permit'), nowMs)
+    if (used !== null) return used
+  }
+  const sinceMs = wave.startedAtMs ?? wave.enteredAtMs ?? nowMs
+  if (wave.permitted || nowMs - sinceMs < stage.maxDurationMs) return unchanged(run, 'WAITING', 'the stage goes on')
+  if (wave.startedAtMs === null) {
+    const missing = run.spec.routers.filter((router) => !run.state.acked.includes(router))
+    const text = `stage ${stage.name} has not started: ${missing.join(', ')} did not ack epoch ${run.state.epoch}; repair, then resume`
+    return toReview(run, causeOf(run, 'unacked'), 'ack_rejected', { code: 'NOT_ACKED', text }, nowMs)
+  }
+  const last = run.state.lastVerdict?.reason ?? 'no verdict was heard'
+  const text = `no permission within ${stage.maxDurationMs} ms of stage ${stage.name}: ${last}`
+  return toReview(run, causeOf(run, 'max-duration'), 'max_duration', { code: 'MAX_DURATION', text }, nowMs)
+}
+
+function bakeTick(run: Run, nowMs: number): Transition {
+  const { bakeUntilMs, acked } = run.state
+  if (bakeUntilMs === null || nowMs < bakeUntilMs) return unchanged(run, 'WAITING', 'baking')
+  const missing = run.spec.routers.filter((router) => !acked.includes(router))
+  if (missing.length > 0) return unchanged(run, 'WAITING', `baked; waiting for the ack of ${missing.join(', ')}`)
+  return complete(run, causeOf(run, 'bake'), 'bake ended without a breach', nowMs, false)
+}
+
+/** A draft becomes a run when it stands first on its route and no kill is open. */
+export function onStart(run: Run, routeEpoch: number, nowMs: number): Transition {
+  if (run.state.phase !== 'draft') return unchanged(run, 'STARTED', `the run is ${run.state.phase}`)
+  if (run.state.killed) return unchanged(run, 'KILLED', `kill ${run.state.kills.join(', ')} is open`)
+  return begin(patched(run, { epoch: Math.max(run.state.epoch, routeEpoch) }), causeOf(run, 'start'), nowMs)
+}
+
+/** Somebody else has the route: this run steps back without a word to the routers, whose split is the other's now. */
+export function onSuperseded(run: Run, other: string, epoch: number, nowMs: number): Transition {
+  if (isOver(run.state.phase) || other === run.id) return unchanged(run, 'OVER', `the run is ${run.state.phase}`)
+  if (run.state.phase !== 'draft' && epoch <= run.state.epoch)
+    return unchanged(run, 'OWN', 'the route is this run’s own')
+  return abort(
+    run,
+    causeOf(run, 'superseded'),
+    { code: 'ROUTE_BUSY', text: `route ${run.route} belongs to run ${other}` },
+    nowMs,
+  )
+}

@@ -1,0 +1,50 @@
+import { specProblems } from './check-spec.ts'
+import { isRecord } from './payload.ts'
+import type { Phase, Run } from './run.ts'
+
+const phases: Readonly<Record<Phase, true>> = {
+  draft: true,
+  shadow: true,
+  canary: true,
+  bake: true,
+  completed: true,
+  held: true,
+  review: true,
+  rolled_back: true,
+  aborted: true,
+}
+
+function hasState(state: unknown): boolean {
+  if (!isRecord(state) || typeof state['phase'] !== 'string' || !Object.hasOwn(phases, state['phase'])) return false
+  const lists = ['waves', 'acked', 'latches', 'released', 'kills', 'handled', 'overrides']
+  const numbers = ['wave', 'epoch', 'since', 'revision']
+  return (
+    lists.every((field) => Array.isArray(state[field])) &&
+    numbers.every((field) => typeof state[field] === 'number') &&
+    isRecord(state['endedKills'])
+  )
+}
+
+/** The JSON text of `rollout.runs.v1`. */
+export function writeRun(run: Run): string {
+  return JSON.stringify(run)
+}
+
+/** Reads a `Run` from `rollout.runs.v1`; null for anything else, so that a foreign record is counted and not obeyed. */
+export function readRun(text: string): Run | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (!isRecord(value) || !hasState(value['state']) || specProblems(value['spec']).length > 0) return null
+    const texts = ['id', 'route', 'candidateHash', 'createdBy']
+    if (
+      !texts.every((field) => typeof value[field] === 'string') ||
+      typeof value['createdAtMs'] !== 'number' ||
+      typeof value['attempt'] !== 'number'
+    )
+      return null
+    if (!isRecord(value['plan']) || typeof value['plan']['hash'] !== 'string') return null
+    return value as unknown as Run
+  } catch {
+    return null
+  }
+}
