@@ -11,7 +11,7 @@ const restrictedTo = (name, packagePattern, folders, comment) => ({
   comment,
   severity: 'error',
   from: { pathNot: [...folders.map((folder) => `^services/platform/${folder}/`), '^test/'] },
-  to: { path: `^node_modules/${packagePattern}/` },
+  to: { path: `(^|(^|/)node_modules/)${packagePattern}(/|$)` },
 })
 
 module.exports = {
@@ -22,7 +22,7 @@ module.exports = {
         'domain/ decides and does nothing else: it imports itself and the packages that ADR 0002 names. Anything more and a decision could not be replayed.',
       severity: 'error',
       from: { path: '^services/domain/', pathNot: testFile },
-      to: { pathNot: ['^services/domain/', '^node_modules/@noble/hashes/', '^node_modules/murmurhash/'] },
+      to: { pathNot: ['^services/domain/', '(^|/)node_modules/@noble/hashes/', '(^|/)node_modules/murmurhash/'] },
     },
     {
       name: 'domain-tests-stay-in-domain',
@@ -150,7 +150,7 @@ module.exports = {
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    doNotFollow: { path: '^node_modules/' },
+    doNotFollow: { path: '(^|/)node_modules/' },
     exclude: { path: ['^test/house/known-bad/', '^dist/', '^\\.cache/', '^\\.penstock/'] },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },

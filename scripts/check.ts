@@ -1,44 +1,15 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-interface Tool {
-  readonly name: string
-  readonly command: string
-  readonly args: readonly string[]
-  /** Reads the output of a tool that ended with 0 and returns what is wrong all the same. */
-  readonly distrust?: (output: string) => string | null
-}
+import { checkTools, type Tool } from './check-tools.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const bin = join(root, 'node_modules', '.bin')
 const toolsAtOnce = Math.min(2, availableParallelism())
 const timeoutMs = 5 * 60_000
 
-/** Longest first, so that two at a time end together. */
-const tools: readonly Tool[] = [
-  { name: 'types (tsc)', command: 'tsc', args: ['--noEmit', '-p', 'tsconfig.json'] },
-  { name: 'typed rules (eslint)', command: 'eslint', args: ['--max-warnings', '0', '.'] },
-  {
-    name: 'import rules (dependency-cruiser)',
-    command: 'depcruise',
-    args: ['--config', '.dependency-cruiser.cjs', ...foldersPresent(), 'vitest.config.ts'],
-    distrust: noModulesSeen,
-  },
-  { name: 'unused code and packages (knip)', command: 'knip', args: ['--no-config-hints'] },
-  {
-    name: 'format and lint (biome)',
-    command: 'biome',
-    args: ['check', '--error-on-warnings', '--max-diagnostics=200', '.'],
-  },
-  { name: 'layout and names', command: 'node', args: ['scripts/check-layout.ts'] },
-  ...(existsSync(join(root, 'scripts/check-schemas.ts'))
-    ? [{ name: 'schemas compatible', command: 'node', args: ['scripts/check-schemas.ts'] }]
-    : []),
-  { name: 'generated files fresh', command: 'node', args: ['scripts/generate.ts', '--check'] },
-]
+const tools = checkTools(root)
 
 const failed = await runAll(tools)
 if (failed > 0) {
@@ -46,16 +17,6 @@ if (failed > 0) {
   process.exitCode = 1
 } else {
   process.stdout.write(`check: all ${tools.length} passed\n`)
-}
-
-function foldersPresent(): readonly string[] {
-  return ['services', 'scripts', 'infra', 'test'].filter((folder) => existsSync(join(root, folder)))
-}
-
-/** dependency-cruiser with a TypeScript it does not support sees no modules, finds no violation and exits 0. */
-function noModulesSeen(output: string): string | null {
-  const seen = /\((\d+) modules|(\d+) modules,/.exec(output)
-  return Number(seen?.[1] ?? seen?.[2] ?? 0) > 0 ? null : 'it saw no modules at all: does it support this TypeScript?'
 }
 
 async function runAll(queue: readonly Tool[]): Promise<number> {

@@ -1,13 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generateMap } from './generate-map.ts'
 import { generateRecords } from './generate-records.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const checkOnly = process.argv.includes('--check')
 const stale: string[] = []
 
-for (const [path, content] of generateRecords(root)) {
+for (const [path, content] of [...generateRecords(root), ...generateMap(root)]) {
   const absolute = `${root}/${path}`
   if (read(absolute) === content) continue
   stale.push(path)

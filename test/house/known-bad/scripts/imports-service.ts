@@ -1,0 +1,3 @@
+import { plan } from '../services/shadow/plan.ts'
+
+export const borrowed = plan

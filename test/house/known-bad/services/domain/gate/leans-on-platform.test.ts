@@ -1,0 +1,3 @@
+import { transport } from '../../platform/kafka/transport.ts'
+
+export const used = transport

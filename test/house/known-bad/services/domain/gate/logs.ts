@@ -1,0 +1,3 @@
+export function judge(): void {
+  console.log('verdict')
+}

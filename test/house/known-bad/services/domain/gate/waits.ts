@@ -1,0 +1,3 @@
+export function later(act: () => void): void {
+  setTimeout(act, 10)
+}

@@ -1,0 +1,3 @@
+export async function now(): Promise<number> {
+  return await 1
+}

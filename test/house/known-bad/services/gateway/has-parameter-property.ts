@@ -1,0 +1,3 @@
+export class Lease {
+  constructor(readonly ms: number) {}
+}

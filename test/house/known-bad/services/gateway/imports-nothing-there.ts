@@ -1,0 +1,3 @@
+import { ghost } from './ghost.ts'
+
+export const seen = ghost

@@ -1,0 +1,3 @@
+import { something } from '../../scripts/do-something.ts'
+
+export const done = something

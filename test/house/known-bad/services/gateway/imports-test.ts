@@ -1,0 +1,3 @@
+import { stack } from '../../test/support/stack.ts'
+
+export const fake = stack

@@ -1,0 +1,3 @@
+import { version } from './imports-unlisted-package.ts'
+
+export const started = version

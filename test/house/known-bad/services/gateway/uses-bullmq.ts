@@ -1,0 +1,3 @@
+import * as client from 'bullmq'
+
+export const used = client

@@ -1,0 +1,3 @@
+import * as client from '@clickhouse/client'
+
+export const used = client

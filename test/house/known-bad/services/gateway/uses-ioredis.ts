@@ -1,0 +1,3 @@
+import * as client from 'ioredis'
+
+export const used = client

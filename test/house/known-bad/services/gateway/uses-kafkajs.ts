@@ -1,0 +1,3 @@
+import * as client from 'kafkajs'
+
+export const used = client

@@ -1,0 +1,3 @@
+import * as client from '@kafkajs/confluent-schema-registry'
+
+export const used = client

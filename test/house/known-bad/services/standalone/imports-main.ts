@@ -1,0 +1,3 @@
+import { started } from '../gateway/main.ts'
+
+export const all = started
