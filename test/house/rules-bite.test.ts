@@ -187,15 +187,7 @@ describe('other checks', () => {
 
   it('all of them are part of npm run check', () => {
     const commands = checkTools(root).map((tool) => [tool.command, ...tool.args].join(' '))
-    for (const part of [
-      'tsc',
-      'eslint',
-      'depcruise',
-      'knip',
-      'biome',
-      'check-layout',
-      'generate.ts --check',
-    ]) {
+    for (const part of ['tsc', 'eslint', 'depcruise', 'knip', 'biome', 'check-layout', 'generate.ts --check']) {
       expect(commands.filter((command) => command.includes(part))).toHaveLength(1)
     }
   })
