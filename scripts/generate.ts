@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +9,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const checkOnly = process.argv.includes('--check')
 const stale: string[] = []
 
-for (const [path, content] of [...generateRecords(root), ...generateMap(root)]) {
+for (const [path, draft] of [...generateRecords(root), ...generateMap(root)]) {
+  const content = path.endsWith('.ts') ? formatted(path, draft) : draft
   const absolute = `${root}/${path}`
   if (read(absolute) === content) continue
   stale.push(path)
@@ -30,4 +32,12 @@ function read(path: string): string | null {
   } catch {
     return null
   }
+}
+
+/** Generated code is formatted like the rest, so that one command is the judge of all of it. */
+function formatted(path: string, draft: string): string {
+  const biome = resolve(root, 'node_modules/.bin/biome')
+  const ended = spawnSync(biome, ['format', `--stdin-file-path=${path}`], { cwd: root, input: draft, encoding: 'utf8' })
+  if (ended.status !== 0) throw new Error(`biome could not format ${path}: ${ended.stderr}`)
+  return ended.stdout
 }

@@ -7,7 +7,16 @@ export type Leg = 'live' | 'shadow'
 /** Why this request went to this arm. Only `split` enters unpaired tests and the sample-ratio check. */
 export type Assignment = 'split' | 'latched' | 'killed' | 'lapsed' | 'local_kill' | 'no_split'
 
-export type Resolution = 'answered' | 'failed' | 'timed_out' | 'aborted_by_client' | 'abandoned' | 'skipped_budget' | 'skipped_policy' | 'skipped_backlog' | 'shadow_infrastructure'
+export type Resolution =
+  | 'answered'
+  | 'failed'
+  | 'timed_out'
+  | 'aborted_by_client'
+  | 'abandoned'
+  | 'skipped_budget'
+  | 'skipped_policy'
+  | 'skipped_backlog'
+  | 'shadow_infrastructure'
 
 /** What is compared. live_ab: live arms, unpaired singles. content_ab: live answer against the other arm's shadow answer.
  * shadow_ab: both shadow answers of one exchange. aa: live baseline against its own second (shadow) answer. */
