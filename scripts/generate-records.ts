@@ -11,7 +11,12 @@ interface NamedType {
   readonly name: string
   readonly doc?: string
   readonly symbols?: readonly string[]
-  readonly fields?: readonly { readonly name: string; readonly type: Schema; readonly doc?: string; readonly default?: unknown }[]
+  readonly fields?: readonly {
+    readonly name: string
+    readonly type: Schema
+    readonly doc?: string
+    readonly default?: unknown
+  }[]
 }
 
 const sourcePath = 'schemas/avro/contracts.avdl'
@@ -96,7 +101,8 @@ function tsType(schema: Schema): string {
 function typesModule(types: readonly NamedType[]): string {
   const parts = types.map((type) => {
     const doc = type.doc === undefined ? '' : `/** ${type.doc.replaceAll('\n', '\n *')} */\n`
-    if (type.type === 'enum') return `${doc}export type ${type.name} = ${(type.symbols ?? []).map((s) => `'${s}'`).join(' | ')}\n`
+    if (type.type === 'enum')
+      return `${doc}export type ${type.name} = ${(type.symbols ?? []).map((s) => `'${s}'`).join(' | ')}\n`
     const fields = (type.fields ?? []).map((field) => `  readonly ${field.name}: ${tsType(field.type)}`)
     return `${doc}export interface ${type.name} {\n${fields.join('\n')}\n}\n`
   })
