@@ -2,28 +2,14 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-/** What of vitest's JSON report we read. */
-interface Report {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numPendingTests: number
-  readonly numTodoTests: number
-  readonly numFailedTestSuites: number
-  readonly success: boolean
-}
-
-interface Tally {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-}
+import { type TestReport, tallyOf } from './test-tally.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const usage = `npm test [-- --project <name>…] [-- --no-check]
 
 Runs npm run check, then the projects unit, house, simulation, integration and e2e against servers of its own.
-The last line is "N passed, N failed". Skipped and todo tests count as failures, and so does finding none.
+The last line is "N passed, N failed". Skipped and todo tests count as
+failed, and so do failing checks, a file that does not load, and finding no test.
 
   --project <name>  only this project (repeatable); implies --no-check
   --no-check        without the static checks
@@ -37,34 +23,26 @@ if (args.includes('--help')) {
 }
 
 async function main(given: readonly string[]): Promise<number> {
-  const checks =
-    given.includes('--no-check') || given.includes('--project') ? 0 : await run([join(root, 'scripts', 'check.ts')])
+  const checked = !given.includes('--no-check') && !given.includes('--project')
+  const checkCode = checked ? await run([join(root, 'scripts', 'check.ts')]) : null
   const reportPath = join(root, '.cache', 'test-report', `${process.pid}.json`)
   mkdirSync(dirname(reportPath), { recursive: true })
   const forwarded = given.filter((arg) => arg !== '--no-check')
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`]
-  const code = await run([vitest, 'run', ...reporters, ...forwarded])
-  const tally = readTally(reportPath)
+  const testCode = await run([vitest, 'run', ...reporters, ...forwarded])
+  const tally = tallyOf({ checkCode, testCode, report: readReport(reportPath) })
   rmSync(reportPath, { force: true })
-  if (checks !== 0) process.stdout.write('npm run check failed: its output is above\n')
-  if (tally.skipped > 0)
-    process.stdout.write(`${tally.skipped} tests were skipped or left as todo: that counts as failed\n`)
-  if (tally.passed === 0) process.stdout.write('no test passed: that counts as failed\n')
-  const good = checks === 0 && code === 0 && tally.failed === 0 && tally.passed > 0
-  if (!good && tally.failed === 0) process.stdout.write('the run failed although no test did: see above\n')
+  for (const note of tally.notes) process.stdout.write(`${note}\n`)
   process.stdout.write(`${tally.passed} passed, ${tally.failed} failed\n`)
-  return good ? 0 : 1
+  return tally.failed === 0 ? 0 : 1
 }
 
-function readTally(path: string): Tally {
+function readReport(path: string): TestReport | null {
   try {
-    const report = JSON.parse(readFileSync(path, 'utf8')) as Report
-    const skipped = report.numPendingTests + report.numTodoTests
-    return { passed: report.numPassedTests, failed: report.numFailedTests + skipped, skipped }
+    return JSON.parse(readFileSync(path, 'utf8')) as TestReport
   } catch {
-    process.stdout.write('vitest left no report: it ended before the tests did\n')
-    return { passed: 0, failed: 0, skipped: 0 }
+    return null
   }
 }
 
