@@ -6,6 +6,8 @@ const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.u
 const linesMax = { root: 80, file: 400 }
 const skipped = new Set(['node_modules', 'dist', '.git', '.cache', '.penstock', 'coverage', 'known-bad'])
 const emptyName = /^(utils?|helpers?|common|shared|misc)(\.|$)/
+const textFile = /\.(ts|mjs|cjs|json|md|ya?ml|xml|sql|sh|txt|properties)$/
+const machinePaths = /(^|[\s"'`(=:])(\/(root|home|work|Users)\/[\w.-]+)/m
 const kebab = /^[a-z0-9]+([.-][a-z0-9]+)*$/
 
 const problems = filesBelow('').flatMap(problemsOf)
@@ -26,10 +28,18 @@ function problemsOf(path: string): readonly string[] {
   if (empty !== undefined) {
     problems.push(`[layout/no-empty-names] ${path}: "${empty}" says nothing; name it for what it holds`)
   }
+  if (!textFile.test(path)) return problems
+  const text = readFileSync(join(root, path), 'utf8')
+  const machinePath = machinePaths.exec(text)
+  if (machinePath !== null) {
+    problems.push(
+      `[layout/no-machine-paths] ${path}: "${machinePath[2]}" exists on one machine only; take it from configuration`,
+    )
+  }
   if (!path.endsWith('.ts')) return problems
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (!kebab.test(name)) problems.push(`[layout/kebab-case] ${path}: file names are kebab-case`)
-  const lines = readFileSync(join(root, path), 'utf8').split('\n').length - 1
+  const lines = text.split('\n').length - 1
   const isRoot = /^services\/[^/]+\/main\.ts$/.test(path)
   const limit = isRoot ? linesMax.root : linesMax.file
   if (lines > limit) {

@@ -179,6 +179,7 @@ describe('other checks', () => {
   it.each([
     ['layout/no-empty-names', 'services/gateway/utils/anything.ts'],
     ['layout/kebab-case', 'services/gateway/CamelCase.ts'],
+    ['layout/no-machine-paths', 'services/gateway/names-a-machine-path.ts'],
     ['layout/short-composition-root', 'services/shadow/main.ts'],
     ['layout/short-files', 'services/gateway/long-file.ts'],
   ])('%s fires on %s', (rule, file) => {

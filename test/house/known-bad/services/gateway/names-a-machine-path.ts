@@ -1,0 +1,1 @@
+export const stateFolder = '/home/somebody/penstock'
