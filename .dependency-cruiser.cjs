@@ -51,6 +51,20 @@ module.exports = {
       to: { path: '^services/[^/]+/', pathNot: '^services/($1|domain|platform)/' },
     },
     {
+      name: 'flow-imports-nothing',
+      comment: 'flow.ts is data that everything reads, scripts included; an import there would reach everywhere.',
+      severity: 'error',
+      from: { path: '^services/flow\\.ts$' },
+      to: { path: '.+' },
+    },
+    {
+      name: 'services-know-no-infra',
+      comment: 'Services get addresses from configuration. How servers were started is nothing they may depend on.',
+      severity: 'error',
+      from: { path: '^services/' },
+      to: { path: '^infra/' },
+    },
+    {
       name: 'composition-roots-are-not-imported',
       comment: 'A main.ts is a process. What standalone starts is the exported start function beside it.',
       severity: 'error',

@@ -40,6 +40,8 @@ describe('import rules', () => {
     ['domain-tests-stay-in-domain', 'services/domain/gate/leans-on-platform.test.ts'],
     ['platform-knows-no-business', 'services/platform/kafka/knows-runs.ts'],
     ['services-meet-in-topics', 'services/gateway/imports-shadow.ts'],
+    ['flow-imports-nothing', 'services/flow.ts'],
+    ['services-know-no-infra', 'services/gateway/imports-infra.ts'],
     ['composition-roots-are-not-imported', 'services/standalone/imports-main.ts'],
     ['nobody-imports-test', 'services/gateway/imports-test.ts'],
     ['nobody-imports-scripts', 'services/gateway/imports-script.ts'],

@@ -1,0 +1,1 @@
+export const brokers = 'localhost:9092'

@@ -1,0 +1,3 @@
+import { plan } from './shadow/plan.ts'
+
+export const topics = { plan }

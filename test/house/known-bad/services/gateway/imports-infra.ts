@@ -1,0 +1,3 @@
+import { brokers } from '../../infra/native/stack.ts'
+
+export const kafka = brokers
