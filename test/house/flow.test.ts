@@ -16,7 +16,7 @@ describe('topics', () => {
     expect(topic.records.length).toBeGreaterThan(0)
     for (const record of topic.records) {
       if (topic.encoding === 'avro') expect(existsSync(join(root, `schemas/avro/${record}.avsc`)), record).toBe(true)
-      else expect(typeNamesOfDomain(), `${record} is a type of domain/`).toContain(record)
+      else expect(declaredTypeNames(), `${record} is declared in services/`).toContain(record)
     }
   })
 
@@ -113,8 +113,8 @@ describe('docker-compose.yml', () => {
   })
 })
 
-function typeNamesOfDomain(): readonly string[] {
-  const folder = join(root, 'services/domain')
+function declaredTypeNames(): readonly string[] {
+  const folder = join(root, 'services')
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   return files.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/export (?:interface|type) (\w+)/g)].map(
