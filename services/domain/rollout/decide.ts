@@ -84,7 +84,10 @@ function decisionOf(
 /** The event is on the record and changes nothing but what has been handled. */
 export function refused(run: Run, cause: Cause, code: string, text: string, nowMs: number): Transition {
   const reason = { code, text }
-  const after = cause.command === null ? run : patched(run, { handled: handledWith(run.state, cause.command) })
+  const after =
+    cause.command === null
+      ? run
+      : patched(run, { handled: handledWith(run.state, cause.command), revision: run.state.revision + 1 })
   return {
     run: after,
     effects: [{ kind: 'decision', decision: decisionOf(run, run, cause, reason, nowMs, { refused: true }) }],

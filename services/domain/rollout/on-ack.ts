@@ -4,9 +4,9 @@ import type { Transition } from './events.ts'
 import { activeWave, toReview } from './moves.ts'
 import type { RolloutState, Run } from './run.ts'
 
-function causeOf(ack: Ack): Cause {
+function causeOf(run: Run, ack: Ack): Cause {
   return {
-    id: `ack/${ack.router}/${ack.epoch}/${ack.outcome}`,
+    id: `ack/${ack.router}/${ack.epoch}/${ack.outcome}/${run.state.revision}`,
     by: `router ${ack.router}`,
     command: null,
     verdict: null,
@@ -57,7 +57,7 @@ function counted(run: Run, ack: Ack, patch: Partial<RolloutState>, nowMs: number
   const missing = run.spec.routers.filter((router) => !acked.includes(router))
   if (missing.length > 0) return noted(run, { ...patch, acked }, 'ACKED', `waiting for ${missing.join(', ')}`)
   const { phase, epoch } = run.state
-  const cause = { ...causeOf(ack), id: `acked/${epoch}` }
+  const cause = { ...causeOf(run, ack), id: `acked/${epoch}/${run.state.revision}` }
   if (phase === 'rolled_back') {
     const times = Object.fromEntries(
       Object.entries(after.state.lastRevert?.routersMs ?? {}).map(([router, atMs]) => [`acked_${router}`, atMs]),
@@ -111,11 +111,11 @@ function rejected(run: Run, ack: Ack, nowMs: number): Transition {
   ) {
     return run.state.reasonCode === 'ACK_REJECTED'
       ? unchanged(run, 'DUPLICATE', text)
-      : move(run, patched(run, { acked }), causeOf(ack), { code: 'ACK_REJECTED', text }, nowMs)
+      : move(run, patched(run, { acked }), causeOf(run, ack), { code: 'ACK_REJECTED', text }, nowMs)
   }
   return toReview(
     run,
-    causeOf(ack),
+    causeOf(run, ack),
     'ack_rejected',
     { code: 'ACK_REJECTED', text: `${text}; repair it, then resume` },
     nowMs,

@@ -89,7 +89,7 @@ export interface RolloutState {
   readonly lastRevert: Revert | null
   readonly bakeUntilMs: number | null
   readonly cooldownUntilMs: number | null
-  /** Grows with each change; names ticks in decision ids. */
+  /** Grows with each record of the run, so that the newer of two is known; names ticks in decision ids. */
   readonly revision: number
   /** Ids of the last commands handled (bounded), so that a duplicate changes nothing. */
   readonly handled: readonly string[]

@@ -204,7 +204,7 @@ describe('people', () => {
     expect(after.reason.code).toBe(code)
     expect(after.outcome).toBe('refused')
     expect(decisionOf(after)).toMatchObject({ from_phase: 'shadow', to_phase: 'shadow' })
-    expect({ ...after.run.state, handled: [] }).toEqual({ ...before.state, handled: [] })
+    expect({ ...after.run.state, handled: [], revision: 0 }).toEqual({ ...before.state, handled: [], revision: 0 })
   })
 
   it('a repeated command changes nothing', () => {
