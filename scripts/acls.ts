@@ -5,7 +5,7 @@ const transactional: ReadonlySet<string> = new Set([services.rolloutController.n
 
 /**
  * What each service may do, one line of `kafka-acls --add` arguments each: read what it consumes, write what it produces, nothing else.
- * Principals are `User:penstock-<service>`; consumer groups and transactional ids of a service begin with `penstock-<service>`.
+ * Principals are `User:penstock-<service>`; consumer groups and transactional ids begin with the service's name, as every service's configuration defaults to.
  */
 export function aclLines(flow: readonly Service[]): readonly string[] {
   const deploy = Object.values(topics).map(
@@ -16,15 +16,15 @@ export function aclLines(flow: readonly Service[]): readonly string[] {
 }
 
 function linesOf(service: Service): readonly string[] {
-  const name = `penstock-${service.name}`
-  const principal = `--allow-principal User:${name}`
+  const { name } = service
+  const principal = `--allow-principal User:penstock-${name}`
   return [
     ...service.consumes.map((topic) => `${principal} --operation Read --operation Describe --topic ${topic}`),
     ...service.produces.map((topic) => `${principal} --operation Write --operation Describe --topic ${topic}`),
     ...(service.consumes.length > 0
       ? [`${principal} --operation Read --operation Describe --group ${name} --resource-pattern-type prefixed`]
       : []),
-    ...(transactional.has(service.name)
+    ...(transactional.has(name)
       ? [
           `${principal} --operation Write --operation Describe --transactional-id ${name} --resource-pattern-type prefixed`,
         ]
