@@ -69,11 +69,7 @@ async function start(log: LogFake, clock: Clockwork): Promise<Instance> {
     ready: () => undefined,
     child: () => scope,
   }
-  await startController(
-    scope,
-    { groupId: 'controllers', topicPrefix: '', tickMs: 60_000, commandsMax: 50 },
-    { transport: log, codec },
-  )
+  await startController(scope, { groupId: 'controllers', tickMs: 60_000, commandsMax: 50 }, { transport: log, codec })
   const instance: Instance = {
     failures,
     async stop() {

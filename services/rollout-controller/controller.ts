@@ -243,12 +243,14 @@ export class Controller {
   }
 
   async #own(partition: number): Promise<void> {
-    const { book, caughtUp, log, transactionalId, transport } = this.#options
+    const { book, caughtUp, groupId, log, transactionalId, transport } = this.#options
     const before = this.#owned.get(partition)
     this.#owned.delete(partition)
     this.#fencedAtMs.delete(partition)
     if (before !== undefined) await this.#closeQuietly(before, partition)
     const producer = await transport.transactional(`${transactionalId}-${partition}`)
+    // The client takes the id over with its first transaction: an empty one, so that it is this one and not the first decision.
+    await producer.commit({ records: [], offsets: [], groupId })
     // From here on no earlier owner can write; what it wrote is on the log and has to be known before the first decision.
     await caughtUp()
     if (!this.#wanted.has(partition)) return this.#closeQuietly(producer, partition)

@@ -23,7 +23,7 @@ export class LogFake implements Transport {
   readonly records = new Map<string, InRecord[]>()
   readonly committed = new Map<string, number>()
   readonly #epochs = new Map<string, number>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<() => Promise<void>>()
   transactions = 0
   /** Taken by the next transaction. */
   fault: Fault = null
@@ -43,7 +43,7 @@ export class LogFake implements Transport {
 
   /** Lets every reader see what is there. */
   notify(): void {
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#listeners) void listener()
   }
 
   async producer(): Promise<Producer> {

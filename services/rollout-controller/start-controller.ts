@@ -16,7 +16,7 @@ export interface ControllerParts {
   readonly codec: Codec<Records>
 }
 
-type CoreConfig = Pick<ControllerConfig, 'groupId' | 'topicPrefix' | 'tickMs' | 'commandsMax'>
+type CoreConfig = Pick<ControllerConfig, 'groupId' | 'tickMs' | 'commandsMax'>
 
 /** Starts the controller on parts that are open already: first everything is read, then commands are taken. */
 export async function startController(scope: Scope, config: CoreConfig, parts: ControllerParts): Promise<void> {
@@ -37,7 +37,7 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
     log,
     clock,
     groupId: config.groupId,
-    transactionalId: `${config.topicPrefix}${config.groupId}`,
+    transactionalId: config.groupId,
     commandsMax: config.commandsMax,
     caughtUp: () => watch.caughtUp(),
     sleep: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
