@@ -1,0 +1,161 @@
+import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import type { Logger } from '../log/logger.ts'
+import { describe } from '../lifecycle/process-scope.ts'
+import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
+import type { TopicNames } from './topic-names.ts'
+import type { InRecord, RecordBatch, TopicPartition } from './transport.ts'
+import { transportError } from './transport-error.ts'
+
+/** What group consumers and readers have in common: one kafkajs consumer that never commits by itself and delivers each offset once. */
+export interface KafkajsConsumer {
+  readonly consumer: Consumer
+  readonly positions: PartitionPositions
+  readonly crashed: Promise<never>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface KafkajsConsumerOptions {
+  readonly groupId: string
+  readonly topics: readonly string[]
+  onBatch(batch: RecordBatch): Promise<void>
+  /** After every (re)join: the partitions this member has now. What it resolves to is awaited before any delivery. */
+  onJoin(assigned: readonly TopicPartition[]): Promise<void>
+  /** Membership is in doubt until the next join. */
+  onRebalance(): void
+  onCaughtUp?(partition: TopicPartition, endOffset: number): void
+  readonly maxWaitMs?: number
+  readonly maxBatchBytesPerPartition?: number
+}
+
+const sessionTimeoutMs = 6_000
+const heartbeatMs = 1_500
+const rebalanceTimeoutMs = 15_000
+const defaultMaxWaitMs = 150
+const defaultMaxBytesPerPartition = 2 * 1024 * 1024
+const caughtUpPollMs = 500
+
+export function createKafkajsConsumer(kafka: Kafka, admin: () => Promise<Admin>, names: TopicNames, log: Logger, options: KafkajsConsumerOptions): KafkajsConsumer {
+  const consumer = kafka.consumer({
+    groupId: names.toBroker(options.groupId),
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: heartbeatMs,
+    rebalanceTimeout: rebalanceTimeoutMs,
+    maxWaitTimeInMs: options.maxWaitMs ?? defaultMaxWaitMs,
+    minBytes: 1,
+    maxBytesPerPartition: options.maxBatchBytesPerPartition ?? defaultMaxBytesPerPartition,
+    allowAutoTopicCreation: false,
+    readUncommitted: false,
+  })
+  const positions = createPartitionPositions()
+  let joined: Promise<void> = new Promise(() => undefined)
+  let dead = false
+  let crash: (cause: unknown) => void = () => undefined
+  const crashed = new Promise<never>((_, reject) => {
+    crash = (cause) => {
+      dead = true
+      reject(cause)
+    }
+  })
+  crashed.catch(() => undefined)
+
+  consumer.on(consumer.events.REBALANCING, () => options.onRebalance())
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    const assigned = Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic: names.fromBroker(topic), partition })),
+    )
+    joined = options.onJoin(assigned)
+    joined.catch(crash)
+  })
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    // The broker is away or a leader moves: kafkajs starts over by itself. Everything else is final.
+    if (payload.restart) log.warn({ group: options.groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
+    else crash(transportError(payload.error, `consuming ${options.topics.join(', ')}`))
+  })
+  // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    const partition = { topic: names.fromBroker(payload.topic), partition: payload.partition }
+    if (!dead && payload.batchSize === 0) positions.advance(partition, Number(payload.lastOffset) + 1)
+  })
+
+  const eachBatch = async ({ batch, isRunning, isStale }: EachBatchPayload) => {
+    await joined
+    const partition = { topic: names.fromBroker(batch.topic), partition: batch.partition }
+    if (dead || !isRunning() || isStale() || !positions.owns(partition)) return
+    const records = positions.fresh(partition, batch.messages.map((message) => toRecord(partition, message)))
+    const endOffset = Number(batch.highWatermark)
+    try {
+      if (records.length > 0) await options.onBatch({ ...partition, records, endOffset })
+    } catch (cause) {
+      crash(cause)
+      return
+    }
+    const next = Number(batch.lastOffset()) + 1
+    positions.advance(partition, next)
+    if (next >= endOffset) options.onCaughtUp?.(partition, endOffset)
+  }
+
+  const poll = options.onCaughtUp === undefined ? null : pollCaughtUp(admin, names, positions, options.onCaughtUp)
+  return {
+    consumer,
+    positions,
+    crashed,
+    async start() {
+      try {
+        await consumer.connect()
+        await consumer.subscribe({ topics: options.topics.map(names.toBroker), fromBeginning: true })
+        await consumer.run({ autoCommit: false, eachBatchAutoResolve: true, partitionsConsumedConcurrently: 3, eachBatch })
+      } catch (cause) {
+        throw transportError(cause, `subscribing to ${options.topics.join(', ')}`)
+      }
+    },
+    async stop() {
+      dead = true
+      poll?.stop()
+      await consumer.disconnect()
+    },
+  }
+}
+
+/** An idle partition tells nothing by itself, so the broker is asked twice a second where the ends are. */
+function pollCaughtUp(
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  positions: PartitionPositions,
+  onCaughtUp: (partition: TopicPartition, endOffset: number) => void,
+): { stop(): void } {
+  let busy = false
+  const poll = async () => {
+    const owned = positions.owned()
+    for (const topic of new Set(owned.map((partition) => partition.topic))) {
+      const ends = await (await admin()).fetchTopicOffsets(names.toBroker(topic))
+      for (const { partition, high } of ends) {
+        const position = positions.position({ topic, partition })
+        if (position !== null && position >= Number(high)) onCaughtUp({ topic, partition }, Number(high))
+      }
+    }
+  }
+  const timer = setInterval(() => {
+    if (busy) return
+    busy = true
+    // A broker that is away is reported by the consumer itself; here it only means that nothing is known to be read to its end.
+    poll()
+      .catch(() => undefined)
+      .finally(() => {
+        busy = false
+      })
+  }, caughtUpPollMs)
+  return { stop: () => clearInterval(timer) }
+}
+
+function toRecord(partition: TopicPartition, message: EachBatchPayload['batch']['messages'][number]): InRecord {
+  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : value)] as const)
+  return {
+    ...partition,
+    offset: Number(message.offset),
+    key: message.key === null ? null : message.key.toString('utf8'),
+    value: message.value,
+    headers: Object.fromEntries(headers),
+    timestampMs: Number(message.timestamp),
+  }
+}

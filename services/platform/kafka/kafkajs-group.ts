@@ -1,0 +1,85 @@
+import type { Admin, Kafka } from 'kafkajs'
+import type { Logger } from '../log/logger.ts'
+import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import type { TopicNames } from './topic-names.ts'
+import type { GroupConsumer, GroupConsumerOptions, TopicPartition } from './transport.ts'
+import { transportError } from './transport-error.ts'
+
+/**
+ * A member of a consumer group with explicit commits. kafkajs accepts commits of partitions that have moved to another member
+ * (tulios/kafkajs#1046) and starts retained partitions over from the committed offset after every rebalance; both are fenced here.
+ */
+export async function startKafkajsGroup(kafka: Kafka, admin: () => Promise<Admin>, names: TopicNames, log: Logger, options: GroupConsumerOptions): Promise<GroupConsumer> {
+  let settled = false
+  const inner = createKafkajsConsumer(kafka, admin, names, log, {
+    ...options,
+    onRebalance() {
+      settled = false
+    },
+    async onJoin(assigned) {
+      await changeAssignment(assigned)
+      settled = true
+    },
+  })
+
+  const changeAssignment = async (assigned: readonly TopicPartition[]) => {
+    const key = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
+    const now = new Set(assigned.map(key))
+    const lost = inner.positions.owned().filter((partition) => !now.has(key(partition)))
+    for (const partition of lost) inner.positions.disown(partition)
+    if (lost.length > 0) options.onRevoked?.(lost)
+    const gained = assigned.filter((partition) => !inner.positions.owns(partition))
+    for (const partition of assigned) {
+      const position = inner.positions.position(partition)
+      if (position !== null) inner.consumer.seek({ topic: names.toBroker(partition.topic), partition: partition.partition, offset: String(position) })
+    }
+    if (gained.length === 0) return
+    const committed = await fetchCommitted(admin, names, options.groupId, gained)
+    for (const partition of committed) inner.positions.own(partition, partition.committed ?? 0)
+    await options.onAssigned?.(committed)
+  }
+
+  await inner.start()
+  const toKafka = (partitions: readonly TopicPartition[]) => partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
+  return {
+    crashed: inner.crashed,
+    assigned: () => inner.positions.owned(),
+    pause: (partitions) => inner.consumer.pause(toKafka(partitions)),
+    resume: (partitions) => inner.consumer.resume(toKafka(partitions)),
+    async commit(offsets) {
+      if (!settled || offsets.some((offset) => !inner.positions.owns(offset))) return false
+      const commits = offsets.map(({ topic, partition, offset, metadata }) => ({
+        topic: names.toBroker(topic),
+        partition,
+        offset: String(offset),
+        metadata: metadata ?? '',
+      }))
+      try {
+        if (commits.length > 0) await inner.consumer.commitOffsets(commits)
+        return true
+      } catch (cause) {
+        const type = (cause as { type?: string }).type ?? ''
+        if (['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(type)) return false
+        throw transportError(cause, 'committing offsets')
+      }
+    },
+    stop: () => inner.stop(),
+  }
+}
+
+async function fetchCommitted(
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[]> {
+  const topics = [...new Set(partitions.map(({ topic }) => names.toBroker(topic)))]
+  const answer = await (await admin()).fetchOffsets({ groupId: names.toBroker(groupId), topics })
+  return partitions.map((wanted) => {
+    const found = answer
+      .find(({ topic }) => names.fromBroker(topic) === wanted.topic)
+      ?.partitions.find(({ partition }) => partition === wanted.partition)
+    const offset = Number(found?.offset ?? -1)
+    return { ...wanted, committed: offset < 0 ? null : offset, metadata: found?.metadata ?? '' }
+  })
+}

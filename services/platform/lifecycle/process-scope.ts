@@ -1,0 +1,110 @@
+import type { Clock } from '../../domain/time/clock.ts'
+import type { Logger } from '../log/logger.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Scope } from './scope.ts'
+
+interface Started {
+  readonly name: string
+  readonly stop: () => Promise<void> | void
+}
+
+/** A scope together with what its owner may do with it. */
+export interface OwnedScope extends Scope {
+  /** Stops everything in reverse order of start, each at most `deadlineMs` in all; returns the errors met. Safe to call twice. */
+  stop(): Promise<readonly unknown[]>
+  /** The first failure reported by anything in the scope; settles once. */
+  readonly failed: Promise<unknown>
+  /** Names of readiness conditions that do not hold now. */
+  unready(): readonly string[]
+}
+
+export interface ScopeOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly deadlineMs: number
+}
+
+export function createScope(options: ScopeOptions): OwnedScope {
+  const stopper = new AbortController()
+  const started: Started[] = []
+  const probes = new Map<string, () => boolean>()
+  let stopping: Promise<readonly unknown[]> | null = null
+  let reportFailure: (cause: unknown) => void = () => undefined
+  const failed = new Promise<unknown>((resolve) => {
+    reportFailure = resolve
+  })
+
+  const stop = () => {
+    stopping ??= stopAll(started, options, stopper)
+    return stopping
+  }
+
+  const scopeFor = (log: Logger, prefix: string): Scope => ({
+    log,
+    metrics: options.metrics,
+    clock: options.clock,
+    signal: stopper.signal,
+    async use(name, start) {
+      stopper.signal.throwIfAborted()
+      const resource = await start()
+      started.push({ name: prefix + name, stop: () => resource.stop() })
+      // Stopping may have begun while this was starting: then nobody else would ever stop it.
+      if (stopper.signal.aborted) {
+        started.pop()
+        await resource.stop()
+        stopper.signal.throwIfAborted()
+      }
+      return resource
+    },
+    onStop: (name, stopIt) => void started.push({ name: prefix + name, stop: stopIt }),
+    fail(cause) {
+      log.error({ err: describe(cause) }, 'failed; stopping')
+      reportFailure(cause)
+    },
+    ready: (name, probe) => void probes.set(prefix + name, probe),
+    child: (name) => scopeFor(log.child({ service: name }), `${prefix}${name}/`),
+  })
+
+  return { ...scopeFor(options.log, ''), stop, failed, unready: () => [...probes].filter(([, probe]) => !probe()).map(([name]) => name) }
+}
+
+async function stopAll(started: Started[], options: ScopeOptions, stopper: AbortController): Promise<readonly unknown[]> {
+  stopper.abort()
+  const errors: unknown[] = []
+  const endAtMs = options.clock.monoMs() + options.deadlineMs
+  for (let last = started.pop(); last !== undefined; last = started.pop()) {
+    try {
+      await withDeadline(last, Math.max(50, endAtMs - options.clock.monoMs()))
+    } catch (error) {
+      errors.push(error)
+      options.log.error({ part: last.name, err: describe(error) }, 'could not stop cleanly')
+    }
+  }
+  return errors
+}
+
+async function withDeadline(part: Started, withinMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${part.name} did not stop within ${Math.round(withinMs)} ms`)), withinMs)
+  })
+  try {
+    await Promise.race([part.stop(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** An error as log fields: name, message, code, and the same of its cause. */
+export function describe(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const code = (error as { code?: unknown }).code
+  return {
+    type: error.name,
+    message: error.message,
+    stack: error.stack,
+    ...(code === undefined ? {} : { code }),
+    ...(error.cause === undefined ? {} : { cause: describe(error.cause) }),
+  }
+}
