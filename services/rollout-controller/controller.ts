@@ -50,8 +50,10 @@ const backoffMaxMs = 5_000
 
 type CommitResult = 'written' | 'fenced' | 'failed'
 
+/** Errors of ours and of the Kafka client alike say whether the same call may succeed later. */
 function codeOf(error: unknown): { readonly code: string; readonly retriable: boolean } {
-  return error instanceof PenstockError ? error : { code: 'UNKNOWN', retriable: false }
+  const { code, retriable } = (error ?? {}) as { readonly code?: unknown; readonly retriable?: unknown }
+  return { code: typeof code === 'string' ? code : 'UNKNOWN', retriable: retriable === true }
 }
 
 /**

@@ -156,8 +156,7 @@ function approve(run: Run, cause: Cause, nowMs: number): Transition {
       nowMs,
       false,
     )
-  const permitted = review === 'approval' && (activeWave(run)?.permitted ?? false)
-  return advance(run, cause, `approved: ${statedReason(cause)}`, nowMs, !permitted)
+  return advance(run, cause, `approved: ${statedReason(cause)}`, nowMs, review !== 'approval')
 }
 
 function reject(run: Run, cause: Cause, nowMs: number): Transition {

@@ -9,7 +9,13 @@ function causeOf(run: Run, what: string): Cause {
   return { id: `${what}/${run.state.revision}`, by: 'rollout-controller', command: null, verdict: null, times: {} }
 }
 
-/** What time alone may do: use a permission, ask for a person, end a bake. Time never stands in for evidence. */
+/** Parts of 100000. */
+const fullWeight = 100_000
+
+/**
+ * What time alone may do: use a permission, ask for a person, end a stage that has all traffic, end a bake. Time never raises a weight:
+ * at full weight no baseline is left to compare with, the verdict that permitted it has been given, and guardrails watch.
+ */
 export function onTick(run: Run, nowMs: number): Transition {
   const { phase } = run.state
   if (phase === 'bake') return bakeTick(run, nowMs)
@@ -17,12 +23,17 @@ export function onTick(run: Run, nowMs: number): Transition {
   const wave = activeWave(run)
   const stage = stageOf(run, run.state.wave)
   if (wave === undefined || stage === null) return unchanged(run, 'WAITING', 'no stage')
-  if (wave.permitted) {
-    const used = usePermit(run, run, causeOf(run, 'permit'), nowMs)
+  const isFull = stage.candidateWeight === fullWeight
+  if (wave.permitted || isFull) {
+    const why = wave.permitted
+      ? (run.state.lastVerdict?.reason ?? '')
+      : 'all traffic for the minimum duration without a breach'
+    const used = usePermit(run, run, causeOf(run, 'permit'), why, nowMs)
     if (used !== null) return used
   }
   const sinceMs = wave.startedAtMs ?? wave.enteredAtMs ?? nowMs
-  if (wave.permitted || nowMs - sinceMs < stage.maxDurationMs) return unchanged(run, 'WAITING', 'the stage goes on')
+  const isWaiting = wave.permitted || (isFull && wave.startedAtMs !== null)
+  if (isWaiting || nowMs - sinceMs < stage.maxDurationMs) return unchanged(run, 'WAITING', 'the stage goes on')
   if (wave.startedAtMs === null) {
     const missing = run.spec.routers.filter((router) => !run.state.acked.includes(router))
     const text = `stage ${stage.name} has not started: ${missing.join(', ')} did not ack epoch ${run.state.epoch}; repair, then resume`

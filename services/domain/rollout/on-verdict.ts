@@ -152,7 +152,7 @@ function settlePermit(before: Run, permitted: Run, cause: Cause, nowMs: number):
   if (before.state.phase === 'held')
     return move(before, permitted, cause, { code: 'PERMITTED', text: `may advance when resumed: ${reason}` }, nowMs)
   return (
-    usePermit(before, permitted, cause, nowMs) ??
+    usePermit(before, permitted, cause, reason, nowMs) ??
     move(
       before,
       permitted,
@@ -164,23 +164,15 @@ function settlePermit(before: Run, permitted: Run, cause: Cause, nowMs: number):
 }
 
 /** What a permission leads to now, or null while the minimum duration runs. Used by verdicts and by ticks. */
-export function usePermit(before: Run, permitted: Run, cause: Cause, nowMs: number): Transition | null {
+export function usePermit(before: Run, permitted: Run, cause: Cause, why: string, nowMs: number): Transition | null {
   const current = activeWave(permitted)
   const stage = stageOf(permitted, permitted.state.wave)
-  if (
-    current === undefined ||
-    stage === null ||
-    current.startedAtMs === null ||
-    nowMs - current.startedAtMs < stage.minDurationMs
-  )
-    return null
-  const reason = permitted.state.lastVerdict?.reason ?? ''
+  if (current === undefined || stage === null || current.startedAtMs === null) return null
+  if (nowMs - current.startedAtMs < stage.minDurationMs) return null
   if (stage.approval === 'manual') {
-    const waiting = { code: 'AWAITING_APPROVAL', text: `stage ${stage.name} passed and waits for approval: ${reason}` }
-    return toReview(before, cause, 'approval', waiting, nowMs, {
-      waves: permitted.state.waves,
-      lastVerdict: permitted.state.lastVerdict,
-    })
+    const waiting = { code: 'AWAITING_APPROVAL', text: `stage ${stage.name} passed and waits for approval: ${why}` }
+    const { waves, lastVerdict } = permitted.state
+    return toReview(before, cause, 'approval', waiting, nowMs, { waves, lastVerdict })
   }
-  return advance(permitted, cause, reason, nowMs, false)
+  return advance(permitted, cause, why, nowMs, false)
 }

@@ -124,6 +124,9 @@ function reasonOf(run: Run, evidence: Evidence | null): { code: string; reason: 
   if (running && activeWave(run)?.startedAtMs === null)
     return { code: 'WAITING_FOR_ROUTERS', reason: `waiting for the ack of ${missing.join(', ')}` }
   if (running && evidence !== null) return { code: evidence.code, reason: evidence.reason }
+  if (running && weightOf(run, run.state.wave) === 100_000) {
+    return { code: 'FULL_TRAFFIC', reason: 'all traffic; ends after the minimum duration without a breach' }
+  }
   if (running) return { code: 'NO_VERDICT', reason: 'no verdict of a gate for this stage yet' }
   return { code: reasonCode, reason }
 }
@@ -137,7 +140,7 @@ function etaOf(run: Run, evidence: Evidence | null): number | null {
   const stage = run.spec.waves[run.state.wave]?.stages[wave?.stageIndex ?? -1]
   if (wave === undefined || stage === undefined || wave.startedAtMs === null) return null
   const earliest = wave.startedAtMs + stage.minDurationMs
-  if (wave.permitted) return earliest
+  if (wave.permitted || stage.candidateWeight === 100_000) return earliest
   return evidence?.etaAtMs == null ? null : Math.max(evidence.etaAtMs, earliest)
 }
 

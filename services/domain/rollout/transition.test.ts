@@ -80,6 +80,24 @@ describe('the way through', () => {
     expect(splitOf(after.effects)).toMatchObject({ lease_ms: 20_000, stage_entries: { consumer: 2, enterprise: 0 } })
   })
 
+  it('a stage with all traffic ends by time without a breach, one with less never does', () => {
+    const canary = ackedRun(
+      pass(transition(draftRun(), { kind: 'start', routeEpoch: 0 }, startMs).run, startMs).run,
+      startMs,
+    )
+    expect(tick(canary, startMs + 59_999).outcome).toBe('unchanged')
+    expect(tick(canary, startMs + 60_000).run.state).toMatchObject({ phase: 'review', review: 'max_duration' })
+    const full = ackedRun(pass(canary, startMs).run, startMs + 5_000)
+    expect(tick(full, startMs + 5_999).outcome).toBe('unchanged')
+    const after = tick(full, startMs + 6_000)
+    expect(after).toMatchObject({
+      reason: { code: 'WAVE_FINISHED' },
+      run: { state: { phase: 'shadow', overrides: [] } },
+    })
+    const unacked = pass(canary, startMs).run
+    expect(tick(unacked, startMs + 100_000).run.state.reasonCode).toBe('NOT_ACKED')
+  })
+
   it('a later hold takes an unused permission back, an older answer does not', () => {
     const permitted = judge(startedRun(), verdictOf('advance', { frontierMs: 2_000 })).run
     expect(judge(permitted, verdictOf('hold', { frontierMs: 1_000 })).outcome).toBe('unchanged')
