@@ -1,0 +1,118 @@
+import type { Arm } from '../events/records.ts'
+import { farringtonManning } from '../stats/farrington-manning.ts'
+import { tangoScore } from '../stats/tango.ts'
+import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
+
+/** Counts of one advance test in one stage entry, and the looks it has spent. Plain data. */
+export interface AdvanceState {
+  /** Paired: both, only candidate, only baseline, neither. */
+  readonly table: { both: number; onlyCandidate: number; onlyBaseline: number; neither: number }
+  /** Unpaired: units and events per arm. */
+  readonly units: Record<Arm, number>
+  readonly events: Record<Arm, number>
+  /** The statistic at each look that was taken, in order. */
+  readonly statistics: number[]
+  passed: boolean
+}
+
+export function createAdvanceState(): AdvanceState {
+  return {
+    table: { both: 0, onlyCandidate: 0, onlyBaseline: 0, neither: 0 },
+    units: { baseline: 0, candidate: 0 },
+    events: { baseline: 0, candidate: 0 },
+    statistics: [],
+    passed: false,
+  }
+}
+
+/** Adds one pair of binary outcomes. */
+export function addPair(state: AdvanceState, baseline: number, candidate: number): void {
+  if (candidate === 1) state.table[baseline === 1 ? 'both' : 'onlyCandidate'] += 1
+  else state.table[baseline === 1 ? 'onlyBaseline' : 'neither'] += 1
+}
+
+/** Adds one unit of one arm. */
+export function addUnit(state: AdvanceState, arm: Arm, event: boolean): void {
+  state.units[arm] += 1
+  if (event) state.events[arm] += 1
+}
+
+/** The margin as a number; a relative one needs what calibration froze, and is null before that. */
+export function marginValue(test: { readonly metric: string; readonly margin: AdvanceTest['margin'] }, frozen: Frozen | null): number | null {
+  if (test.margin.kind === 'absolute') return test.margin.value
+  const baseline = frozen?.baselineValues[test.metric]
+  return baseline === undefined ? null : Math.max(test.margin.floor, test.margin.factor * baseline)
+}
+
+/**
+ * Information on the difference so far, 1 / Var(Δ̂). Paired: n / (ψ − Δ²) with ψ not below the floor that calibration froze. Unpaired:
+ * 1 / (p(1−p)(1/n₁ + 1/n₀)) with the pooled rate p not below the assumed one. A floor keeps a quiet start from looking like knowledge.
+ */
+export function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
+  if (test.engine === 'tango') {
+    const { n, difference, discordance } = paired(state)
+    if (n === 0) return 0
+    const floor = frozen?.discordanceFloors[test.metric] ?? test.assumedRate
+    return n / Math.max(discordance - difference * difference, floor)
+  }
+  const { baseline, candidate } = state.units
+  if (baseline === 0 || candidate === 0) return 0
+  const pooled = Math.max((state.events.baseline + state.events.candidate) / (baseline + candidate), test.assumedRate)
+  return 1 / (pooled * (1 - pooled) * (1 / candidate + 1 / baseline))
+}
+
+/**
+ * Takes a look if the information has just crossed the next planned value. Called after every record, so that the data of a look end with the
+ * very record that crossed it. A pass stays passed; after the last look there is never another.
+ */
+export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: AnalysisPlan, frozen: Frozen | null): void {
+  if (state.passed) return
+  const look = plan.looks[state.statistics.length]
+  const margin = marginValue(test, frozen)
+  if (look === undefined || margin === null) return
+  const informationMax = test.informationFixed / (plan.looks[0]?.fraction ?? 1)
+  if (information(test, state, frozen) < look.fraction * informationMax) return
+  const statistic = nonInferiorityZ(test, state, margin)
+  state.statistics.push(statistic)
+  state.passed = statistic <= -look.bound
+}
+
+/** All looks spent without a pass. */
+export function looksExhausted(state: AdvanceState, plan: AnalysisPlan): boolean {
+  return !state.passed && state.statistics.length >= plan.looks.length
+}
+
+/** z of H0: Δ ≥ margin; small means acceptable. */
+function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number): number {
+  if (test.engine === 'tango') {
+    const { n } = paired(state)
+    return tangoScore({ onlyCandidate: state.table.onlyCandidate, onlyBaseline: state.table.onlyBaseline, n, difference: margin })
+  }
+  return farringtonManning({
+    candidateEvents: state.events.candidate,
+    candidateUnits: state.units.candidate,
+    baselineEvents: state.events.baseline,
+    baselineUnits: state.units.baseline,
+    difference: margin,
+  }).z
+}
+
+function paired(state: AdvanceState): { n: number; difference: number; discordance: number } {
+  const { both, onlyCandidate, onlyBaseline, neither } = state.table
+  const n = both + onlyCandidate + onlyBaseline + neither
+  if (n === 0) return { n, difference: 0, discordance: 0 }
+  return { n, difference: (onlyCandidate - onlyBaseline) / n, discordance: (onlyCandidate + onlyBaseline) / n }
+}
+
+/** Units entered so far: pairs, or units of the candidate. */
+export function unitsEntered(test: AdvanceTest, state: AdvanceState): number {
+  return test.engine === 'tango' ? paired(state).n : state.units.candidate
+}
+
+/** Units that the first look needs at the rates seen so far; at least the forecast when nothing has been seen. */
+export function unitsRequired(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
+  const entered = unitsEntered(test, state)
+  const known = information(test, state, frozen)
+  if (entered === 0 || known === 0) return test.requiredUnits
+  return Math.ceil((entered * test.informationFixed) / known)
+}

@@ -1,0 +1,59 @@
+import { wilsonUpper } from '../stats/wilson.ts'
+import type { Evidence } from '../events/records.ts'
+import type { AnalysisPlan, Frozen } from './plan.ts'
+
+/**
+ * What the first A/A pairs (a baseline answer against the baseline's second one) say about noise. Frozen once after the planned number,
+ * from the records in frontier order, so that every gate freezes the same values.
+ */
+export interface Calibration {
+  pairs: number
+  readonly metrics: Record<string, { n: number; sum: number; discordant: number; largest: number[] }>
+  frozen: Frozen | null
+}
+
+/** One-sided limit for the discordance that sizes tests: a lucky calibration must not make them too small. */
+const floorConfidence = 0.8
+/** Share of |d| inside the clip bounds of a mean. */
+const clipQuantile = 0.995
+
+export function createCalibration(): Calibration {
+  return { pairs: 0, metrics: {}, frozen: null }
+}
+
+/** Adds one A/A record and returns the frozen values when it completes the calibration. */
+export function calibrateWith(calibration: Calibration, plan: AnalysisPlan, evidence: Evidence): Frozen | null {
+  if (calibration.frozen !== null) return null
+  let counted = false
+  for (const { name, baseline, candidate } of evidence.metrics) {
+    if (baseline === null || candidate === null) continue
+    counted = true
+    const seen = calibration.metrics[name] ?? { n: 0, sum: 0, discordant: 0, largest: [] }
+    calibration.metrics[name] = seen
+    seen.n += 1
+    seen.sum += baseline
+    if (baseline !== candidate) seen.discordant += 1
+    keepLargest(seen.largest, Math.abs(candidate - baseline), Math.ceil(plan.calibrationPairs * (1 - clipQuantile)) + 1)
+  }
+  if (counted) calibration.pairs += 1
+  if (calibration.pairs < plan.calibrationPairs) return null
+  calibration.frozen = freeze(calibration)
+  return calibration.frozen
+}
+
+function freeze(calibration: Calibration): Frozen {
+  const entries = Object.entries(calibration.metrics).sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    baselineValues: Object.fromEntries(entries.map(([name, seen]) => [name, seen.sum / seen.n])),
+    discordanceFloors: Object.fromEntries(entries.map(([name, seen]) => [name, wilsonUpper({ events: seen.discordant, n: seen.n, confidence: floorConfidence })])),
+    clipBounds: Object.fromEntries(entries.map(([name, seen]) => [name, seen.largest.at(-1) ?? 0])),
+    pairs: calibration.pairs,
+  }
+}
+
+/** `largest` holds the biggest values in descending order, at most `count` of them; its last one is the clip quantile's neighbour. */
+function keepLargest(largest: number[], value: number, count: number): void {
+  const at = largest.findIndex((known) => known < value)
+  largest.splice(at === -1 ? largest.length : at, 0, value)
+  if (largest.length > count) largest.length = count
+}

@@ -1,0 +1,218 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import type { Comparison } from '../events/records.ts'
+import type { MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
+import { metricCatalogue } from '../scoring/catalogue.ts'
+import { plannedLooks } from '../stats/planned-looks.ts'
+import { normalQuantile } from '../stats/special-functions/normal.ts'
+import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
+
+/** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
+const familyAlpha: Readonly<Record<HarmTest['family'], number>> = { error: 0.01, safety: 0.01, quality: 0.01, latency: 0.005, cost: 0.005, slices: 0.01 }
+
+const familyOf: Readonly<Record<string, HarmTest['family']>> = {
+  error: 'error',
+  fast_error: 'error',
+  abandoned: 'error',
+  refusal: 'safety',
+  fast_refusal: 'safety',
+  golden_wrong: 'quality',
+  differs_exact: 'quality',
+  differs_normalised: 'quality',
+  latency_over_budget: 'latency',
+  ttft_over_budget: 'latency',
+  latency_ms: 'latency',
+  ttft_ms: 'latency',
+}
+
+const rateRatioMin = 2
+const candidateEventsMin = 5
+
+/**
+ * Compiles a rollout's policy into the questions that its gate will ask: every metric × comparison × slice with its test, α and margin.
+ * The result is a pure function of the spec; its hash names it on every verdict.
+ */
+export function compilePlan(spec: RolloutSpec): AnalysisPlan {
+  const metrics = spec.metrics.filter((metric) => metric.role !== 'muted').map((metric) => plannedMetric(metric, spec))
+  const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
+  const looks = plannedLooks({ alpha: spec.alphaAdvance })
+  const body: Omit<AnalysisPlan, 'hash'> = {
+    version: 1,
+    metrics,
+    harm: shareAlpha([...guardrails.flatMap((metric) => harmTests(metric, spec)), ...sliceTests(guardrails, spec)]),
+    advance: advanceTests(spec),
+    looks,
+    legTimeoutMs: spec.legTimeoutMs,
+    graceMs: spec.graceMs,
+    shadowStartDelayMs: Math.max(0, spec.shadow.deadlineMs - spec.legTimeoutMs),
+    calibrationPairs: spec.calibrationPairs,
+    pairsPerUnitMedian: 1,
+    unitsMin: spec.unitsMin,
+    stickyKeysMin: spec.stickyKeysMin,
+    joinCompletenessMin: spec.joinCompletenessMin,
+    exceedance: spec.exceedance,
+    golden: spec.golden === null ? null : { digest: spec.golden.digest, chunks: spec.golden.chunks },
+    prices: spec.prices,
+  }
+  return { ...body, hash: bytesToHex(sha256(new TextEncoder().encode(canonicalJson(body)))) }
+}
+
+/** JSON with sorted keys, so that equal plans have equal texts. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`
+}
+
+function plannedMetric(metric: MetricPolicy, spec: RolloutSpec): PlannedMetric {
+  const entry = catalogued(metric.name)
+  return {
+    name: metric.name,
+    kind: entry.kind,
+    role: metric.role,
+    lowerIsBetter: entry.lowerIsBetter,
+    mustHaveData: metric.mustHaveData,
+    horizonMs: horizonOf(metric, spec),
+    budgetMs: metric.budgetMs,
+    comparisons: entry.comparisons,
+  }
+}
+
+function horizonOf(metric: MetricPolicy, spec: RolloutSpec): number {
+  const { horizon } = catalogued(metric.name)
+  switch (horizon.kind) {
+    case 'fast':
+      return Math.min(horizon.ms, spec.legTimeoutMs)
+    case 'budget':
+      return Math.min(metric.budgetMs ?? spec.legTimeoutMs, spec.legTimeoutMs)
+    default:
+      return spec.legTimeoutMs
+  }
+}
+
+function catalogued(name: string): (typeof metricCatalogue)[number] {
+  const entry = metricCatalogue.find((metric) => metric.name === name)
+  if (entry === undefined) throw new RangeError(`no metric \`${name}\` in the catalogue`)
+  return entry
+}
+
+/** One guardrail's harm questions: paired where the same request has both answers, by event share where the arms are different people. */
+function harmTests(metric: MetricPolicy, spec: RolloutSpec): HarmTest[] {
+  const entry = catalogued(metric.name)
+  const tests: HarmTest[] = []
+  for (const comparison of entry.comparisons) {
+    if (comparison === 'aa') continue
+    if (comparison === 'live_ab') {
+      if (entry.kind === 'binary') tests.push(harmTest(metric, spec, comparison, 'event_share', 'canary'))
+      continue
+    }
+    if (metric.harmRule === 'beyond_margin') tests.push(harmTest(metric, spec, comparison, 'beyond_margin', 'any'))
+    else if (entry.kind === 'binary') tests.push(harmTest(metric, spec, comparison, 'paired_binary', 'any'))
+  }
+  if (metric.name === 'latency_over_budget') tests.push(harmTest(metric, spec, 'live_ab', 'exceedance', 'canary'))
+  if (metric.ceiling !== null) {
+    tests.push({ ...harmTest(metric, spec, 'live_ab', 'ceiling', 'full'), margin: { kind: 'absolute', value: metric.ceiling } })
+  }
+  return tests
+}
+
+function harmTest(
+  metric: MetricPolicy,
+  spec: RolloutSpec,
+  comparison: Comparison,
+  engine: HarmTest['engine'],
+  stages: HarmTest['stages'],
+): HarmTest {
+  const required = requiredInformation(spec, metric) * metric.assumedRate
+  return {
+    id: `harm/${metric.name}/${comparison}/${engine}`,
+    family: familyOf[metric.name] ?? 'cost',
+    metric: metric.name,
+    comparison,
+    slice: null,
+    engine,
+    rule: engine === 'beyond_margin' ? 'beyond_margin' : 'harm_and_estimate',
+    // Replaced by the family's share once all tests are known.
+    alpha: 0,
+    margin: metric.margin,
+    rateRatioMin: engine === 'event_share' || engine === 'exceedance' ? rateRatioMin : null,
+    candidateEventsMin: engine === 'event_share' || engine === 'exceedance' ? candidateEventsMin : null,
+    tunedForDiscordant: Math.max(10, Math.round((metric.assumedRate * required) / 2)),
+    stages,
+    onBreach: metric.onBreach,
+  }
+}
+
+function sliceTests(guardrails: readonly MetricPolicy[], spec: RolloutSpec): HarmTest[] {
+  return spec.criticalSlices.flatMap((slice) =>
+    guardrails
+      .flatMap((metric) => harmTests(metric, spec))
+      .filter((test) => test.engine === 'paired_binary' || test.engine === 'beyond_margin')
+      .map((test): HarmTest => ({ ...test, id: `${test.id}/${slice.key}=${slice.value}`, family: 'slices', slice })),
+  )
+}
+
+function shareAlpha(tests: readonly HarmTest[]): HarmTest[] {
+  const count = new Map<HarmTest['family'], number>()
+  for (const test of tests) count.set(test.family, (count.get(test.family) ?? 0) + 1)
+  return tests.map((test) => ({ ...test, alpha: familyAlpha[test.family] / (count.get(test.family) ?? 1) }))
+}
+
+/** Gates that a harmless candidate must pass: every stage below full weight of every wave. */
+function gateCount(spec: RolloutSpec): number {
+  return spec.waves.reduce((sum, wave) => sum + wave.stages.filter((stage) => stage.candidateWeight < 100_000).length, 0)
+}
+
+/** ((z_α + z_β) / M)² with β = total β / (deciding metrics × gates): what must be divided for guardrails is β, not α (Schultzberg et al. 2024). */
+function requiredInformation(spec: RolloutSpec, metric: MetricPolicy): number {
+  const deciding = spec.metrics.filter(isDeciding).length
+  const zAlpha = normalQuantile(1 - spec.alphaAdvance)
+  const zBeta = normalQuantile(1 - spec.betaTotal / Math.max(1, deciding * gateCount(spec)))
+  const margin = metric.margin.kind === 'absolute' ? metric.margin.value : Math.max(metric.margin.floor, metric.margin.factor * metric.assumedRate)
+  return ((zAlpha + zBeta) / margin) ** 2
+}
+
+function isDeciding(metric: MetricPolicy): boolean {
+  return (metric.role === 'guardrail' || metric.role === 'primary') && metric.mustHaveData
+}
+
+/** Non-inferiority at the planned looks: paired in both kinds of stage where content is compared, unpaired on live arms in the canary. */
+function advanceTests(spec: RolloutSpec): AdvanceTest[] {
+  const deciding = spec.metrics.filter((metric) => isDeciding(metric) && catalogued(metric.name).kind === 'binary')
+  const overall = deciding.flatMap((metric) => {
+    const { comparisons } = catalogued(metric.name)
+    const tests: AdvanceTest[] = []
+    if (comparisons.includes('content_ab')) {
+      tests.push(advanceTest(spec, metric, 'content_ab', 'shadow'), advanceTest(spec, metric, 'content_ab', 'canary'))
+    } else if (comparisons.includes('shadow_ab')) tests.push(advanceTest(spec, metric, 'shadow_ab', 'shadow'))
+    if (comparisons.includes('live_ab')) tests.push(advanceTest(spec, metric, 'live_ab', 'canary'))
+    return tests
+  })
+  const slices = spec.criticalSlices.flatMap((slice) =>
+    overall
+      .filter((test) => test.engine === 'tango')
+      .map((test): AdvanceTest => ({ ...test, id: `${test.id}/${slice.key}=${slice.value}`, slice })),
+  )
+  return [...overall, ...slices]
+}
+
+function advanceTest(spec: RolloutSpec, metric: MetricPolicy, comparison: Comparison, stages: AdvanceTest['stages']): AdvanceTest {
+  const informationFixed = requiredInformation(spec, metric)
+  const engine = comparison === 'live_ab' ? 'farrington_manning' : 'tango'
+  const rate = metric.assumedRate
+  return {
+    id: `advance/${stages}/${metric.name}/${comparison}`,
+    metric: metric.name,
+    comparison,
+    slice: null,
+    engine,
+    alpha: spec.alphaAdvance,
+    margin: metric.margin,
+    assumedRate: rate,
+    informationFixed,
+    // Unpaired: candidate units when the baseline arm is much larger; the share of a stage can only raise it.
+    requiredUnits: Math.ceil(informationFixed * (engine === 'tango' ? rate : rate * (1 - rate))),
+    stages,
+  }
+}

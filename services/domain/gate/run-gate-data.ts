@@ -1,0 +1,51 @@
+import type { AdvanceState } from './advance-looks.ts'
+import type { Calibration } from './calibration.ts'
+import type { Completeness } from './completeness.ts'
+import type { HarmState } from './harm-state.ts'
+import type { AnalysisPlan } from './plan.ts'
+import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
+import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
+
+/** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
+export interface RunGateData {
+  readonly planHash: string
+  readonly ledger: UnitLedgerData
+  readonly calibration: Calibration
+  readonly harm: readonly (readonly [string, HarmState])[]
+  readonly advance: readonly (readonly [string, AdvanceState])[]
+  readonly completeness: readonly (readonly [string, Completeness])[]
+  readonly breaches: readonly Breach[]
+  readonly counts: RunGate['counts']
+  readonly enteredThroughMs: number
+}
+
+export function runGateToData(gate: RunGate): RunGateData {
+  return {
+    planHash: gate.plan.hash,
+    ledger: ledgerToData(gate.ledger),
+    calibration: gate.calibration,
+    harm: [...gate.harm],
+    advance: [...gate.advance],
+    completeness: [...gate.completeness],
+    breaches: gate.breaches,
+    counts: gate.counts,
+    enteredThroughMs: gate.enteredThroughMs,
+  }
+}
+
+/** The gate that a snapshot describes; null when it was made for another plan. */
+export function runGateFromData(run: string, plan: AnalysisPlan, limits: RunGateLimits, data: RunGateData): RunGate | null {
+  if (data.planHash !== plan.hash) return null
+  const fresh = createRunGate(run, plan, limits)
+  return {
+    ...fresh,
+    ledger: ledgerFromData(data.ledger, { limit: limits.unitsMax, stickyKeysMax: plan.stickyKeysMin }),
+    calibration: data.calibration,
+    harm: new Map(data.harm),
+    advance: new Map(data.advance),
+    completeness: new Map(data.completeness),
+    breaches: [...data.breaches],
+    counts: { ...data.counts },
+    enteredThroughMs: data.enteredThroughMs,
+  }
+}

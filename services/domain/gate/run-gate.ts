@@ -1,0 +1,209 @@
+import type { Evidence } from '../events/records.ts'
+import { type AdvanceState, addPair, addUnit, createAdvanceState, lookIfDue } from './advance-looks.ts'
+import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
+import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
+import { addHarmRecord, createHarmState, type HarmState } from './harm-state.ts'
+import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
+import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
+import { countOnce, createUnitLedger, exposedArm, nextPairOf, noteStickyKey, stratumOf, type UnitLedger } from './unit-ledger.ts'
+import { pairPositionOf } from './unit-choice.ts'
+
+/** What a test of a run first saw that made it act. Kept: a breach is never taken back by later data. */
+export interface Breach {
+  readonly test: string
+  readonly wave: string
+  readonly stageEntry: number
+  /** The record with which it happened. */
+  readonly evidenceId: string
+  /** Broker time up to which the exchanges had to be read for it, ms. */
+  readonly releaseMs: number
+}
+
+/** All that a gate knows of one run. Owned and changed by one evaluator; a pure function of the plan and the evidence in frontier order. */
+export interface RunGate {
+  readonly run: string
+  readonly plan: AnalysisPlan
+  readonly queue: ReleaseQueue
+  readonly ledger: UnitLedger
+  readonly calibration: Calibration
+  /** Harm test id → state, over the whole run. */
+  readonly harm: Map<string, HarmState>
+  /** `wave/stage entry/test id` → state of that stage entry. */
+  readonly advance: Map<string, AdvanceState>
+  /** `wave/stage entry/comparison` → legs planned and heard. */
+  readonly completeness: Map<string, Completeness>
+  readonly breaches: Breach[]
+  readonly counts: { entered: number; late: number; duplicate: number; refused: number; unitsDropped: number }
+  /** Everything released at or before this has been entered. */
+  enteredThroughMs: number
+}
+
+export interface RunGateLimits {
+  readonly waitingMax: number
+  readonly unitsMax: number
+}
+
+/** Stage entries whose advance states are kept: the present one and the few before it whose records may still arrive. */
+const stageEntriesKept = 4
+
+export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLimits): RunGate {
+  return {
+    run,
+    plan,
+    queue: createReleaseQueue(limits.waitingMax),
+    ledger: createUnitLedger({ limit: limits.unitsMax, stickyKeysMax: plan.stickyKeysMin }),
+    calibration: createCalibration(),
+    harm: new Map(plan.harm.map((test) => [test.id, createHarmState(test, plan)])),
+    advance: new Map(),
+    completeness: new Map(),
+    breaches: [],
+    counts: { entered: 0, late: 0, duplicate: 0, refused: 0, unitsDropped: 0 },
+    enteredThroughMs: 0,
+  }
+}
+
+/** When a record may enter: arrival + shadow start delay (if a shadow leg takes part) + horizon + grace. */
+export function releaseTimeOf(plan: AnalysisPlan, evidence: Evidence): number {
+  const delayMs = evidence.comparison === 'live_ab' ? 0 : plan.shadowStartDelayMs
+  return evidence.arrived_at + delayMs + evidence.horizon_ms + plan.graceMs
+}
+
+/** Takes a record as read from the log. What comes after its release time was passed is late or a repetition: counted, never entered. */
+export function accept(gate: RunGate, evidence: Evidence, partition: number, offset: number): void {
+  const releaseMs = releaseTimeOf(gate.plan, evidence)
+  if (releaseMs <= gate.enteredThroughMs || evidence.late) {
+    gate.counts.late += 1
+    return
+  }
+  const outcome = push(gate.queue, { releaseMs, evidence, partition, offset })
+  if (outcome === 'duplicate') gate.counts.duplicate += 1
+  if (outcome === 'full') gate.counts.refused += 1
+}
+
+/** Enters everything released by `readThroughMs`, in order; returns how many records that were. */
+export function enterThrough(gate: RunGate, readThroughMs: number): number {
+  let entered = 0
+  for (let next = popReleased(gate.queue, readThroughMs); next !== null; next = popReleased(gate.queue, readThroughMs)) {
+    enter(gate, next.evidence, next.releaseMs)
+    entered += 1
+  }
+  gate.enteredThroughMs = Math.max(gate.enteredThroughMs, readThroughMs)
+  gate.counts.entered += entered
+  return entered
+}
+
+/** The kind of stage in which a record was made, by the candidate's weight at that moment. */
+export function stageKindOf(candidateWeight: number): 'shadow' | 'canary' | 'full' {
+  if (candidateWeight === 0) return 'shadow'
+  return candidateWeight >= 100_000 ? 'full' : 'canary'
+}
+
+function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
+  noteStickyKey(gate.ledger, evidence.assignment_unit)
+  if (evidence.horizon_ms === gate.plan.legTimeoutMs) noteLegs(completenessOf(gate, evidence), evidence)
+  if (isNotSampled(evidence)) return
+  if (evidence.comparison === 'aa') {
+    calibrateWith(gate.calibration, gate.plan, evidence)
+    return
+  }
+  if (evidence.comparison === 'live_ab') enterSingle(gate, evidence, releaseMs)
+  else enterPair(gate, evidence, releaseMs)
+}
+
+function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
+  const stream = `${evidence.comparison}/${evidence.horizon_ms}`
+  const place = `${evidence.place.wave}/${evidence.place.stage_entry}`
+  const chosen = pairPositionOf(gate.run, evidence.unit, gate.plan.pairsPerUnitMedian)
+  const inRun = nextPairOf(gate.ledger, stream, evidence.unit)
+  const inStage = nextPairOf(gate.ledger, `${stream}/${place}`, evidence.unit)
+  if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
+  if (inRun === chosen) forHarm(gate, evidence, releaseMs, (test, state) => addHarmRecord(test, state, gate.plan, { kind: 'pair', evidence }))
+  if (inStage === chosen) {
+    forAdvance(gate, evidence, (test, state) => {
+      const value = evidence.metrics.find((metric) => metric.name === test.metric)
+      if (value?.baseline == null || value.candidate === null) return
+      addPair(state, value.baseline, value.candidate)
+    })
+  }
+}
+
+function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void {
+  const arm = evidence.arm
+  if (arm === null) return
+  const stratum = stratumOf(evidence)
+  const first = exposedArm(gate.ledger, stratum, evidence.assignment_unit, arm)
+  if (first === null) gate.counts.unitsDropped += 1
+  if (first !== arm) return
+  forHarm(gate, evidence, releaseMs, (test, state) => {
+    const once = (what: string) => countOnce(gate.ledger, stratum, `${test.metric}/${what}`, evidence.assignment_unit)
+    addHarmRecord(test, state, gate.plan, { kind: 'single', evidence, arm, stratum, once })
+  })
+  forAdvance(gate, evidence, (test, state) => {
+    const value = evidence.metrics.find((metric) => metric.name === test.metric)?.[arm]
+    if (value == null) return
+    if (countOnce(gate.ledger, stratum, `${test.id}/first`, evidence.assignment_unit)) addUnit(state, arm, value === 1)
+  })
+}
+
+function forHarm(gate: RunGate, evidence: Evidence, releaseMs: number, add: (test: HarmTest, state: HarmState) => void): void {
+  for (const test of gate.plan.harm) {
+    if (!applies(gate.plan, test, evidence)) continue
+    const state = gate.harm.get(test.id)
+    if (state === undefined) continue
+    const acted = state.actedAtMs !== null
+    add(test, state)
+    if (state.actedAtMs === null || acted) continue
+    const { wave, stage_entry: stageEntry } = evidence.place
+    gate.breaches.push({ test: test.id, wave, stageEntry, evidenceId: evidence.id, releaseMs })
+  }
+}
+
+function forAdvance(gate: RunGate, evidence: Evidence, add: (test: AdvanceTest, state: AdvanceState) => void): void {
+  for (const test of gate.plan.advance) {
+    if (!applies(gate.plan, test, evidence)) continue
+    const state = advanceStateOf(gate, evidence.place.wave, evidence.place.stage_entry, test.id)
+    add(test, state)
+    lookIfDue(test, state, gate.plan, gate.calibration.frozen)
+  }
+}
+
+function applies(plan: AnalysisPlan, test: HarmTest | AdvanceTest, evidence: Evidence): boolean {
+  if (test.comparison !== evidence.comparison) return false
+  if (test.stages !== 'any' && test.stages !== stageKindOf(evidence.place.candidate_weight)) return false
+  if (test.slice !== null && sliceValue(evidence, test.slice.key) !== test.slice.value) return false
+  return plan.metrics.find((metric) => metric.name === test.metric)?.horizonMs === evidence.horizon_ms
+}
+
+function sliceValue(evidence: Evidence, key: string): string | undefined {
+  return key === 'tenant' ? evidence.tenant : evidence.segments[key]
+}
+
+export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, test: string): AdvanceState {
+  const key = `${wave}/${stageEntry}/${test}`
+  let state = gate.advance.get(key)
+  if (state === undefined) {
+    state = createAdvanceState()
+    gate.advance.set(key, state)
+    forgetOld(gate.advance, wave, stageEntry)
+  }
+  return state
+}
+
+function completenessOf(gate: RunGate, evidence: Evidence): Completeness {
+  const { wave, stage_entry: stageEntry } = evidence.place
+  const key = `${wave}/${stageEntry}/${evidence.comparison}`
+  let completeness = gate.completeness.get(key)
+  if (completeness === undefined) {
+    completeness = createCompleteness()
+    gate.completeness.set(key, completeness)
+    forgetOld(gate.completeness, wave, stageEntry)
+  }
+  return completeness
+}
+
+function forgetOld(states: Map<string, unknown>, wave: string, stageEntry: number): void {
+  for (const key of states.keys()) {
+    const [keyWave, keyEntry] = key.split('/')
+    if (keyWave === wave && Number(keyEntry) < stageEntry - stageEntriesKept) states.delete(key)
+  }
+}

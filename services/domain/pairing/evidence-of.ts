@@ -1,0 +1,121 @@
+import type { Arm, Comparison, Evidence, MetricValue, Place, PlannedLeg, ShadowPlan } from '../events/records.ts'
+import type { AnalysisPlan } from '../gate/plan.ts'
+import type { LegFacts } from '../scoring/leg-facts.ts'
+import { legOutcome, pairOutcome } from '../scoring/leg-outcomes.ts'
+import { sha256Hex } from '../scoring/normalise.ts'
+import type { ExchangeFacts } from './exchange-facts.ts'
+
+const source = 'pairing'
+
+/** Everything known of an exchange when one of its horizons falls due. Legs that were planned but never heard of are absent. */
+export interface KnownExchange {
+  readonly facts: ExchangeFacts
+  readonly plan: ShadowPlan | null
+  readonly legs: ReadonlyMap<string, LegFacts>
+}
+
+/** Key of a leg within its exchange. */
+export function legKey(arm: Arm, leg: 'live' | 'shadow'): string {
+  return `${arm}/${leg}`
+}
+
+/** Deterministic, so that a repetition is recognised: first 32 hex digits of SHA-256 over what makes the outcome unique. */
+export function evidenceId(exchangeId: string, run: string, comparison: Comparison, arm: Arm | null, horizonMs: number): string {
+  return sha256Hex([exchangeId, run, comparison, arm ?? '', source, horizonMs].join('\u001f')).slice(0, 32)
+}
+
+/** The single of the live arm at one horizon; null when the exchange takes no part in the unpaired comparison. */
+export function liveEvidence(plan: AnalysisPlan, known: KnownExchange, horizonMs: number, late: boolean): Evidence | null {
+  const { request } = known.facts
+  const place = request.place
+  if (place === null || request.assignment !== 'split' || place.candidate_weight <= 0) return null
+  const arm = request.live_arm
+  const leg = known.legs.get(legKey(arm, 'live')) ?? null
+  const metrics = plan.metrics.flatMap((metric): MetricValue[] => {
+    if (metric.horizonMs !== horizonMs || !metric.comparisons.includes('live_ab')) return []
+    const value = legOutcome(metric, leg)
+    if (value === null) return []
+    return [{ name: metric.name, baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null }]
+  })
+  const resolution = leg?.resolution ?? null
+  return {
+    ...frame(known, place, 'live_ab', arm, horizonMs, late),
+    baseline_resolution: arm === 'baseline' ? resolution : null,
+    candidate_resolution: arm === 'candidate' ? resolution : null,
+    inclusion_p: 1,
+    metrics,
+  }
+}
+
+/** The two legs that each paired comparison sets side by side, first the one that counts as baseline. */
+const pairsOf = {
+  content_ab: [legKey('baseline', 'live'), legKey('candidate', 'shadow')],
+  shadow_ab: [legKey('baseline', 'shadow'), legKey('candidate', 'shadow')],
+  aa: [legKey('baseline', 'live'), legKey('baseline', 'shadow')],
+} as const
+
+/** The pair of one paired comparison at one horizon; null when it was not planned for this exchange. */
+export function pairedEvidence(
+  plan: AnalysisPlan,
+  known: KnownExchange,
+  comparison: 'content_ab' | 'shadow_ab' | 'aa',
+  horizonMs: number,
+  late: boolean,
+): Evidence | null {
+  const place = known.plan?.place ?? null
+  const inclusion = inclusionOf(known.plan?.legs ?? [], comparison)
+  if (place === null || inclusion === 0 || known.facts.request.live_arm !== 'baseline') return null
+  const metricsHere = plan.metrics.filter((metric) => metric.horizonMs === horizonMs && isComparedIn(metric.comparisons, comparison))
+  if (metricsHere.length === 0 && horizonMs !== plan.legTimeoutMs) return null
+  const [firstKey, secondKey] = pairsOf[comparison]
+  const first = known.legs.get(firstKey) ?? null
+  const second = known.legs.get(secondKey) ?? null
+  const metrics = metricsHere.flatMap((metric): MetricValue[] => {
+    const differs = first === null || second === null ? null : pairOutcome(metric.name, first, second)
+    if (differs !== null) return [{ name: metric.name, baseline: 0, candidate: differs }]
+    const baseline = legOutcome(metric, first)
+    const candidate = legOutcome(metric, second)
+    return baseline === null || candidate === null ? [] : [{ name: metric.name, baseline, candidate }]
+  })
+  return {
+    ...frame(known, place, comparison, null, horizonMs, late),
+    baseline_resolution: first?.resolution ?? null,
+    candidate_resolution: second?.resolution ?? null,
+    inclusion_p: inclusion,
+    metrics,
+  }
+}
+
+/** Noise is measured for every metric that decides by content: its A/A value is the baseline against itself. */
+function isComparedIn(comparisons: readonly Comparison[], comparison: Comparison): boolean {
+  return comparisons.includes(comparison) || (comparison === 'aa' && comparisons.includes('content_ab'))
+}
+
+function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'shadow_ab' | 'aa'): number {
+  const leg = legs.find((candidate) => candidate.arm === (comparison === 'aa' ? 'baseline' : 'candidate'))
+  if (leg === undefined) return 0
+  if (comparison === 'content_ab') return leg.content_ab_p
+  if (comparison === 'aa') return leg.aa_p
+  return legs.some((candidate) => candidate.arm === 'baseline') ? leg.shadow_ab_p : 0
+}
+
+function frame(known: KnownExchange, place: Place, comparison: Comparison, arm: Arm | null, horizonMs: number, late: boolean) {
+  const { facts } = known
+  return {
+    id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs),
+    version: 0,
+    place,
+    exchange_id: facts.exchangeId,
+    comparison,
+    source,
+    horizon_ms: horizonMs,
+    arrived_at: facts.arrivedAtMs,
+    arm,
+    unit: facts.unit,
+    assignment_unit: facts.request.assignment_unit,
+    turn: facts.request.turn,
+    tenant: facts.request.tenant,
+    segments: facts.request.segments,
+    late,
+  }
+}

@@ -1,0 +1,50 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import type { Place, PlannedLeg, Request, ShadowPlan, Split } from '../events/records.ts'
+
+/**
+ * Which shadow calls an exchange gets. One uniform draw per exchange, by its id and the run's own salt, so that a repeated or
+ * restarted planner answers the same: below `share` the candidate is asked, below `share × second_leg_share` the baseline is asked
+ * a second time as well. Only exchanges whose live answer is the baseline's are shadowed.
+ *
+ * @param blocked true while a latch, kill or anything else forbids new plans for the run
+ * @param arrivalMs broker append time of the request
+ * @returns null when the exchange belongs to no run that `split` describes (nobody waits for a plan then)
+ */
+export function planShadow(request: Request, split: Split, options: { readonly blocked: boolean; readonly arrivalMs: number }): ShadowPlan | null {
+  const place = request.place
+  if (place === null) return null
+  const shadow = split.run === place.run ? split.shadow : null
+  const plan = (legs: readonly PlannedLeg[]): ShadowPlan => ({
+    exchange_id: request.exchange_id,
+    place: presentPlace(place, split),
+    legs,
+    deadline_at: options.arrivalMs + (shadow?.deadline_ms ?? 0),
+  })
+  if (shadow === null || options.blocked || request.live_arm !== 'baseline' || place.stage_entry === 0) return plan([])
+  const draw = uniformOf(shadow.salt, request.exchange_id)
+  const both = shadow.share * shadow.second_leg_share
+  if (draw >= shadow.share) return plan([])
+  const candidate: PlannedLeg = { arm: 'candidate', content_ab_p: shadow.share, shadow_ab_p: both, aa_p: 0 }
+  const second: PlannedLeg = { arm: 'baseline', content_ab_p: 0, shadow_ab_p: both, aa_p: both }
+  return plan(draw < both ? [candidate, second] : [candidate])
+}
+
+/** The planner stamps the place it knows: same run and wave, but the stage entry and epoch of its own split. */
+function presentPlace(place: Place, split: Split): Place {
+  const rule = split.rules.find((candidate) => candidate.id === place.rule)
+  if (split.run !== place.run || rule === undefined || split.epoch <= place.epoch) return place
+  return {
+    ...place,
+    stage_entry: split.stage_entries[place.wave] ?? place.stage_entry,
+    stage: split.stages[place.wave] ?? place.stage,
+    epoch: split.epoch,
+    candidate_weight: rule.candidate_weight,
+  }
+}
+
+/** 53 bits of SHA-256 over salt and id as a number in [0, 1). */
+export function uniformOf(salt: string, id: string): number {
+  const digest = sha256(new TextEncoder().encode(`${salt}\u001f${id}`))
+  const view = new DataView(digest.buffer, digest.byteOffset)
+  return (view.getUint32(0) * 2 ** 21 + (view.getUint32(4) >>> 11)) / 2 ** 53
+}

@@ -1,0 +1,65 @@
+import type { Variant } from '../events/records.ts'
+
+/** Operations that may be replayed: calls that only compute an answer. Everything else is skipped by policy. */
+export const replayableOperations: ReadonlySet<string> = new Set(['chat.completions'])
+
+/** Fields that make the provider keep state, link to kept state, or name a person. A replay must leave no trace and act on nothing. */
+const statefulFields = [
+  'store',
+  'metadata',
+  'user',
+  'safety_identifier',
+  'prompt_cache_key',
+  'previous_response_id',
+  'conversation',
+  'background',
+  'service_tier',
+  'web_search_options',
+]
+
+export type ReplayBody =
+  | { readonly kind: 'body'; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'refused'; readonly reason: 'not_json' | 'not_an_object' | 'runs_tools' }
+
+/**
+ * The request body for another variant: its model and parameters, without stateful fields, one choice. Function tools stay declared, so that
+ * the candidate may ask for them (nobody runs them); tools that the provider itself would run (search, code, connectors) refuse the replay.
+ */
+export function replayBody(original: Uint8Array, variant: Variant): ReplayBody {
+  const parsed = parseObject(original)
+  if (typeof parsed === 'string') return { kind: 'refused', reason: parsed }
+  const tools = parsed['tools']
+  if (Array.isArray(tools) && !tools.every(isFunctionTool)) return { kind: 'refused', reason: 'runs_tools' }
+  const body: Record<string, unknown> = { ...withVariant(parsed, variant) }
+  for (const field of statefulFields) delete body[field]
+  if ('n' in body) body['n'] = 1
+  return { kind: 'body', body }
+}
+
+/** Sets the variant's model and parameters; parameter values are JSON texts. */
+export function withVariant(body: Readonly<Record<string, unknown>>, variant: Variant): Readonly<Record<string, unknown>> {
+  const parameters = Object.entries(variant.parameters).map(([name, value]) => [name, parameterValue(value)] as const)
+  return { ...body, ...Object.fromEntries(parameters), model: variant.model }
+}
+
+function parameterValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+function isFunctionTool(tool: unknown): boolean {
+  return typeof tool === 'object' && tool !== null && (tool as { type?: unknown }).type === 'function'
+}
+
+function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | 'not_json' | 'not_an_object' {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return 'not_json'
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : 'not_an_object'
+}

@@ -1,0 +1,43 @@
+import type { Comparison } from '../events/records.ts'
+
+/** When a metric's outcome is read: at a fixed age, at the metric's own budget, or at the leg timeout. */
+export type MetricHorizon = { readonly kind: 'fast'; readonly ms: number } | { readonly kind: 'budget' } | { readonly kind: 'full' }
+
+/** What Penstock can measure on an exchange, and which comparisons are fair for it. */
+export interface CataloguedMetric {
+  readonly name: string
+  /** binary: 1 is a bad event. */
+  readonly kind: 'binary' | 'mean'
+  readonly lowerIsBetter: boolean
+  readonly comparisons: readonly Comparison[]
+  readonly horizon: MetricHorizon
+}
+
+const full = { kind: 'full' } as const
+// Live and shadow legs differ in quota, caches and load, so these are compared between legs of the same kind only.
+const sameKindOfLeg = ['live_ab', 'shadow_ab'] as const
+const content = ['content_ab'] as const
+const contentAndLive = ['content_ab', 'live_ab'] as const
+const withNoiseFloor = ['content_ab', 'aa'] as const
+
+const bad = { kind: 'binary', lowerIsBetter: true } as const
+const amount = { kind: 'mean', lowerIsBetter: true } as const
+
+export const metricCatalogue: readonly CataloguedMetric[] = [
+  { ...bad, name: 'error', comparisons: sameKindOfLeg, horizon: full },
+  { ...bad, name: 'fast_error', comparisons: sameKindOfLeg, horizon: { kind: 'fast', ms: 2_000 } },
+  { ...bad, name: 'abandoned', comparisons: ['live_ab'], horizon: full },
+  { ...bad, name: 'refusal', comparisons: contentAndLive, horizon: full },
+  { ...bad, name: 'fast_refusal', comparisons: contentAndLive, horizon: { kind: 'fast', ms: 5_000 } },
+  { ...bad, name: 'latency_over_budget', comparisons: sameKindOfLeg, horizon: { kind: 'budget' } },
+  { ...bad, name: 'ttft_over_budget', comparisons: sameKindOfLeg, horizon: { kind: 'budget' } },
+  { ...amount, name: 'latency_ms', comparisons: sameKindOfLeg, horizon: full },
+  { ...amount, name: 'ttft_ms', comparisons: sameKindOfLeg, horizon: full },
+  { ...amount, name: 'cost_micro_usd', comparisons: sameKindOfLeg, horizon: full },
+  { ...bad, name: 'golden_wrong', comparisons: withNoiseFloor, horizon: full },
+  { ...bad, name: 'differs_exact', comparisons: withNoiseFloor, horizon: full },
+  { ...bad, name: 'differs_normalised', comparisons: withNoiseFloor, horizon: full },
+  { ...amount, name: 'input_tokens', comparisons: content, horizon: full },
+  { ...amount, name: 'output_tokens', comparisons: content, horizon: full },
+  { ...amount, name: 'length_chars', comparisons: content, horizon: full },
+]

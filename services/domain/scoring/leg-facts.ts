@@ -1,0 +1,53 @@
+import type { Arm, Leg, Resolution, Response } from '../events/records.ts'
+import type { GoldenEntry } from '../rollout/spec.ts'
+import { isGoldenWrong } from './golden.ts'
+import { normalisedText, shortHash } from './normalise.ts'
+import { isRefusal } from './refusal.ts'
+
+/** What is kept of a leg's answer: numbers and hashes, no text. Durations from the leg's own start, ms. */
+export interface LegFacts {
+  readonly arm: Arm
+  readonly leg: Leg
+  readonly resolution: Resolution
+  readonly durationMs: number
+  readonly ttftMs: number | null
+  readonly inputTokens: number | null
+  readonly outputTokens: number | null
+  readonly costMicroUsd: number | null
+  readonly refused: boolean
+  readonly lengthChars: number
+  readonly exactHash: string
+  readonly normalisedHash: string
+  readonly goldenWrong: boolean | null
+  readonly hasOutput: boolean
+}
+
+/** Prices of the answer's variant, micro-dollars per million tokens; null when the plan names none. */
+export type Price = { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number } | null
+
+/** Reduces a response to its facts. `hasText` is false where the capture level kept the text out: then nothing is said about content. */
+export function legFacts(response: Response, golden: GoldenEntry | null, options: { readonly hasText: boolean; readonly price: Price }): LegFacts {
+  const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
+  const said = tools === '' ? response.output : `${response.output}\n${tools}`
+  return {
+    arm: response.arm,
+    leg: response.leg,
+    resolution: response.resolution,
+    durationMs: response.ended_at - response.started_at,
+    ttftMs: response.first_token_at === null ? null : response.first_token_at - response.started_at,
+    inputTokens: response.input_tokens,
+    outputTokens: response.output_tokens,
+    costMicroUsd: options.price === null ? response.cost_micro_usd : costOf(options.price, response),
+    refused: isRefusal({ refusal: response.refusal, finishReason: response.finish_reason, text: response.output }),
+    lengthChars: response.output.length,
+    exactHash: shortHash(said),
+    normalisedHash: shortHash(normalisedText(said)),
+    goldenWrong: golden === null || response.truncated ? null : isGoldenWrong(golden, response.output),
+    hasOutput: options.hasText,
+  }
+}
+
+function costOf(price: NonNullable<Price>, response: Response): number | null {
+  if (response.input_tokens === null || response.output_tokens === null) return response.cost_micro_usd
+  return (response.input_tokens * price.inputMicroUsdPerMillion + response.output_tokens * price.outputMicroUsdPerMillion) / 1e6
+}

@@ -1,0 +1,52 @@
+import { logSumExp } from './log-sum.ts'
+import { requireWithin } from './stats-error.ts'
+
+/** Rate ratios that the alternative spreads its weight over, evenly: e^0.1 to e^3 (1.1 to 20) in equal steps of the logarithm. */
+export const rateRatioGrid: readonly number[] = Array.from({ length: 30 }, (_, index) => Math.exp(0.1 * (index + 1)))
+
+/**
+ * Given a unit with an event, the chance that it is the candidate's is π(q, R) = qR/(qR + 1 − q), whatever the base rate does over time.
+ * A segment holds, for each R of the grid, the log-likelihood against R₀ = 1, which adds up over strata of different share q, and the sums of the
+ * Mantel-Haenszel estimate of R.
+ */
+export interface EventShareSegment {
+  readonly logRatios: number[]
+  candidateEvents: number
+  baselineEvents: number
+  /** Σ x(1 − q) and Σ y q over strata: their quotient estimates R. */
+  numerator: number
+  denominator: number
+}
+
+export function emptyEventShare(): EventShareSegment {
+  return { logRatios: rateRatioGrid.map(() => 0), candidateEvents: 0, baselineEvents: 0, numerator: 0, denominator: 0 }
+}
+
+/** Adds one unit's event. `share` is the candidate's share q of the units in its stratum, strictly between 0 and 1. */
+export function addEvent(segment: EventShareSegment, event: { readonly candidate: boolean; readonly share: number }): void {
+  const q = event.share
+  requireWithin({ share: q }, 1e-9, 1 - 1e-9)
+  rateRatioGrid.forEach((ratio, index) => {
+    const mixed = q * ratio + 1 - q
+    const increment = event.candidate ? Math.log(ratio / mixed) : -Math.log(mixed)
+    segment.logRatios[index] = (segment.logRatios[index] ?? 0) + increment
+  })
+  if (event.candidate) {
+    segment.candidateEvents += 1
+    segment.numerator += 1 - q
+  } else {
+    segment.baselineEvents += 1
+    segment.denominator += q
+  }
+}
+
+/** ln E for H0 R ≤ 1: each likelihood ratio is a supermartingale for every R ≤ 1, because π grows with R; so is their average. */
+export function logEventShareE(segment: EventShareSegment): number {
+  return logSumExp(segment.logRatios) - Math.log(rateRatioGrid.length)
+}
+
+/** Mantel-Haenszel estimate of R over strata; +∞ when only the candidate had events, null when nobody had. */
+export function rateRatioEstimate(segment: EventShareSegment): number | null {
+  if (segment.numerator === 0 && segment.denominator === 0) return null
+  return segment.denominator === 0 ? Number.POSITIVE_INFINITY : segment.numerator / segment.denominator
+}

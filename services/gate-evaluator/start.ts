@@ -1,0 +1,157 @@
+import type { Records } from '../domain/events/records.ts'
+import { schemaTexts } from '../domain/events/schemas.ts'
+import { isActive } from '../domain/rollout/moves.ts'
+import type { Run } from '../domain/rollout/run.ts'
+import { readRun } from '../domain/rollout/run-document.ts'
+import { topics } from '../flow.ts'
+import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
+import type { ConsumedOffset, OutRecord, RecordBatch, StartAt, Transport } from '../platform/kafka/transport.ts'
+import type { Scope } from '../platform/lifecycle/scope.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+import { openCodec } from '../platform/registry/open-codec.ts'
+import type { GateConfig } from './config.ts'
+import { createEvaluator, type Evaluator } from './evaluator.ts'
+import { createFrontier } from './frontier.ts'
+import { createSnapshotCollector, type SnapshotCollector } from './gate-snapshot.ts'
+
+const codeVersion = '0.1.0'
+const heartbeatMs = 1_000
+const evaluateMs = 100
+const stallMaxMs = 15_000
+const behindMaxMs = 5_000
+
+/** Starts the gate evaluator on the broker and registry that its configuration names. */
+export async function startGateEvaluator(scope: Scope, config: GateConfig): Promise<void> {
+  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const transport = createKafkajsTransport({ clientId: 'gate-evaluator', brokers, topicPrefix, log: scope.log })
+  scope.onStop('transport', () => transport.close())
+  await startGateOn(scope, config, { transport, codec })
+}
+
+/** The same on parts that are open already: snapshots and runs first, then evidence from where the snapshots end, then judging. */
+export async function startGateOn(
+  scope: Scope,
+  config: Pick<GateConfig, 'gateId' | 'waitingMax' | 'unitsMax' | 'snapshotMs'>,
+  parts: { readonly transport: Transport; readonly codec: Codec<Records> },
+): Promise<void> {
+  const { transport, codec } = parts
+  const snapshots = await readSnapshots(transport)
+  const producer = await transport.producer()
+  scope.onStop('producer', () => producer.close())
+  const emit = (records: readonly OutRecord[]) => {
+    sendPersistently(producer, records, { signal: scope.signal, log: scope.log }).catch((error: unknown) => {
+      if (!scope.signal.aborted) scope.fail(error)
+    })
+  }
+  const frontier = createFrontier({ source: 'pairing', exchangePartitions: await transport.partitionCount(topics.exchanges.name), stallMaxMs, behindMaxMs })
+  const evaluator = createEvaluator({
+    gate: config.gateId,
+    codeVersion,
+    clock: scope.clock,
+    codec,
+    frontier,
+    snapshots,
+    limits: { waitingMax: config.waitingMax, unitsMax: config.unitsMax },
+    emit,
+    onBreach: (breach) => scope.log.warn(breach, 'breach: latch written'),
+  })
+  await readInputs(scope, transport, codec, evaluator, snapshots)
+  beat(scope, evaluator, emit, codec, config.snapshotMs)
+}
+
+async function readSnapshots(transport: Transport): Promise<SnapshotCollector> {
+  const collector = createSnapshotCollector()
+  const reader = await transport.read({
+    topics: [topics.snapshots.name],
+    startAt: 'beginning',
+    onBatch: async (batch) => batch.records.forEach((record) => record.key !== null && collector.onRecord(record.key, record.value)),
+  })
+  await reader.caughtUp
+  await reader.stop()
+  return collector
+}
+
+async function readInputs(scope: Scope, transport: Transport, codec: Codec<Records>, evaluator: Evaluator, snapshots: SnapshotCollector): Promise<void> {
+  const active = new Map<string, Run>()
+  const runs = await scope.use('runs', () =>
+    transport.read({
+      topics: [topics.runs.name],
+      startAt: 'beginning',
+      async onBatch(batch) {
+        for (const record of batch.records) {
+          const run = record.value === null || record.key?.startsWith('golden/') === true ? null : readRun(record.value.toString('utf8'))
+          if (run === null) continue
+          if (isActive(run)) active.set(run.id, run)
+          else active.delete(run.id)
+          evaluator.onRun(run)
+        }
+      },
+    }),
+  )
+  await runs.caughtUp
+  const guard = createDeadLetterGuard()
+  const decodeAll = async (batch: RecordBatch, onRecord: (decoded: Awaited<ReturnType<Codec<Records>['decode']>>, offset: number) => void) => {
+    for (const record of batch.records) {
+      const decoded = record.value === null ? null : await codec.decode(record.value)
+      // Evidence is made by our own pairing and by trusted sources: what cannot be read is counted and passed over, and too much of it ends the gate.
+      if (decoded?.kind === 'bad') guard.bad(record)
+      else if (decoded !== null) onRecord(decoded, record.offset)
+    }
+    guard.good(batch.records.length, batch)
+  }
+  const progress = await scope.use('progress', () =>
+    transport.read({
+      topics: [topics.progress.name],
+      startAt: 'end',
+      onBatch: (batch) => decodeAll(batch, (decoded) => decoded.kind === 'record' && decoded.name === 'Progress' && evaluator.onProgress(decoded.value)),
+    }),
+  )
+  const evidence = await scope.use('evidence', async () =>
+    transport.read({
+      topics: [topics.evidence.name],
+      startAt: await evidenceStart(transport, [...active.keys()], snapshots, evaluator),
+      async onBatch(batch) {
+        await decodeAll(batch, (decoded, offset) => decoded.kind === 'record' && decoded.name === 'Evidence' && evaluator.onEvidence(decoded.value, batch.partition, offset))
+        const last = batch.records.at(-1)
+        if (last !== undefined) evaluator.onEvidenceRead(batch.partition, last.offset + 1)
+      },
+    }),
+  )
+  for (const reader of [runs, progress, evidence]) reader.crashed.catch((error: unknown) => scope.fail(error))
+  await evidence.caughtUp
+}
+
+/** With no active run nothing in the past matters; an active run without a snapshot needs everything. */
+async function evidenceStart(transport: Transport, active: readonly string[], snapshots: SnapshotCollector, evaluator: Evaluator): Promise<StartAt> {
+  const ends = await transport.endOffsets(topics.evidence.name)
+  const heads = active.map((run) => snapshots.snapshotOf(run)?.head ?? null)
+  if (heads.includes(null)) return 'beginning'
+  const start: ConsumedOffset[] = ends.map((end) => ({
+    ...end,
+    offset: Math.min(end.offset, ...heads.map((head) => head?.restartAt[String(end.partition)] ?? 0)),
+  }))
+  // What lies before the start has been consumed by whoever wrote the snapshots.
+  for (const { partition, offset } of start) evaluator.onEvidenceRead(partition, offset)
+  return start
+}
+
+function beat(scope: Scope, evaluator: Evaluator, emit: (records: readonly OutRecord[]) => void, codec: Codec<Records>, snapshotMs: number): void {
+  const beats = scope.metrics.counter('penstock_gate_heartbeats_total', 'Heartbeats sent, and withheld while blind', ['sent'])
+  const entered = scope.metrics.gauge('penstock_gate_entered_records', 'Records entered, by run', ['run'])
+  const timers = [
+    setInterval(() => evaluator.evaluate(), evaluateMs),
+    setInterval(() => {
+      const heartbeat = evaluator.heartbeat()
+      beats.add(1, { sent: String(heartbeat !== null) })
+      if (heartbeat !== null) emit([{ topic: topics.heartbeats.name, key: heartbeat.gate, value: codec.encode('Heartbeat', heartbeat) }])
+    }, heartbeatMs),
+    setInterval(() => {
+      evaluator.snapshot()
+      for (const [run, { gate }] of evaluator.runs) entered.set(gate.counts.entered, { run })
+    }, snapshotMs),
+  ]
+  scope.onStop('timers', () => timers.forEach(clearInterval))
+}

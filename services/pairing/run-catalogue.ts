@@ -1,0 +1,75 @@
+import type { RunFacts } from '../domain/pairing/join.ts'
+import { readRun } from '../domain/rollout/run-document.ts'
+import type { Run } from '../domain/rollout/run.ts'
+import type { GoldenChunk, GoldenEntry } from '../domain/rollout/spec.ts'
+import type { InRecord } from '../platform/kafka/transport.ts'
+
+/** Runs and golden sets as far as they have been read from `rollout.runs.v1`. */
+export interface RunCatalogue {
+  onRecord(record: InRecord): void
+  /** Null while the run, or a chunk of its golden set, has not been read. */
+  facts(run: string): RunFacts | null
+}
+
+interface GoldenSet {
+  readonly chunks: Set<number>
+  readonly byRef: Map<string, GoldenEntry>
+  readonly byPrompt: Map<string, GoldenEntry>
+}
+
+/** Runs kept: what is long over is forgotten first. */
+const runsMax = 1_000
+
+export function createRunCatalogue(): RunCatalogue {
+  const runs = new Map<string, Run>()
+  const sets = new Map<string, GoldenSet>()
+  const facts = new Map<string, RunFacts>()
+
+  const readChunk = (text: string) => {
+    const chunk = JSON.parse(text) as GoldenChunk
+    const set = sets.get(chunk.digest) ?? { chunks: new Set(), byRef: new Map(), byPrompt: new Map() }
+    sets.set(chunk.digest, set)
+    set.chunks.add(chunk.index)
+    for (const entry of chunk.entries) {
+      if (entry.ref !== null) set.byRef.set(entry.ref, entry)
+      if (entry.promptHash !== null) set.byPrompt.set(entry.promptHash, entry)
+    }
+  }
+
+  return {
+    onRecord(record) {
+      if (record.key === null || record.value === null) return
+      const text = record.value.toString('utf8')
+      if (record.key.startsWith('golden/')) {
+        readChunk(text)
+        return
+      }
+      const run = readRun(text)
+      if (run === null) return
+      // Insertion order is age: the newest state of a run moves it to the end.
+      runs.delete(run.id)
+      runs.set(run.id, run)
+      for (const oldest of runs.keys()) {
+        if (runs.size <= runsMax) break
+        runs.delete(oldest)
+        facts.delete(oldest)
+      }
+    },
+    facts(id) {
+      const known = facts.get(id)
+      if (known !== undefined) return known
+      const run = runs.get(id)
+      if (run === undefined) return null
+      const { golden } = run.plan
+      const set = golden === null ? null : sets.get(golden.digest)
+      if (golden !== null && (set == null || set.chunks.size < golden.chunks)) return null
+      const made: RunFacts = {
+        plan: run.plan,
+        golden: (ref, promptHash) => (ref === null ? undefined : set?.byRef.get(ref)) ?? (promptHash === null ? undefined : set?.byPrompt.get(promptHash)) ?? null,
+        price: (arm) => run.plan.prices[run.spec[arm].id] ?? null,
+      }
+      facts.set(id, made)
+      return made
+    },
+  }
+}

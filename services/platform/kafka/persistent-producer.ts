@@ -1,0 +1,24 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { PenstockError } from '../../domain/outcome/penstock-error.ts'
+import type { Logger } from '../log/logger.ts'
+import type { OutRecord, Producer, Written } from './transport.ts'
+
+const firstPauseMs = 100
+const longestPauseMs = 2_000
+
+/**
+ * Sends until the broker has acknowledged: passing faults are waited out, however long, and only a record that can never be accepted or the end
+ * of the process rejects. For outputs that inputs' offsets follow: nothing is committed meanwhile, so nothing is lost.
+ */
+export async function sendPersistently(producer: Producer, records: readonly OutRecord[], options: { readonly signal: AbortSignal; readonly log: Logger }): Promise<readonly Written[]> {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      return await producer.send(records)
+    } catch (cause) {
+      const retriable = cause instanceof PenstockError && cause.retriable
+      if (!retriable || options.signal.aborted) throw cause
+      options.log.warn({ topic: records[0]?.topic, err: cause.message }, 'output not acknowledged; trying again')
+      await delay(pauseMs, undefined, { signal: options.signal })
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { Agent, errors, request } from 'undici'
+import type { Clock } from '../domain/time/clock.ts'
+import { type Answer, createAnswerReader } from '../platform/openai/answer-reader.ts'
+
+/** Where a variant is served and with which key. */
+export interface Provider {
+  readonly id: string
+  /** Up to and including /v1. */
+  readonly baseUrl: string
+  readonly apiKey: string | null
+}
+
+/** How one attempt ended. `begun` says whether the provider had started to answer: only attempts that had not may be repeated. */
+export interface CallResult {
+  readonly outcome: 'answered' | 'failed' | 'timed_out'
+  readonly errorClass: string | null
+  readonly status: number | null
+  readonly begun: boolean
+  readonly startedAtMs: number
+  readonly firstTokenAtMs: number | null
+  readonly endedAtMs: number
+  readonly answer: Answer | null
+}
+
+export interface ModelCaller {
+  call(provider: Provider, body: Readonly<Record<string, unknown>>, options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal }): Promise<CallResult>
+  stop(): Promise<void>
+}
+
+const connectTimeoutMs = 5_000
+
+/** Calls an OpenAI-compatible provider and reads the whole answer; every failure is a value. */
+export function createModelCaller(options: { readonly clock: Clock; readonly connectionsMax: number }): ModelCaller {
+  const agent = new Agent({ connections: options.connectionsMax, connect: { timeout: connectTimeoutMs } })
+  return {
+    call: (provider, body, call) => callOnce(agent, options.clock, provider, body, call),
+    stop: () => agent.destroy(),
+  }
+}
+
+async function callOnce(
+  agent: Agent,
+  clock: Clock,
+  provider: Provider,
+  body: Readonly<Record<string, unknown>>,
+  options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal },
+): Promise<CallResult> {
+  // Durations come from the monotonic clock, so that a wall clock that is set in between cannot bend them.
+  const startedAtMs = clock.nowMs()
+  const startMono = clock.monoMs()
+  const at = () => startedAtMs + Math.round(clock.monoMs() - startMono)
+  const timeout = AbortSignal.timeout(Math.max(1, options.timeoutMs))
+  let status: number | null = null
+  const ended = (outcome: CallResult['outcome'], errorClass: string | null, answer: Answer | null): CallResult => ({
+    outcome,
+    errorClass,
+    status,
+    begun: status !== null && status < 400,
+    startedAtMs,
+    firstTokenAtMs: answer?.firstTokenAtMs ?? null,
+    endedAtMs: at(),
+    answer,
+  })
+  try {
+    const response = await request(`${provider.baseUrl}/chat/completions`, {
+      method: 'POST',
+      dispatcher: agent,
+      headers: headersOf(provider, options.requestId),
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([timeout, options.signal]),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    status = response.statusCode
+    const streamed = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
+    const reader = createAnswerReader({ streamed })
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) reader.push(chunk, at())
+    const answer = reader.end(at())
+    if (status >= 400) return ended('failed', errorClassOf(status, answer), answer)
+    if (answer.error !== null) return ended('failed', 'stream_error', answer)
+    return answer.complete ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
+  } catch (error) {
+    if (timeout.aborted) return ended('timed_out', 'timeout', null)
+    return ended('failed', error instanceof errors.ConnectTimeoutError || status === null ? 'connection' : 'truncated', null)
+  }
+}
+
+function headersOf(provider: Provider, requestId: string): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'x-request-id': requestId, 'x-penstock-leg': 'shadow' }
+  if (provider.apiKey !== null) headers['authorization'] = `Bearer ${provider.apiKey}`
+  return headers
+}
+
+/** A closed list: 429 is the provider's rate limit, or an exhausted quota that no retry mends. */
+function errorClassOf(status: number, answer: Answer): string {
+  if (status === 429) return answer.error?.code === 'insufficient_quota' ? 'quota' : 'rate_limited'
+  return status >= 500 ? 'provider_5xx' : 'provider_4xx'
+}

@@ -1,0 +1,132 @@
+import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
+import { replayableOperations, replayBody } from '../domain/sampling/replay-body.ts'
+import type { CallResult, Provider } from './call-model.ts'
+
+/** One planned shadow call. Ends in exactly one counted Response, whatever happens. */
+export interface LegTask {
+  readonly exchangeId: string
+  readonly tenant: string
+  readonly place: Place
+  readonly arm: Arm
+  readonly variant: Variant
+  readonly body: Readonly<Record<string, unknown>>
+  readonly bodyBytes: number
+  readonly promptVersion: string | null
+  /** Monotonic: not started after this. */
+  readonly startByMonoMs: number
+  readonly timeoutMs: number
+  readonly attemptBase: string
+}
+
+/** Which providers a tenant's text may go to besides the one that served it live. */
+export type AllowedProviders = (tenant: string) => ReadonlySet<string>
+
+/** Why a leg is not even tried, or the body to send. */
+export function admitLeg(
+  request: Request,
+  variant: Variant,
+  liveProvider: string | null,
+  allowed: AllowedProviders,
+): { readonly kind: 'skip'; readonly why: string } | { readonly kind: 'send'; readonly body: Readonly<Record<string, unknown>> } {
+  if (!replayableOperations.has(request.operation)) return { kind: 'skip', why: 'operation' }
+  if (request.capture !== 'full' || request.body.length === 0) return { kind: 'skip', why: 'capture' }
+  if (variant.provider !== liveProvider && !allowed(request.tenant).has(variant.provider)) return { kind: 'skip', why: 'provider_not_allowed' }
+  const replay = replayBody(request.body, variant)
+  return replay.kind === 'body' ? { kind: 'send', body: replay.body } : { kind: 'skip', why: replay.reason }
+}
+
+const emptyAnswer = {
+  output: '',
+  tool_calls: [],
+  finish_reason: null,
+  refusal: null,
+  input_tokens: null,
+  output_tokens: null,
+  cached_tokens: null,
+  cost_micro_usd: null,
+  truncated: false,
+  quota_remaining: null,
+} as const
+
+/** The Response of a leg that was never asked for. */
+export function skippedResponse(
+  leg: { readonly exchangeId: string; readonly arm: Arm; readonly variant: Variant; readonly promptVersion: string | null },
+  resolution: Resolution,
+  errorClass: string | null,
+  nowMs: number,
+): Response {
+  return {
+    ...emptyAnswer,
+    exchange_id: leg.exchangeId,
+    arm: leg.arm,
+    leg: 'shadow',
+    attempt_id: `${leg.exchangeId}-${leg.arm}-skipped`,
+    resolution,
+    error_class: errorClass,
+    status: null,
+    started_at: nowMs,
+    first_token_at: null,
+    ended_at: nowMs,
+    provider: leg.variant.provider,
+    model_requested: leg.variant.model,
+    model_served: null,
+    prompt_version: leg.variant.prompt_version ?? leg.promptVersion,
+    parameters_hash: '',
+    usage_source: 'estimated',
+  }
+}
+
+/** Micro-dollars per million tokens. */
+export interface Price {
+  readonly inputMicroUsdPerMillion: number
+  readonly outputMicroUsdPerMillion: number
+}
+
+/** Four characters a token, as providers advise for English; only used where no usage was reported. */
+const charactersPerToken = 4
+
+export function estimateTokens(characters: number): number {
+  return Math.ceil(characters / charactersPerToken)
+}
+
+export function costMicroUsd(price: Price | null, inputTokens: number, outputTokens: number): number | null {
+  if (price === null) return null
+  return Math.round((inputTokens * price.inputMicroUsdPerMillion + outputTokens * price.outputMicroUsdPerMillion) / 1e6)
+}
+
+/** The Response of a leg that was called. */
+export function calledResponse(task: LegTask, provider: Provider, result: CallResult, price: Price | null, parametersHash: string, attempt: number): Response {
+  const answer = result.answer
+  const reported = answer?.usage ?? null
+  const answered = result.outcome === 'answered'
+  const inputTokens = reported?.inputTokens ?? (answered ? estimateTokens(task.bodyBytes) : null)
+  const outputTokens = reported?.outputTokens ?? (answered ? estimateTokens(answer?.text.length ?? 0) : null)
+  return {
+    exchange_id: task.exchangeId,
+    arm: task.arm,
+    leg: 'shadow',
+    attempt_id: `${task.attemptBase}-${attempt}`,
+    resolution: result.outcome,
+    error_class: result.errorClass,
+    status: result.status,
+    started_at: result.startedAtMs,
+    first_token_at: result.firstTokenAtMs,
+    ended_at: result.endedAtMs,
+    provider: provider.id,
+    model_requested: task.variant.model,
+    model_served: answer?.model ?? null,
+    prompt_version: task.variant.prompt_version ?? task.promptVersion,
+    parameters_hash: parametersHash,
+    output: answer?.text ?? '',
+    tool_calls: answer?.toolCalls ?? [],
+    finish_reason: answer?.finishReason ?? null,
+    refusal: answer?.refusal ?? null,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    cached_tokens: reported?.cachedTokens ?? null,
+    usage_source: reported === null ? 'estimated' : 'reported',
+    cost_micro_usd: answered ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
+    truncated: answer?.truncated ?? false,
+    quota_remaining: null,
+  }
+}

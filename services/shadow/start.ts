@@ -1,0 +1,135 @@
+import type { Kill, Latch, Records, Split, Variant } from '../domain/events/records.ts'
+import { schemaTexts } from '../domain/events/schemas.ts'
+import { topics } from '../flow.ts'
+import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
+import type { Producer, Transport } from '../platform/kafka/transport.ts'
+import type { Scope } from '../platform/lifecycle/scope.ts'
+import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+import { openCodec } from '../platform/registry/open-codec.ts'
+import { createRedisBudget } from './budget.ts'
+import { createModelCaller, type Provider } from './call-model.ts'
+import { apiKeyOf, type ShadowConfig } from './config.ts'
+import { createLegRunner, type LegRunner } from './leg-runner.ts'
+import type { Price } from './leg-task.ts'
+import { createRouteView, type RouteView } from './route-view.ts'
+import { createShadowService, type ShadowService } from './shadow-service.ts'
+
+const pumpMs = 100
+const commitMs = 500
+const concurrency = { slowdownMax: 1.5, toleranceMs: 20, quotaFloor: 0.1 }
+
+/** Starts shadow on the broker, registry and Redis that its configuration names. */
+export async function startShadow(scope: Scope, config: ShadowConfig): Promise<void> {
+  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const transport = createKafkajsTransport({ clientId: 'shadow', brokers, topicPrefix, log: scope.log })
+  scope.onStop('transport', () => transport.close())
+  const producer = await transport.producer()
+  scope.onStop('producer', () => producer.close())
+  const view = createRouteView()
+  await watchControl(scope, transport, codec, view)
+  const redis = await scope.use('redis', () => openRedisScripts(config.redisUrl))
+  let service: ShadowService | null = null
+  const runner = await scope.use('runner', () => createRunner(scope, config, view, redis, (task, response) => service?.onResolved(task, response)))
+  service = createService(scope, config, { codec, producer, view, runner })
+  await consumeExchanges(scope, config, transport, service, runner)
+}
+
+function createRunner(scope: Scope, config: ShadowConfig, view: RouteView, redis: Parameters<typeof createRedisBudget>[0], onResolved: Parameters<typeof createLegRunner>[0]['onResolved']): LegRunner {
+  const providers = new Map(config.providers.providers.map((provider): [string, Provider] => [provider.id, { id: provider.id, baseUrl: provider.baseUrl.replace(/\/$/, ''), apiKey: apiKeyOf(provider) }]))
+  const caller = createModelCaller({ clock: scope.clock, connectionsMax: config.callsMax })
+  scope.onStop('caller', () => caller.stop())
+  return createLegRunner({
+    clock: scope.clock,
+    caller,
+    budget: createRedisBudget(redis, config.topicPrefix),
+    concurrency: { ...concurrency, max: config.callsMax },
+    retriesMax: config.retriesMax,
+    waitingBytesMax: config.waitingBytesMax,
+    provider: (variant) => providers.get(variant.provider) ?? null,
+    price: (variant) => priceOf(config, variant),
+    limits: (run) => view.budget(run),
+    onResolved,
+    metrics: scope.metrics,
+  })
+}
+
+function priceOf(config: ShadowConfig, variant: Variant): Price | null {
+  const price = config.providers.providers.find(({ id }) => id === variant.provider)?.prices[variant.model]
+  return price === undefined ? null : { inputMicroUsdPerMillion: price.inputUsdPerMillion * 1e6, outputMicroUsdPerMillion: price.outputUsdPerMillion * 1e6 }
+}
+
+interface ServiceParts {
+  readonly codec: Codec<Records>
+  readonly producer: Producer
+  readonly view: RouteView
+  readonly runner: LegRunner
+}
+
+function createService(scope: Scope, config: ShadowConfig, { codec, producer, view, runner }: ServiceParts): ShadowService {
+  const { log, signal, clock } = scope
+  const guard = createDeadLetterGuard()
+  const allowed = new Map(config.providers.tenants.map((tenant) => [tenant.id, new Set(tenant.shadowProviders)]))
+  const persistent: Producer = { send: (records) => sendPersistently(producer, records, { signal, log }), close: () => producer.close() }
+  return createShadowService({
+    codec,
+    clock,
+    view,
+    runner,
+    producer: persistent,
+    allowedProviders: (tenant) => allowed.get(tenant) ?? new Set(),
+    async deadLetter(record, code, reason) {
+      const { topic, partition, offset } = record
+      const letter = { consumer: 'shadow', topic, partition, offset, code, reason, record_name: null, at: clock.nowMs() }
+      await persistent.send([{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }])
+      guard.bad(record)
+    },
+    onLost: (cause) => {
+      if (!signal.aborted) scope.fail(cause)
+    },
+  })
+}
+
+async function consumeExchanges(scope: Scope, config: ShadowConfig, transport: Transport, service: ShadowService, runner: LegRunner): Promise<void> {
+  const consumer = await scope.use('exchanges', () =>
+    transport.consume({
+      groupId: config.groupId,
+      topics: [topics.exchanges.name],
+      onAssigned: async (partitions) => service.onAssigned(partitions),
+      onRevoked: (partitions) => service.onRevoked(partitions),
+      onBatch: (batch) => service.onBatch(batch),
+    }),
+  )
+  consumer.crashed.catch((error: unknown) => scope.fail(error))
+  const timers = [
+    setInterval(() => runner.pump(), pumpMs),
+    setInterval(() => {
+      consumer.commit(service.commitOffsets()).catch((error: unknown) => scope.log.warn({ err: String(error) }, 'offsets not committed; trying again'))
+    }, commitMs),
+  ]
+  scope.onStop('timers', () => timers.forEach(clearInterval))
+}
+
+/** Splits and brakes, read to their ends before the first request is planned. */
+async function watchControl(scope: Scope, transport: Transport, codec: Codec<Records>, view: RouteView): Promise<void> {
+  const reader = await scope.use('control', () =>
+    transport.read({
+      topics: [topics.splits.name, topics.brakes.name],
+      startAt: 'beginning',
+      async onBatch(batch) {
+        for (const { key, value } of batch.records) {
+          const decoded = value === null ? null : await codec.decode(value)
+          if (key === null || decoded?.kind !== 'record') continue
+          if (decoded.name === 'Split') view.applySplit(key, decoded.value as Split)
+          if (decoded.name === 'Latch') view.applyBrake(key, { latch: decoded.value as Latch })
+          if (decoded.name === 'Kill') view.applyBrake(key, { kill: decoded.value as Kill })
+        }
+      },
+    }),
+  )
+  reader.crashed.catch((error: unknown) => scope.fail(error))
+  await reader.caughtUp
+}
