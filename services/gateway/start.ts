@@ -1,0 +1,52 @@
+import type { Records } from '../domain/events/records.ts'
+import { schemaTexts } from '../domain/events/schemas.ts'
+import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import type { Producer } from '../platform/kafka/transport.ts'
+import type { Scope } from '../platform/lifecycle/scope.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+import { openCodec } from '../platform/registry/open-codec.ts'
+import { ackEmitter, createAcks } from './acks.ts'
+import type { GatewayConfig } from './config.ts'
+import { createControlState } from './control-state.ts'
+import { type GatewayServer, startGatewayServer } from './gateway-server.ts'
+import { startTap } from './tap.ts'
+import { watchControl } from './watch-control.ts'
+
+const checkMs = 100
+const repeatMs = 10_000
+
+/** Starts the gateway. It serves at once; the control topics and the tap join when Kafka lets them. */
+export async function startGateway(scope: Scope, config: GatewayConfig): Promise<GatewayServer> {
+  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const control = createControlState({ clock: scope.clock, stateDir, routerId: config.routerId, killFile: config.localKillFile })
+  const transport = createKafkajsTransport({ clientId: `gateway-${config.routerId}`, brokers, topicPrefix, log: scope.log })
+  scope.onStop('transport', () => transport.close())
+  let codec: Codec<Records> | null = null
+  const producer: Producer = await transport.producer()
+  scope.onStop('producer', () => producer.close())
+  const acks = createAcks({
+    router: config.routerId,
+    providers: new Set(config.routing.providers.map((provider) => provider.id)),
+    control,
+    clock: scope.clock,
+    emit: ackEmitter(
+      () => producer,
+      () => codec,
+    ),
+  })
+  const open = async () => {
+    codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+    return codec
+  }
+  const tap = await scope.use('tap', () =>
+    startTap({ brokers, topicPrefix, registryUrl, stateDir, pseudonymKey: config.hashKey, bytesMax: config.tapBytesMax, metrics: scope.metrics, onExit: (cause) => scope.fail(cause) }),
+  )
+  watchControl(scope, transport, open, control, () => acks.send(false))
+  const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]
+  scope.onStop('acks', () => timers.forEach(clearInterval))
+  const server = await scope.use('server', () =>
+    startGatewayServer({ config, control, tap, clock: scope.clock, metrics: scope.metrics, onAssigned: (route, arm) => acks.onAssigned(route, arm) }),
+  )
+  scope.log.info({ port: server.port }, 'gateway listens')
+  return server
+}
