@@ -1,0 +1,36 @@
+import type { AnalysisPlan } from '../domain/gate/plan.ts'
+import type { RolloutSpec } from '../domain/rollout/spec.ts'
+
+/** What a plan asks for, as `apply` prints it. */
+export interface PlanSummary {
+  readonly hash: string
+  readonly stages: readonly { readonly wave: string; readonly stage: string; readonly candidateWeight: number; readonly minDurationMs: number; readonly pairsRequired: number; readonly decidedBy: string | null }[]
+  readonly errorBudget: number
+  readonly shadowCostMicroUsdMax: number
+  readonly deviations: readonly string[]
+}
+
+export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary {
+  const stages = spec.waves.flatMap((wave) =>
+    wave.stages.map((stage) => {
+      const kind = stage.candidateWeight === 0 ? 'shadow' : 'canary'
+      const tests = stage.candidateWeight >= 100_000 ? [] : plan.advance.filter((test) => test.stages === kind)
+      const slowest = tests.reduce<(typeof tests)[number] | null>((worst, test) => (worst === null || test.requiredUnits > worst.requiredUnits ? test : worst), null)
+      return {
+        wave: wave.id,
+        stage: stage.name,
+        candidateWeight: stage.candidateWeight,
+        minDurationMs: stage.minDurationMs,
+        pairsRequired: slowest?.requiredUnits ?? 0,
+        decidedBy: slowest === null ? null : `${slowest.metric} on ${slowest.comparison}`,
+      }
+    }),
+  )
+  return {
+    hash: plan.hash,
+    stages,
+    errorBudget: plan.harm.reduce((sum, test) => sum + test.alpha, 0),
+    shadowCostMicroUsdMax: spec.shadow.budgetMicroUsd,
+    deviations: spec.deviations,
+  }
+}

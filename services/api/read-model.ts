@@ -1,0 +1,125 @@
+import type { Ack, Decision, Kill, Latch, Records, Split } from '../domain/events/records.ts'
+import type { Verdict } from '../domain/gate/verdict.ts'
+import { isActive } from '../domain/rollout/moves.ts'
+import type { Run } from '../domain/rollout/run.ts'
+import { readRun } from '../domain/rollout/run-document.ts'
+import { type RunStatus, type SnapshotView, status } from '../domain/rollout/status.ts'
+import { topics } from '../flow.ts'
+import type { Reader, RecordBatch, Transport } from '../platform/kafka/transport.ts'
+import type { Scope } from '../platform/lifecycle/scope.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+
+/** What the API answers from: everything small, kept in memory from the topics, so that it works with the store down. */
+export interface ReadModel {
+  runs(): readonly Run[]
+  run(id: string): Run | null
+  statusOf(run: Run): RunStatus
+  verdictOf(run: string): Verdict | null
+  decisions(run: string): readonly Decision[]
+  /** The decision that a command led to; null while there is none. */
+  decisionFor(commandId: string): Decision | null
+  split(route: string): Split | null
+  latches(run: string): readonly Latch[]
+  kills(): readonly Kill[]
+  acks(route: string): readonly Ack[]
+}
+
+const decisionsMax = 20_000
+
+interface State {
+  readonly runs: Map<string, Run>
+  readonly snapshots: Map<string, { readonly view: SnapshotView; readonly verdict: Verdict }>
+  readonly decisions: Decision[]
+  readonly byCommand: Map<string, Decision>
+  readonly splits: Map<string, Split>
+  readonly latches: Map<string, Latch>
+  readonly kills: Map<string, Kill>
+  readonly acks: Map<string, Ack>
+}
+
+/** Reads the topics to their ends, then keeps up. */
+export async function openReadModel(scope: Scope, transport: Transport, codec: Codec<Records>): Promise<ReadModel> {
+  const state: State = { runs: new Map(), snapshots: new Map(), decisions: [], byCommand: new Map(), splits: new Map(), latches: new Map(), kills: new Map(), acks: new Map() }
+  const reader: Reader = await scope.use('read-model', () =>
+    transport.read({
+      topics: [topics.runs.name, topics.snapshots.name, topics.decisions.name, topics.splits.name, topics.brakes.name, topics.acks.name],
+      startAt: 'beginning',
+      onBatch: (batch) => apply(state, codec, batch),
+    }),
+  )
+  reader.crashed.catch((error: unknown) => scope.fail(error))
+  await reader.caughtUp
+  return {
+    runs: () => [...state.runs.values()].sort((a, b) => Number(isActive(b)) - Number(isActive(a)) || b.createdAtMs - a.createdAtMs),
+    run: (id) => state.runs.get(id) ?? null,
+    statusOf: (run) => status(run, state.snapshots.get(run.id)?.view ?? null, scope.clock.nowMs()),
+    verdictOf: (run) => state.snapshots.get(run)?.verdict ?? null,
+    decisions: (run) => state.decisions.filter((decision) => decision.run === run),
+    decisionFor: (commandId) => state.byCommand.get(commandId) ?? null,
+    split: (route) => state.splits.get(route) ?? null,
+    latches: (run) => [...state.latches.values()].filter((latch) => latch.run === run),
+    kills: () => [...state.kills.values()].filter((kill) => kill.released_at === null),
+    acks: (route) => [...state.acks.values()].filter((ack) => ack.route === route),
+  }
+}
+
+async function apply(state: State, codec: Codec<Records>, batch: RecordBatch): Promise<void> {
+  for (const { key, value } of batch.records) {
+    if (key === null || value === null) continue
+    if (batch.topic === topics.runs.name) applyRun(state, key, value)
+    else if (batch.topic === topics.snapshots.name) applySnapshot(state, key, value)
+    else await applyRecord(state, codec, key, value)
+  }
+}
+
+function applyRun(state: State, key: string, value: Buffer): void {
+  const run = key.startsWith('golden/') ? null : readRun(value.toString('utf8'))
+  if (run !== null) state.runs.set(run.id, run)
+}
+
+function applySnapshot(state: State, key: string, value: Buffer): void {
+  if (key.includes('/')) return
+  try {
+    const { view, verdict } = JSON.parse(value.toString('utf8')) as { readonly view: SnapshotView; readonly verdict: Verdict }
+    state.snapshots.set(key, { view, verdict })
+  } catch {
+    // A foreign record: the status is then that of the last verdict.
+  }
+}
+
+async function applyRecord(state: State, codec: Codec<Records>, key: string, value: Buffer): Promise<void> {
+  const decoded = await codec.decode(value)
+  if (decoded.kind !== 'record') return
+  switch (decoded.name) {
+    case 'Decision':
+      applyDecision(state, decoded.value)
+      break
+    case 'Split':
+      state.splits.set(key, decoded.value)
+      break
+    case 'Latch':
+      state.latches.set(key, decoded.value)
+      break
+    case 'Kill':
+      state.kills.set(key, decoded.value)
+      break
+    case 'Ack':
+      state.acks.set(`${decoded.value.router}/${decoded.value.route}`, decoded.value)
+      break
+    default:
+      break
+  }
+}
+
+function applyDecision(state: State, decision: Decision): void {
+  state.decisions.push(decision)
+  if (state.decisions.length > decisionsMax) state.decisions.splice(0, state.decisions.length - decisionsMax)
+  try {
+    const { commandId } = JSON.parse(decision.analysis) as { readonly commandId?: string }
+    if (commandId === undefined) return
+    state.byCommand.set(commandId, decision)
+    if (state.byCommand.size > decisionsMax) for (const oldest of state.byCommand.keys()) return void state.byCommand.delete(oldest)
+  } catch {
+    // A decision without an analysis belongs to no command.
+  }
+}

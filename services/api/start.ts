@@ -1,0 +1,34 @@
+import type { AddressInfo } from 'node:net'
+import type { Records } from '../domain/events/records.ts'
+import { schemaTexts } from '../domain/events/schemas.ts'
+import { openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
+import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import type { Scope } from '../platform/lifecycle/scope.ts'
+import { openCodec } from '../platform/registry/open-codec.ts'
+import { createApiServer } from './api-server.ts'
+import { createCommander } from './commander.ts'
+import type { ApiConfig } from './config.ts'
+import { createPairReader } from './pair-reader.ts'
+import { openReadModel } from './read-model.ts'
+
+/** Starts the API; it answers when its read models have caught up. */
+export async function startApi(scope: Scope, config: ApiConfig): Promise<{ readonly port: number }> {
+  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const transport = createKafkajsTransport({ clientId: 'api', brokers, topicPrefix, log: scope.log })
+  scope.onStop('transport', () => transport.close())
+  const producer = await transport.producer()
+  scope.onStop('producer', () => producer.close())
+  const model = await openReadModel(scope, transport, codec)
+  const store =
+    config.clickhouseUrl === ''
+      ? null
+      : await scope.use('store', () => openClickHouse({ url: config.clickhouseUrl, user: config.clickhouseUser, password: config.clickhousePassword, database: config.clickhouseDatabase }))
+  const commander = createCommander({ producer, codec, clock: scope.clock, model })
+  const server = createApiServer({ model, commander, pairs: createPairReader(store), tokens: config.tokens, clock: scope.clock })
+  await server.listen({ port: config.port, host: config.host })
+  scope.onStop('server', () => server.close())
+  const { port } = server.server.address() as AddressInfo
+  scope.log.info({ port }, 'API listens')
+  return { port }
+}
