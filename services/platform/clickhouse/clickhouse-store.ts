@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { createClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 
 /** A call to ClickHouse failed. Retriable when the server is away or overloaded; otherwise the statement or the data are wrong. */
@@ -34,6 +34,8 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouseStore {
     database: options.database,
     request_timeout: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     max_open_connections: 8,
+    // Every failure is thrown to the caller; printed here it would show statements to whoever reads the log.
+    log: { level: ClickHouseLogLevel.OFF },
     // An insert acknowledged before it is written would break the offsets that follow it.
     clickhouse_settings: { async_insert: 0, date_time_output_format: 'iso', output_format_json_quote_64bit_integers: 0 },
   })
