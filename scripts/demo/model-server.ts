@@ -88,7 +88,12 @@ export async function startModelServer(recordings: readonly Recording[], port = 
   }
 }
 
-async function whole(response: ServerResponse, chat: ChatRequest, spoken: RecordedAnswer, prompt: string): Promise<void> {
+async function whole(
+  response: ServerResponse,
+  chat: ChatRequest,
+  spoken: RecordedAnswer,
+  prompt: string,
+): Promise<void> {
   await sleep(spoken.durationMs)
   response.writeHead(200, { 'content-type': 'application/json' })
   response.end(
@@ -97,7 +102,9 @@ async function whole(response: ServerResponse, chat: ChatRequest, spoken: Record
       object: 'chat.completion',
       created: 0,
       model: chat.model,
-      choices: [{ index: 0, message: { role: 'assistant', content: spoken.text, refusal: null }, finish_reason: 'stop' }],
+      choices: [
+        { index: 0, message: { role: 'assistant', content: spoken.text, refusal: null }, finish_reason: 'stop' },
+      ],
       usage: usageOf(prompt, spoken),
     }),
   )
@@ -116,13 +123,22 @@ async function stream(response: ServerResponse, chat: ChatRequest, spoken: Recor
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const size = Math.max(1, Math.ceil(spoken.text.length / streamPieces))
   for (let from = 0; from < spoken.text.length && !response.destroyed; from += size) {
-    response.write(chunk(from === 0 ? { role: 'assistant', content: spoken.text.slice(0, size) } : { content: spoken.text.slice(from, from + size) }, null))
+    response.write(
+      chunk(
+        from === 0
+          ? { role: 'assistant', content: spoken.text.slice(0, size) }
+          : { content: spoken.text.slice(from, from + size) },
+        null,
+      ),
+    )
     await sleep((spoken.durationMs * (1 - firstTokenShare)) / streamPieces)
   }
   response.write(chunk({}, 'stop'))
   if (chat.stream_options?.include_usage === true) {
     const usage = usageOf('', spoken)
-    response.write(`data: ${JSON.stringify({ id: 'chatcmpl-replay', object: 'chat.completion.chunk', created: 0, model: chat.model, choices: [], usage })}\n\n`)
+    response.write(
+      `data: ${JSON.stringify({ id: 'chatcmpl-replay', object: 'chat.completion.chunk', created: 0, model: chat.model, choices: [], usage })}\n\n`,
+    )
   }
   response.end('data: [DONE]\n\n')
 }
@@ -130,7 +146,11 @@ async function stream(response: ServerResponse, chat: ChatRequest, spoken: Recor
 /** Prompt tokens are estimated at four characters each: the recordings count answers only. */
 function usageOf(prompt: string, spoken: RecordedAnswer): object {
   const promptTokens = Math.ceil(prompt.length / 4)
-  return { prompt_tokens: promptTokens, completion_tokens: spoken.outputTokens, total_tokens: promptTokens + spoken.outputTokens }
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: spoken.outputTokens,
+    total_tokens: promptTokens + spoken.outputTokens,
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

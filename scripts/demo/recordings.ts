@@ -57,7 +57,11 @@ export function driftRecordings(): readonly Recording[] {
     answers: new Map(
       [line.baseline, line.candidate].map((answer) => [
         answer.model,
-        { text: answer.output, outputTokens: answer.output_tokens, durationMs: (answer.latency_s * 1000) / latencyScale },
+        {
+          text: answer.output,
+          outputTokens: answer.output_tokens,
+          durationMs: (answer.latency_s * 1000) / latencyScale,
+        },
       ]),
     ),
   }))

@@ -1,5 +1,5 @@
-import type { AnalysisPlan } from '../domain/gate/plan.ts'
-import type { RolloutSpec } from '../domain/rollout/spec.ts'
+import type { AnalysisPlan } from '../gate/plan.ts'
+import type { RolloutSpec } from '../rollout/spec.ts'
 
 /** What a plan asks for, as `apply` prints it. */
 export interface PlanSummary {

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startStack } from '../../infra/native/stack.ts'
+import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
+import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
+import { deploy } from '../deploy-installation.ts'
+
+/** A running Penstock: the native stack, everything deployed on it, and all services in one process. */
+export interface Installation {
+  readonly dir: string
+  readonly gatewayUrl: string
+  readonly apiUrl: string
+  readonly apiToken: string
+  readonly tenantToken: string
+  readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string; readonly database: string }
+  readonly servicesPid: number
+  /** CPU seconds that the services have used. */
+  cpuSeconds(): number
+  stop(options: { readonly keep: boolean }): Promise<void>
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const readyWithinMs = 60_000
+
+/** Starts everything in a folder of its own. `modelUrl` is the base URL of the replaying model server, up to /v1. */
+export async function startInstallation(options: { readonly dir: string; readonly modelUrl: string; onProgress(text: string): void }): Promise<Installation> {
+  const { dir, onProgress } = options
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const stack = await startStack({ dir: join(dir, 'stack'), onProgress: (event) => onProgress(typeof event === 'string' ? event : JSON.stringify(event)) })
+  const prefix = `demo-${randomBytes(3).toString('hex')}.`
+  const database = `penstock_${randomBytes(3).toString('hex')}`
+  const { admin, writer, reader } = stack.clickhouse.users
+  const log = createPinoLogger({ name: 'deploy', level: 'error' })
+  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix: prefix, log })
+  onProgress('deploying topics, schemas and tables')
+  await deploy({ transport, registryUrl: stack.registry.url, clickhouse: { url: stack.clickhouse.url, ...admin, database }, migrations: join(root, 'schemas/clickhouse') })
+  await transport.close()
+  const files = writeFiles(dir, options.modelUrl)
+  const [gatewayPort, apiPort, adminPort] = [await freePort(), await freePort(), await freePort()]
+  const env = {
+    ...process.env,
+    PENSTOCK_KAFKA_BROKERS: stack.kafka.brokers,
+    PENSTOCK_TOPIC_PREFIX: prefix,
+    PENSTOCK_REGISTRY_URL: stack.registry.url,
+    PENSTOCK_REDIS_URL: stack.redis.url,
+    PENSTOCK_CLICKHOUSE_URL: stack.clickhouse.url,
+    PENSTOCK_CLICKHOUSE_DATABASE: database,
+    PENSTOCK_CLICKHOUSE_WRITER: writer.user,
+    PENSTOCK_CLICKHOUSE_WRITER_PASSWORD: writer.password,
+    PENSTOCK_CLICKHOUSE_READER: reader.user,
+    PENSTOCK_CLICKHOUSE_READER_PASSWORD: reader.password,
+    PENSTOCK_STATE_DIR: join(dir, `state-${prefix}`),
+    PENSTOCK_PROVIDERS_FILE: files.providers,
+    PENSTOCK_API_TOKENS_FILE: files.tokens,
+    PENSTOCK_HASH_KEY: randomBytes(24).toString('base64url'),
+    PENSTOCK_GATEWAY_ID: 'gateway-demo',
+    PENSTOCK_GATEWAY_PORT: String(gatewayPort),
+    PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
+    PENSTOCK_API_PORT: String(apiPort),
+    PENSTOCK_ADMIN_PORT: String(adminPort),
+    PENSTOCK_GATE_ID: 'gate-demo',
+    PENSTOCK_LOG_LEVEL: 'info',
+  }
+  onProgress('starting the services')
+  const child = spawn(process.execPath, [join(root, 'services/standalone/main.ts')], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const logFile = createWriteStream(join(dir, 'services.log'))
+  child.stdout.pipe(logFile)
+  child.stderr.pipe(logFile)
+  await ready(child, `http://127.0.0.1:${apiPort}/v1/runs`, files.apiToken, join(dir, 'services.log'))
+  return {
+    dir,
+    gatewayUrl: `http://127.0.0.1:${gatewayPort}/v1`,
+    apiUrl: `http://127.0.0.1:${apiPort}`,
+    apiToken: files.apiToken,
+    tenantToken: files.tenantToken,
+    clickhouse: { url: stack.clickhouse.url, ...reader, database },
+    servicesPid: child.pid ?? 0,
+    cpuSeconds: () => cpuSecondsOf(child.pid ?? 0),
+    async stop({ keep }) {
+      if (keep) {
+        child.unref()
+        return
+      }
+      await stopChild(child)
+      await stack.stop()
+    },
+  }
+}
+
+function writeFiles(dir: string, modelUrl: string): { readonly providers: string; readonly tokens: string; readonly apiToken: string; readonly tenantToken: string } {
+  const apiToken = randomBytes(24).toString('base64url')
+  const tenantToken = randomBytes(24).toString('base64url')
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+  const providers = {
+    providers: [
+      {
+        id: 'replay',
+        baseUrl: modelUrl,
+        prices: { 'gpt-4-0314': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }, 'gpt-4-0613': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 } },
+      },
+    ],
+    routes: [
+      { id: 'arithmetic', default: { id: 'gpt-4-0314', provider: 'replay', model: 'gpt-4-0314' } },
+      { id: 'chat', default: { id: 'gpt-4-0613', provider: 'replay', model: 'gpt-4-0613' } },
+    ],
+    tenants: [{ id: 'acme', tokenSha256: sha256(tenantToken), segments: { tier: 'enterprise' } }],
+  }
+  const tokens = { tokens: [{ name: 'demo', role: 'admin', tokenSha256: sha256(apiToken) }] }
+  const write = (name: string, value: object) => {
+    const path = join(dir, name)
+    writeFileSync(path, JSON.stringify(value, null, 2), { mode: 0o600 })
+    return path
+  }
+  return { providers: write('providers.yaml', providers), tokens: write('tokens.yaml', tokens), apiToken, tenantToken }
+}
+
+async function ready(child: ChildProcess, url: string, token: string, logPath: string): Promise<void> {
+  for (const endMs = Date.now() + readyWithinMs; Date.now() < endMs; await delay(100)) {
+    if (child.exitCode !== null) throw new Error(`the services ended with code ${child.exitCode}; see ${logPath}`)
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } }).catch(() => null)
+    if (answer?.ok === true) return
+  }
+  throw new Error(`the services were not ready within ${readyWithinMs / 1000} s; see ${logPath}`)
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await Promise.race([gone, delay(15_000).then(() => child.kill('SIGKILL'))])
+  await gone
+}
+
+function cpuSecondsOf(pid: number): number {
+  try {
+    const { userCPUTime, systemCPUTime } = readCpu(pid)
+    return userCPUTime + systemCPUTime
+  } catch {
+    return Number.NaN
+  }
+}
+
+/** Clock ticks are 100 a second on every Linux that Node supports. */
+function readCpu(pid: number): { readonly userCPUTime: number; readonly systemCPUTime: number } {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return { userCPUTime: Number(fields[11]) / 100, systemCPUTime: Number(fields[12]) / 100 }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
