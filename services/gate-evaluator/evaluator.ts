@@ -93,6 +93,9 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     runs: watched,
     onRun(run) {
       if (!isActive(run)) {
+        // Its last numbers stay to be explained; nothing more is entered.
+        const over = watched.get(run.id)
+        if (over?.judgement != null) deps.emit(snapshotOf(deps, over, over.judgement, nextOffsets))
         watched.delete(run.id)
         return
       }

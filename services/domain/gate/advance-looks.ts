@@ -46,18 +46,19 @@ export function marginValue(test: { readonly metric: string; readonly margin: Ad
 
 /**
  * Information on the difference so far, 1 / Var(Δ̂). Paired: n / (ψ − Δ²) with ψ not below the floor that calibration froze. Unpaired:
- * 1 / (p(1−p)(1/n₁ + 1/n₀)) with the pooled rate p not below the assumed one. A floor keeps a quiet start from looking like knowledge.
+ * 1 / (p(1−p)(1/n₁ + 1/n₀)) with the pooled rate p not below the assumed one. Neither lies below the margin M: a difference of M needs that many
+ * events, so data without any event know no more than that. A floor keeps a quiet start from looking like knowledge.
  */
 export function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
   if (test.engine === 'tango') {
     const { n, difference, discordance } = paired(state)
     if (n === 0) return 0
-    const floor = frozen?.discordanceFloors[test.metric] ?? test.assumedRate
+    const floor = Math.max(frozen?.discordanceFloors[test.metric] ?? test.assumedRate, marginValue(test, frozen) ?? 0)
     return n / Math.max(discordance - difference * difference, floor)
   }
   const { baseline, candidate } = state.units
   if (baseline === 0 || candidate === 0) return 0
-  const pooled = Math.max((state.events.baseline + state.events.candidate) / (baseline + candidate), test.assumedRate)
+  const pooled = Math.max((state.events.baseline + state.events.candidate) / (baseline + candidate), test.assumedRate, marginValue(test, frozen) ?? 0)
   return 1 / (pooled * (1 - pooled) * (1 / candidate + 1 / baseline))
 }
 

@@ -200,7 +200,8 @@ function advanceTests(spec: RolloutSpec): AdvanceTest[] {
 function advanceTest(spec: RolloutSpec, metric: MetricPolicy, comparison: Comparison, stages: AdvanceTest['stages']): AdvanceTest {
   const informationFixed = requiredInformation(spec, metric)
   const engine = comparison === 'live_ab' ? 'farrington_manning' : 'tango'
-  const rate = metric.assumedRate
+  // A difference of M needs at least a rate of M: sizing below that would promise looks that no data can pass.
+  const rate = Math.max(metric.assumedRate, metric.margin.kind === 'absolute' ? metric.margin.value : 0)
   return {
     id: `advance/${stages}/${metric.name}/${comparison}`,
     metric: metric.name,
