@@ -12,7 +12,12 @@ export interface DeployOptions {
   readonly transport: Transport
   readonly registryUrl: string
   /** The account that may change tables; null leaves the store alone. */
-  readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string; readonly database: string } | null
+  readonly clickhouse: {
+    readonly url: string
+    readonly user: string
+    readonly password: string
+    readonly database: string
+  } | null
   readonly migrations: string
 }
 
@@ -28,7 +33,8 @@ export async function deploy(options: DeployOptions): Promise<Deployed> {
   const client = createRegistryClient(options.registryUrl)
   const schemas: Record<string, number> = {}
   // One after the other: concurrent first registrations of one subject make the registry answer with conflicts.
-  for (const [name, text] of Object.entries(schemaTexts)) schemas[name] = await client.register(subjectPrefix + name, text, compatibility)
+  for (const [name, text] of Object.entries(schemaTexts))
+    schemas[name] = await client.register(subjectPrefix + name, text, compatibility)
   return { topics: created, schemas, migrations: await migrate(options) }
 }
 
@@ -48,5 +54,9 @@ function topicSpec(topic: Topic): TopicSpec {
     topic.kept.cleanup === 'compact'
       ? { 'cleanup.policy': 'compact', 'segment.ms': String(compactedSegmentMs), 'min.cleanable.dirty.ratio': '0.1' }
       : { 'cleanup.policy': 'delete', 'retention.ms': String(topic.kept.retentionMs) }
-  return { name: topic.name, partitions: topic.partitions, config: { ...kept, 'message.timestamp.type': topic.timestamps } }
+  return {
+    name: topic.name,
+    partitions: topic.partitions,
+    config: { ...kept, 'message.timestamp.type': topic.timestamps },
+  }
 }

@@ -2,7 +2,10 @@ import type { PlanSummaryView, RunView, VerdictView } from './api-views.ts'
 
 /** The few calls of the API that the demo makes. Throws with the API's own words. */
 export interface ApiClient {
-  apply(text: string, golden: readonly unknown[] | null): Promise<{ readonly run: string; readonly plan: PlanSummaryView }>
+  apply(
+    text: string,
+    golden: readonly unknown[] | null,
+  ): Promise<{ readonly run: string; readonly plan: PlanSummaryView }>
   status(run: string): Promise<RunView>
   explain(run: string): Promise<{ readonly verdict: VerdictView | null }>
   pairs(run: string, query: string): Promise<readonly Record<string, unknown>[]>
@@ -12,10 +15,16 @@ export function createApiClient(baseUrl: string, token: string): ApiClient {
   const call = async <T>(path: string, body?: object): Promise<T> => {
     const response = await fetch(baseUrl + path, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const answer = (await response.json()) as T & { readonly message?: string; readonly problems?: readonly { readonly line: number; readonly message: string }[] }
+    const answer = (await response.json()) as T & {
+      readonly message?: string
+      readonly problems?: readonly { readonly line: number; readonly message: string }[]
+    }
     if (response.ok) return answer
     const problems = (answer.problems ?? []).map((problem) => `\n  line ${problem.line}: ${problem.message}`).join('')
     throw new Error(`${path}: ${answer.message ?? response.status}${problems}`)
@@ -24,6 +33,7 @@ export function createApiClient(baseUrl: string, token: string): ApiClient {
     apply: (text, golden) => call('/v1/runs', { text, golden, reason: 'demonstration' }),
     status: (run) => call(`/v1/runs/${run}`),
     explain: (run) => call(`/v1/runs/${run}/explain`),
-    pairs: async (run, query) => (await call<{ readonly pairs: readonly Record<string, unknown>[] }>(`/v1/runs/${run}/pairs?${query}`)).pairs,
+    pairs: async (run, query) =>
+      (await call<{ readonly pairs: readonly Record<string, unknown>[] }>(`/v1/runs/${run}/pairs?${query}`)).pairs,
   }
 }

@@ -17,7 +17,12 @@ export interface Installation {
   readonly apiUrl: string
   readonly apiToken: string
   readonly tenantToken: string
-  readonly clickhouse: { readonly url: string; readonly user: string; readonly password: string; readonly database: string }
+  readonly clickhouse: {
+    readonly url: string
+    readonly user: string
+    readonly password: string
+    readonly database: string
+  }
   readonly servicesPid: number
   /** CPU seconds that the services have used. */
   cpuSeconds(): number
@@ -28,17 +33,34 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyWithinMs = 60_000
 
 /** Starts everything in a folder of its own. `modelUrl` is the base URL of the replaying model server, up to /v1. */
-export async function startInstallation(options: { readonly dir: string; readonly modelUrl: string; onProgress(text: string): void }): Promise<Installation> {
+export async function startInstallation(options: {
+  readonly dir: string
+  readonly modelUrl: string
+  onProgress(text: string): void
+}): Promise<Installation> {
   const { dir, onProgress } = options
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const stack = await startStack({ dir: join(dir, 'stack'), onProgress: (event) => onProgress(typeof event === 'string' ? event : JSON.stringify(event)) })
+  const stack = await startStack({
+    dir: join(dir, 'stack'),
+    onProgress: (event) => onProgress(`${event.part}: ${event.message}`),
+  })
   const prefix = `demo-${randomBytes(3).toString('hex')}.`
   const database = `penstock_${randomBytes(3).toString('hex')}`
   const { admin, writer, reader } = stack.clickhouse.users
   const log = createPinoLogger({ name: 'deploy', level: 'error' })
-  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix: prefix, log })
+  const transport = createKafkajsTransport({
+    clientId: 'deploy',
+    brokers: stack.kafka.brokers,
+    topicPrefix: prefix,
+    log,
+  })
   onProgress('deploying topics, schemas and tables')
-  await deploy({ transport, registryUrl: stack.registry.url, clickhouse: { url: stack.clickhouse.url, ...admin, database }, migrations: join(root, 'schemas/clickhouse') })
+  await deploy({
+    transport,
+    registryUrl: stack.registry.url,
+    clickhouse: { url: stack.clickhouse.url, ...admin, database },
+    migrations: join(root, 'schemas/clickhouse'),
+  })
   await transport.close()
   const files = writeFiles(dir, options.modelUrl)
   const [gatewayPort, apiPort, adminPort] = [await freePort(), await freePort(), await freePort()]
@@ -67,7 +89,11 @@ export async function startInstallation(options: { readonly dir: string; readonl
     PENSTOCK_LOG_LEVEL: 'info',
   }
   onProgress('starting the services')
-  const child = spawn(process.execPath, [join(root, 'services/standalone/main.ts')], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, [join(root, 'services/standalone/main.ts')], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   const logFile = createWriteStream(join(dir, 'services.log'))
   child.stdout.pipe(logFile)
   child.stderr.pipe(logFile)
@@ -92,7 +118,10 @@ export async function startInstallation(options: { readonly dir: string; readonl
   }
 }
 
-function writeFiles(dir: string, modelUrl: string): { readonly providers: string; readonly tokens: string; readonly apiToken: string; readonly tenantToken: string } {
+function writeFiles(
+  dir: string,
+  modelUrl: string,
+): { readonly providers: string; readonly tokens: string; readonly apiToken: string; readonly tenantToken: string } {
   const apiToken = randomBytes(24).toString('base64url')
   const tenantToken = randomBytes(24).toString('base64url')
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -101,7 +130,10 @@ function writeFiles(dir: string, modelUrl: string): { readonly providers: string
       {
         id: 'replay',
         baseUrl: modelUrl,
-        prices: { 'gpt-4-0314': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }, 'gpt-4-0613': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 } },
+        prices: {
+          'gpt-4-0314': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
+          'gpt-4-0613': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
+        },
       },
     ],
     routes: [

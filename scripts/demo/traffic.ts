@@ -46,7 +46,11 @@ export function startTraffic(options: {
           'x-penstock-user': `user-${options.route}-${index}`,
           'x-penstock-golden': recording.id,
         },
-        body: JSON.stringify({ model: options.model, stream: index % 2 === 1, messages: [{ role: 'user', content: recording.prompt }] }),
+        body: JSON.stringify({
+          model: options.model,
+          stream: index % 2 === 1,
+          messages: [{ role: 'user', content: recording.prompt }],
+        }),
       })
       await body.dump({ limit: 10_000_000 })
       if (statusCode < 400) counts.answered += 1

@@ -22,19 +22,32 @@ export interface Compiled {
 /** Throws ApiProblem INVALID_ROLLOUT with every problem and its line. */
 export function compileRollout(text: string, goldenLines: readonly unknown[] | null): Compiled {
   const read = readDocument(text, checkShape)
-  if (read.kind === 'problems') throw new ApiProblem(422, 'INVALID_ROLLOUT', 'the rollout file has problems', read.problems)
+  if (read.kind === 'problems')
+    throw new ApiProblem(422, 'INVALID_ROLLOUT', 'the rollout file has problems', read.problems)
   const document = read.value as RolloutDocument
   const golden = goldenLines === null ? null : goldenSet(goldenLines)
   if (golden?.kind === 'problems') {
-    throw new ApiProblem(422, 'INVALID_GOLDEN', 'the golden set has problems', golden.problems.map((problem) => ({ ...problem, path: 'golden' })))
+    throw new ApiProblem(
+      422,
+      'INVALID_GOLDEN',
+      'the golden set has problems',
+      golden.problems.map((problem) => ({ ...problem, path: 'golden' })),
+    )
   }
   if (document.golden !== undefined && golden === null) {
-    throw new ApiProblem(422, 'GOLDEN_MISSING', 'the file names a golden set, but none was sent', [{ line: read.lineOf(['golden']), path: 'golden', message: 'send its entries as `golden`' }])
+    throw new ApiProblem(422, 'GOLDEN_MISSING', 'the file names a golden set, but none was sent', [
+      { line: read.lineOf(['golden']), path: 'golden', message: 'send its entries as `golden`' },
+    ])
   }
-  const summary = golden === null ? null : { digest: golden.digest, chunks: golden.chunks.length, entries: golden.entries }
+  const summary =
+    golden === null ? null : { digest: golden.digest, chunks: golden.chunks.length, entries: golden.entries }
   const result = specFromDocument(document, summary)
   if (result.kind === 'problems') {
-    const problems = result.problems.map(({ path, message, fix }) => ({ line: read.lineOf(path), path: path.join('.'), message: `${message}; ${fix}` }))
+    const problems = result.problems.map(({ path, message, fix }) => ({
+      line: read.lineOf(path),
+      path: path.join('.'),
+      message: `${message}; ${fix}`,
+    }))
     throw new ApiProblem(422, 'INVALID_ROLLOUT', 'the rollout file has problems', problems)
   }
   return { spec: result.spec, plan: compilePlan(result.spec), chunks: golden?.chunks ?? [] }

@@ -13,7 +13,14 @@ import type { ReadModel } from './read-model.ts'
 /** Turns what people ask for into records. Brakes go straight to the brakes topic: no controller is waited for. */
 export interface Commander {
   /** Sends a command and waits for the decision on it. Throws ApiProblem REFUSED (409) or NO_DECISION (504). */
-  command<K extends CommandKind>(run: string, kind: K, payload: CommandPayloads[K], by: string, reason: string, at: { readonly wave: string; readonly stageEntry: number } | null): Promise<Decision>
+  command<K extends CommandKind>(
+    run: string,
+    kind: K,
+    payload: CommandPayloads[K],
+    by: string,
+    reason: string,
+    at: { readonly wave: string; readonly stageEntry: number } | null,
+  ): Promise<Decision>
   golden(chunks: readonly GoldenChunk[]): Promise<void>
   latch(latch: Latch): Promise<void>
   kill(kill: Kill): Promise<void>
@@ -21,7 +28,12 @@ export interface Commander {
 
 const decisionWaitMs = 10_000
 
-export function createCommander(deps: { readonly producer: Producer; readonly codec: Codec<Records>; readonly clock: Clock; readonly model: ReadModel }): Commander {
+export function createCommander(deps: {
+  readonly producer: Producer
+  readonly codec: Codec<Records>
+  readonly clock: Clock
+  readonly model: ReadModel
+}): Commander {
   const { producer, codec, clock, model } = deps
   const decided = async (commandId: string): Promise<Decision> => {
     for (const endMs = clock.monoMs() + decisionWaitMs; clock.monoMs() < endMs; ) {
@@ -29,7 +41,11 @@ export function createCommander(deps: { readonly producer: Producer; readonly co
       if (decision !== null) return decision
       await delay(20)
     }
-    throw new ApiProblem(504, 'NO_DECISION', `no controller has decided on command ${commandId} within ${decisionWaitMs} ms; it stands on the log and will be handled`)
+    throw new ApiProblem(
+      504,
+      'NO_DECISION',
+      `no controller has decided on command ${commandId} within ${decisionWaitMs} ms; it stands on the log and will be handled`,
+    )
   }
   return {
     async command(run, kind, payload, by, reason, at) {
@@ -51,14 +67,22 @@ export function createCommander(deps: { readonly producer: Producer; readonly co
       return decision
     },
     async golden(chunks) {
-      const records = chunks.map((chunk) => ({ topic: topics.runs.name, key: `golden/${chunk.digest}/${chunk.index}`, value: Buffer.from(JSON.stringify(chunk)) }))
+      const records = chunks.map((chunk) => ({
+        topic: topics.runs.name,
+        key: `golden/${chunk.digest}/${chunk.index}`,
+        value: Buffer.from(JSON.stringify(chunk)),
+      }))
       if (records.length > 0) await producer.send(records)
     },
     async latch(latch) {
-      await producer.send([{ topic: topics.brakes.name, key: `${latch.route}/latch/${latch.id}`, value: codec.encode('Latch', latch) }])
+      await producer.send([
+        { topic: topics.brakes.name, key: `${latch.route}/latch/${latch.id}`, value: codec.encode('Latch', latch) },
+      ])
     },
     async kill(kill) {
-      await producer.send([{ topic: topics.brakes.name, key: `${kill.route}/kill/${kill.id}`, value: codec.encode('Kill', kill) }])
+      await producer.send([
+        { topic: topics.brakes.name, key: `${kill.route}/kill/${kill.id}`, value: codec.encode('Kill', kill) },
+      ])
     },
   }
 }

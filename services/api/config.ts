@@ -5,9 +5,17 @@ import { parseYaml } from '../platform/documents/yaml-document.ts'
 
 const settings = {
   ...commonSettings,
-  port: setting('PENSTOCK_API_PORT', 'port of the API; 0 picks a free one', z.coerce.number().int().min(0).max(65_535).default(8090)),
+  port: setting(
+    'PENSTOCK_API_PORT',
+    'port of the API; 0 picks a free one',
+    z.coerce.number().int().min(0).max(65_535).default(8090),
+  ),
   host: setting('PENSTOCK_API_HOST', 'address of the API', z.string().default('127.0.0.1')),
-  tokensFile: setting('PENSTOCK_API_TOKENS_FILE', 'YAML file with the tokens: name, role, tokenSha256', z.string().min(1)),
+  tokensFile: setting(
+    'PENSTOCK_API_TOKENS_FILE',
+    'YAML file with the tokens: name, role, tokenSha256',
+    z.string().min(1),
+  ),
   clickhouseUrl: setting('PENSTOCK_CLICKHOUSE_URL', 'store for pairs; empty: no pairs', z.string().default('')),
   clickhouseUser: setting('PENSTOCK_CLICKHOUSE_READER', 'reading account', z.string().default('reader')),
   clickhousePassword: setting('PENSTOCK_CLICKHOUSE_READER_PASSWORD', 'its password', z.string().default('')),
@@ -19,7 +27,9 @@ export const roles = ['viewer', 'operator', 'approver', 'admin'] as const
 export type Role = (typeof roles)[number]
 
 const tokensSchema = z.object({
-  tokens: z.array(z.object({ name: z.string().min(1), role: z.enum(roles), tokenSha256: z.string().regex(/^[0-9a-f]{64}$/) })).min(1),
+  tokens: z
+    .array(z.object({ name: z.string().min(1), role: z.enum(roles), tokenSha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .min(1),
 })
 
 export type Tokens = z.infer<typeof tokensSchema>['tokens']
@@ -33,8 +43,14 @@ export function loadApiConfig(argv: readonly string[]): ApiConfig {
 /** Throws ConfigError with the line of every problem. */
 export function readTokens(path: string): Tokens {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
-  if (parsed.kind === 'syntax') throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
+  if (parsed.kind === 'syntax')
+    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
   const result = tokensSchema.safeParse(parsed.document.value)
   if (result.success) return result.data.tokens
-  throw new ConfigError(result.error.issues.map((issue) => `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`))
+  throw new ConfigError(
+    result.error.issues.map(
+      (issue) =>
+        `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
+    ),
+  )
 }

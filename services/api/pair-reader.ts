@@ -18,7 +18,8 @@ const limitMax = 1_000
 export function createPairReader(store: ClickHouseStore | null): PairReader {
   return {
     async pairs(run, query) {
-      if (store === null) throw new ApiProblem(503, 'NO_STORE', 'this API has no store configured; set PENSTOCK_CLICKHOUSE_URL')
+      if (store === null)
+        throw new ApiProblem(503, 'NO_STORE', 'this API has no store configured; set PENSTOCK_CLICKHOUSE_URL')
       const limit = Math.min(limitMax, Math.max(1, Number(query.limit ?? 20) || 20))
       const worse = query.worse ?? ''
       const sql = `SELECT * FROM pairs WHERE run = {run:String} AND arrived_at >= fromUnixTimestamp64Milli({from:Int64})
@@ -27,7 +28,11 @@ export function createPairReader(store: ClickHouseStore | null): PairReader {
       try {
         return await store.query<Record<string, unknown>>(sql, { run: run.id, from: run.createdAtMs, worse, limit })
       } catch (error) {
-        throw new ApiProblem(503, 'STORE_AWAY', `the store did not answer: ${error instanceof Error ? error.message : String(error)}`)
+        throw new ApiProblem(
+          503,
+          'STORE_AWAY',
+          `the store did not answer: ${error instanceof Error ? error.message : String(error)}`,
+        )
       }
     },
   }

@@ -39,10 +39,26 @@ interface State {
 
 /** Reads the topics to their ends, then keeps up. */
 export async function openReadModel(scope: Scope, transport: Transport, codec: Codec<Records>): Promise<ReadModel> {
-  const state: State = { runs: new Map(), snapshots: new Map(), decisions: [], byCommand: new Map(), splits: new Map(), latches: new Map(), kills: new Map(), acks: new Map() }
+  const state: State = {
+    runs: new Map(),
+    snapshots: new Map(),
+    decisions: [],
+    byCommand: new Map(),
+    splits: new Map(),
+    latches: new Map(),
+    kills: new Map(),
+    acks: new Map(),
+  }
   const reader: Reader = await scope.use('read-model', () =>
     transport.read({
-      topics: [topics.runs.name, topics.snapshots.name, topics.decisions.name, topics.splits.name, topics.brakes.name, topics.acks.name],
+      topics: [
+        topics.runs.name,
+        topics.snapshots.name,
+        topics.decisions.name,
+        topics.splits.name,
+        topics.brakes.name,
+        topics.acks.name,
+      ],
       startAt: 'beginning',
       onBatch: (batch) => apply(state, codec, batch),
     }),
@@ -50,7 +66,10 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
   reader.crashed.catch((error: unknown) => scope.fail(error))
   await reader.caughtUp
   return {
-    runs: () => [...state.runs.values()].sort((a, b) => Number(isActive(b)) - Number(isActive(a)) || b.createdAtMs - a.createdAtMs),
+    runs: () =>
+      [...state.runs.values()].sort(
+        (a, b) => Number(isActive(b)) - Number(isActive(a)) || b.createdAtMs - a.createdAtMs,
+      ),
     run: (id) => state.runs.get(id) ?? null,
     statusOf: (run) => status(run, state.snapshots.get(run.id)?.view ?? null, scope.clock.nowMs()),
     verdictOf: (run) => state.snapshots.get(run)?.verdict ?? null,
@@ -80,7 +99,10 @@ function applyRun(state: State, key: string, value: Buffer): void {
 function applySnapshot(state: State, key: string, value: Buffer): void {
   if (key.includes('/')) return
   try {
-    const { view, verdict } = JSON.parse(value.toString('utf8')) as { readonly view: SnapshotView; readonly verdict: Verdict }
+    const { view, verdict } = JSON.parse(value.toString('utf8')) as {
+      readonly view: SnapshotView
+      readonly verdict: Verdict
+    }
     state.snapshots.set(key, { view, verdict })
   } catch {
     // A foreign record: the status is then that of the last verdict.
@@ -118,7 +140,8 @@ function applyDecision(state: State, decision: Decision): void {
     const { commandId } = JSON.parse(decision.analysis) as { readonly commandId?: string }
     if (commandId === undefined) return
     state.byCommand.set(commandId, decision)
-    if (state.byCommand.size > decisionsMax) for (const oldest of state.byCommand.keys()) return void state.byCommand.delete(oldest)
+    if (state.byCommand.size > decisionsMax)
+      for (const oldest of state.byCommand.keys()) return void state.byCommand.delete(oldest)
   } catch {
     // A decision without an analysis belongs to no command.
   }

@@ -23,9 +23,22 @@ export async function startApi(scope: Scope, config: ApiConfig): Promise<{ reado
   const store =
     config.clickhouseUrl === ''
       ? null
-      : await scope.use('store', () => openClickHouse({ url: config.clickhouseUrl, user: config.clickhouseUser, password: config.clickhousePassword, database: config.clickhouseDatabase }))
+      : await scope.use('store', () =>
+          openClickHouse({
+            url: config.clickhouseUrl,
+            user: config.clickhouseUser,
+            password: config.clickhousePassword,
+            database: config.clickhouseDatabase,
+          }),
+        )
   const commander = createCommander({ producer, codec, clock: scope.clock, model })
-  const server = createApiServer({ model, commander, pairs: createPairReader(store), tokens: config.tokens, clock: scope.clock })
+  const server = createApiServer({
+    model,
+    commander,
+    pairs: createPairReader(store),
+    tokens: config.tokens,
+    clock: scope.clock,
+  })
   await server.listen({ port: config.port, host: config.host })
   scope.onStop('server', () => server.close())
   const { port } = server.server.address() as AddressInfo

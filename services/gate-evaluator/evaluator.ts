@@ -1,5 +1,5 @@
 import type { Evidence, Heartbeat, Progress, Records } from '../domain/events/records.ts'
-import { judge, type Judgement, type StageView } from '../domain/gate/judge.ts'
+import { type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
 import { accept, createRunGate, enterThrough, type RunGate, type RunGateLimits } from '../domain/gate/run-gate.ts'
 import { runGateFromData, runGateToData } from '../domain/gate/run-gate-data.ts'
@@ -60,7 +60,14 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     const kept = deps.snapshots.snapshotOf(run.id)
     const restored = kept === null ? null : runGateFromData(run.id, run.plan, deps.limits, kept.data)
     const slot = kept?.head.slot === 'a' ? 'b' : 'a'
-    return { run, gate: restored ?? createRunGate(run.id, run.plan, deps.limits), judgement: null, emitted: new Set(), changed: true, slot }
+    return {
+      run,
+      gate: restored ?? createRunGate(run.id, run.plan, deps.limits),
+      judgement: null,
+      emitted: new Set(),
+      changed: true,
+      slot,
+    }
   }
 
   const judgeAndTell = (entry: Watched) => {
@@ -71,14 +78,35 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     const verdict = verdictOf(deps, entry, judgement)
     const nowMs = deps.clock.nowMs()
     // The brake first, and by itself: neither the controller nor anything after it is waited for.
-    if (judgement.outcome === 'rollback' && judgement.breach !== null && once(entry, `latch/${judgement.breach.test}`)) {
+    if (
+      judgement.outcome === 'rollback' &&
+      judgement.breach !== null &&
+      once(entry, `latch/${judgement.breach.test}`)
+    ) {
       const latch = latchFor(entry.run, judgement.breach, judgement.reason, deps.gate, nowMs)
-      deps.emit([{ topic: topics.brakes.name, key: `${entry.run.route}/latch/${latch.id}`, value: deps.codec.encode('Latch', latch) }])
+      deps.emit([
+        {
+          topic: topics.brakes.name,
+          key: `${entry.run.route}/latch/${latch.id}`,
+          value: deps.codec.encode('Latch', latch),
+        },
+      ])
       deps.onBreach({ run: entry.run.id, test: judgement.breach.test, frontierMs: entry.gate.enteredThroughMs })
     }
     const frozen = entry.gate.calibration.frozen
     if (frozen !== null && entry.run.state.frozen === null && once(entry, 'calibrated')) {
-      tell(entry, stage, { ...verdict, outcome: 'calibrated', reasonCode: 'CALIBRATED', reason: `calibrated with ${frozen.pairs} A/A pairs`, frozen }, 'calibrated')
+      tell(
+        entry,
+        stage,
+        {
+          ...verdict,
+          outcome: 'calibrated',
+          reasonCode: 'CALIBRATED',
+          reason: `calibrated with ${frozen.pairs} A/A pairs`,
+          frozen,
+        },
+        'calibrated',
+      )
     }
     if (judgement.outcome !== 'hold') tell(entry, stage, verdict, judgement.breach?.test ?? '')
   }
@@ -127,7 +155,12 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
       if (deps.frontier.blindness(deps.clock.monoMs()) !== null) return null
       const armed = [...watched.values()].flatMap(({ run, gate }) => (gate.counts.refused > 0 ? [] : armedOf(run)))
       if (armed.length === 0) return null
-      return { gate: deps.gate, armed, frontier: deps.frontier.readThroughMs(deps.clock.monoMs()), sent_at: deps.clock.nowMs() }
+      return {
+        gate: deps.gate,
+        armed,
+        frontier: deps.frontier.readThroughMs(deps.clock.monoMs()),
+        sent_at: deps.clock.nowMs(),
+      }
     },
     snapshot() {
       for (const entry of watched.values()) {
@@ -156,13 +189,17 @@ function stageOf(run: Run): StageView | null {
     stageEntry: wave.stageEntry,
     stageName: stage.name,
     candidateWeight: stage.candidateWeight,
-    approved: run.state.overrides.some((override) => override.wave === wave.id && override.stageEntry === wave.stageEntry),
+    approved: run.state.overrides.some(
+      (override) => override.wave === wave.id && override.stageEntry === wave.stageEntry,
+    ),
   }
 }
 
 /** Every wave that has begun is guarded for as long as the run lives. */
 function armedOf(run: Run): { run: string; wave: string; stage_entry: number }[] {
-  return run.state.waves.filter((wave) => wave.status !== 'waiting').map((wave) => ({ run: run.id, wave: wave.id, stage_entry: wave.stageEntry }))
+  return run.state.waves
+    .filter((wave) => wave.status !== 'waiting')
+    .map((wave) => ({ run: run.id, wave: wave.id, stage_entry: wave.stageEntry }))
 }
 
 function verdictOf(deps: EvaluatorDeps, entry: Watched, judgement: Judgement): Verdict {
@@ -192,11 +229,21 @@ function etaOf(entry: Watched, judgement: Judgement, nowMs: number): number | nu
   return Math.round(nowMs + Math.max(0, judgement.nRequired - judgement.n) / perMs)
 }
 
-function snapshotOf(deps: EvaluatorDeps, entry: Watched, judgement: Judgement, nextOffsets: ReadonlyMap<number, number>): readonly OutRecord[] {
+function snapshotOf(
+  deps: EvaluatorDeps,
+  entry: Watched,
+  judgement: Judgement,
+  nextOffsets: ReadonlyMap<number, number>,
+): readonly OutRecord[] {
   const stage = stageOf(entry.run)
   const waiting = lowestWaiting(entry.gate.queue)
-  const restartAt = Object.fromEntries([...nextOffsets].map(([partition, next]) => [String(partition), Math.min(next, waiting.get(partition) ?? next)]))
-  const verdict = { ...verdictOf(deps, entry, judgement), evidenceOffsets: Object.fromEntries([...nextOffsets].map(([p, o]) => [String(p), o])) }
+  const restartAt = Object.fromEntries(
+    [...nextOffsets].map(([partition, next]) => [String(partition), Math.min(next, waiting.get(partition) ?? next)]),
+  )
+  const verdict = {
+    ...verdictOf(deps, entry, judgement),
+    evidenceOffsets: Object.fromEntries([...nextOffsets].map(([p, o]) => [String(p), o])),
+  }
   const view = {
     wave: stage?.wave ?? '',
     stageEntry: stage?.stageEntry ?? 0,
@@ -207,6 +254,15 @@ function snapshotOf(deps: EvaluatorDeps, entry: Watched, judgement: Judgement, n
     etaAtMs: verdict.etaAtMs,
     atMs: deps.clock.nowMs(),
   }
-  const head = { run: entry.run.id, gate: deps.gate, planHash: entry.run.plan.hash, atMs: deps.clock.nowMs(), view, verdict, restartAt, slot: entry.slot }
+  const head = {
+    run: entry.run.id,
+    gate: deps.gate,
+    planHash: entry.run.plan.hash,
+    atMs: deps.clock.nowMs(),
+    view,
+    verdict,
+    restartAt,
+    slot: entry.slot,
+  }
   return snapshotRecords(topics.snapshots.name, head, runGateToData(entry.gate))
 }

@@ -32,7 +32,11 @@ interface PartitionState {
 const waitingMax = 32
 
 export function createFrontier(options: FrontierOptions): Frontier {
-  const partitions: PartitionState[] = Array.from({ length: options.exchangePartitions }, () => ({ readThroughMs: 0, advancedAtMonoMs: null, waiting: [] }))
+  const partitions: PartitionState[] = Array.from({ length: options.exchangePartitions }, () => ({
+    readThroughMs: 0,
+    advancedAtMonoMs: null,
+    waiting: [],
+  }))
   const consumed = new Map<number, number>()
 
   const settle = (state: PartitionState) => {
@@ -45,7 +49,9 @@ export function createFrontier(options: FrontierOptions): Frontier {
   }
 
   const isConsumed = (progress: Progress) =>
-    Object.entries(progress.evidence_offsets).every(([partition, offset]) => (consumed.get(Number(partition)) ?? 0) >= offset)
+    Object.entries(progress.evidence_offsets).every(
+      ([partition, offset]) => (consumed.get(Number(partition)) ?? 0) >= offset,
+    )
 
   return {
     onProgress(progress, monoMs) {
@@ -68,9 +74,11 @@ export function createFrontier(options: FrontierOptions): Frontier {
         settle(state)
         if (state.advancedAtMonoMs === null) return `no progress of exchange partition ${partition} yet`
         const stalledMs = monoMs - state.advancedAtMonoMs
-        if (stalledMs >= options.stallMaxMs) return `exchange partition ${partition} has not advanced for ${Math.round(stalledMs)} ms`
+        if (stalledMs >= options.stallMaxMs)
+          return `exchange partition ${partition} has not advanced for ${Math.round(stalledMs)} ms`
         const behindMs = monoMs - (state.waiting[0]?.receivedMonoMs ?? monoMs)
-        if (behindMs >= options.behindMaxMs) return `${Math.round(behindMs)} ms behind the evidence of exchange partition ${partition}`
+        if (behindMs >= options.behindMaxMs)
+          return `${Math.round(behindMs)} ms behind the evidence of exchange partition ${partition}`
       }
       return null
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { SnapshotView } from '../domain/rollout/status.ts'
-import type { Verdict } from '../domain/gate/verdict.ts'
 import type { RunGateData } from '../domain/gate/run-gate-data.ts'
+import type { Verdict } from '../domain/gate/verdict.ts'
+import type { SnapshotView } from '../domain/rollout/status.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
 
 /** JSON value of `gate.snapshots.v1` under the run's id: what people may see of the gate now, and where the rest of its state stands. */
@@ -23,10 +23,15 @@ export interface GateSnapshot {
 const partCharactersMax = 600_000
 
 /** The records of one snapshot, the head last: a crash in between leaves the former snapshot whole, because slots alternate. */
-export function snapshotRecords(topic: string, head: Omit<GateSnapshot, 'parts' | 'digest'>, data: RunGateData): readonly OutRecord[] {
+export function snapshotRecords(
+  topic: string,
+  head: Omit<GateSnapshot, 'parts' | 'digest'>,
+  data: RunGateData,
+): readonly OutRecord[] {
   const text = JSON.stringify(data)
   const parts: string[] = []
-  for (let from = 0; from < text.length; from += partCharactersMax) parts.push(text.slice(from, from + partCharactersMax))
+  for (let from = 0; from < text.length; from += partCharactersMax)
+    parts.push(text.slice(from, from + partCharactersMax))
   const snapshot: GateSnapshot = { ...head, parts: parts.length, digest: digestOf(text) }
   return [
     ...parts.map((part, index) => ({ topic, key: `${head.run}/${head.slot}/${index}`, value: Buffer.from(part) })),
@@ -57,7 +62,10 @@ export function createSnapshotCollector(): SnapshotCollector {
     snapshotOf(run) {
       const head = heads.get(run)
       if (head === undefined) return null
-      const text = Array.from({ length: head.parts }, (_, index) => parts.get(`${run}/${head.slot}/${index}`) ?? '').join('')
+      const text = Array.from(
+        { length: head.parts },
+        (_, index) => parts.get(`${run}/${head.slot}/${index}`) ?? '',
+      ).join('')
       if (digestOf(text) !== head.digest) return null
       const data = parsed<RunGateData>(text)
       return data === null ? null : { head, data }

@@ -46,7 +46,12 @@ export async function startGateOn(
       if (!scope.signal.aborted) scope.fail(error)
     })
   }
-  const frontier = createFrontier({ source: 'pairing', exchangePartitions: await transport.partitionCount(topics.exchanges.name), stallMaxMs, behindMaxMs })
+  const frontier = createFrontier({
+    source: 'pairing',
+    exchangePartitions: await transport.partitionCount(topics.exchanges.name),
+    stallMaxMs,
+    behindMaxMs,
+  })
   const evaluator = createEvaluator({
     gate: config.gateId,
     codeVersion,
@@ -67,14 +72,21 @@ async function readSnapshots(transport: Transport): Promise<SnapshotCollector> {
   const reader = await transport.read({
     topics: [topics.snapshots.name],
     startAt: 'beginning',
-    onBatch: async (batch) => batch.records.forEach((record) => record.key !== null && collector.onRecord(record.key, record.value)),
+    onBatch: async (batch) =>
+      batch.records.forEach((record) => record.key !== null && collector.onRecord(record.key, record.value)),
   })
   await reader.caughtUp
   await reader.stop()
   return collector
 }
 
-async function readInputs(scope: Scope, transport: Transport, codec: Codec<Records>, evaluator: Evaluator, snapshots: SnapshotCollector): Promise<void> {
+async function readInputs(
+  scope: Scope,
+  transport: Transport,
+  codec: Codec<Records>,
+  evaluator: Evaluator,
+  snapshots: SnapshotCollector,
+): Promise<void> {
   const active = new Map<string, Run>()
   const runs = await scope.use('runs', () =>
     transport.read({
@@ -82,7 +94,10 @@ async function readInputs(scope: Scope, transport: Transport, codec: Codec<Recor
       startAt: 'beginning',
       async onBatch(batch) {
         for (const record of batch.records) {
-          const run = record.value === null || record.key?.startsWith('golden/') === true ? null : readRun(record.value.toString('utf8'))
+          const run =
+            record.value === null || record.key?.startsWith('golden/') === true
+              ? null
+              : readRun(record.value.toString('utf8'))
           if (run === null) continue
           if (isActive(run)) active.set(run.id, run)
           else active.delete(run.id)
@@ -93,7 +108,10 @@ async function readInputs(scope: Scope, transport: Transport, codec: Codec<Recor
   )
   await runs.caughtUp
   const guard = createDeadLetterGuard()
-  const decodeAll = async (batch: RecordBatch, onRecord: (decoded: Awaited<ReturnType<Codec<Records>['decode']>>, offset: number) => void) => {
+  const decodeAll = async (
+    batch: RecordBatch,
+    onRecord: (decoded: Awaited<ReturnType<Codec<Records>['decode']>>, offset: number) => void,
+  ) => {
     for (const record of batch.records) {
       const decoded = record.value === null ? null : await codec.decode(record.value)
       // Evidence is made by our own pairing and by trusted sources: what cannot be read is counted and passed over, and too much of it ends the gate.
@@ -106,7 +124,11 @@ async function readInputs(scope: Scope, transport: Transport, codec: Codec<Recor
     transport.read({
       topics: [topics.progress.name],
       startAt: 'end',
-      onBatch: (batch) => decodeAll(batch, (decoded) => decoded.kind === 'record' && decoded.name === 'Progress' && evaluator.onProgress(decoded.value)),
+      onBatch: (batch) =>
+        decodeAll(
+          batch,
+          (decoded) => decoded.kind === 'record' && decoded.name === 'Progress' && evaluator.onProgress(decoded.value),
+        ),
     }),
   )
   const evidence = await scope.use('evidence', async () =>
@@ -114,7 +136,13 @@ async function readInputs(scope: Scope, transport: Transport, codec: Codec<Recor
       topics: [topics.evidence.name],
       startAt: await evidenceStart(transport, [...active.keys()], snapshots, evaluator),
       async onBatch(batch) {
-        await decodeAll(batch, (decoded, offset) => decoded.kind === 'record' && decoded.name === 'Evidence' && evaluator.onEvidence(decoded.value, batch.partition, offset))
+        await decodeAll(
+          batch,
+          (decoded, offset) =>
+            decoded.kind === 'record' &&
+            decoded.name === 'Evidence' &&
+            evaluator.onEvidence(decoded.value, batch.partition, offset),
+        )
         const last = batch.records.at(-1)
         if (last !== undefined) evaluator.onEvidenceRead(batch.partition, last.offset + 1)
       },
@@ -125,7 +153,12 @@ async function readInputs(scope: Scope, transport: Transport, codec: Codec<Recor
 }
 
 /** With no active run nothing in the past matters; an active run without a snapshot needs everything. */
-async function evidenceStart(transport: Transport, active: readonly string[], snapshots: SnapshotCollector, evaluator: Evaluator): Promise<StartAt> {
+async function evidenceStart(
+  transport: Transport,
+  active: readonly string[],
+  snapshots: SnapshotCollector,
+  evaluator: Evaluator,
+): Promise<StartAt> {
   const ends = await transport.endOffsets(topics.evidence.name)
   const heads = active.map((run) => snapshots.snapshotOf(run)?.head ?? null)
   if (heads.includes(null)) return 'beginning'
@@ -138,15 +171,24 @@ async function evidenceStart(transport: Transport, active: readonly string[], sn
   return start
 }
 
-function beat(scope: Scope, evaluator: Evaluator, emit: (records: readonly OutRecord[]) => void, codec: Codec<Records>, snapshotMs: number): void {
-  const beats = scope.metrics.counter('penstock_gate_heartbeats_total', 'Heartbeats sent, and withheld while blind', ['sent'])
+function beat(
+  scope: Scope,
+  evaluator: Evaluator,
+  emit: (records: readonly OutRecord[]) => void,
+  codec: Codec<Records>,
+  snapshotMs: number,
+): void {
+  const beats = scope.metrics.counter('penstock_gate_heartbeats_total', 'Heartbeats sent, and withheld while blind', [
+    'sent',
+  ])
   const entered = scope.metrics.gauge('penstock_gate_entered_records', 'Records entered, by run', ['run'])
   const timers = [
     setInterval(() => evaluator.evaluate(), evaluateMs),
     setInterval(() => {
       const heartbeat = evaluator.heartbeat()
       beats.add(1, { sent: String(heartbeat !== null) })
-      if (heartbeat !== null) emit([{ topic: topics.heartbeats.name, key: heartbeat.gate, value: codec.encode('Heartbeat', heartbeat) }])
+      if (heartbeat !== null)
+        emit([{ topic: topics.heartbeats.name, key: heartbeat.gate, value: codec.encode('Heartbeat', heartbeat) }])
     }, heartbeatMs),
     setInterval(() => {
       evaluator.snapshot()

@@ -9,7 +9,13 @@ function idOf(...parts: readonly (string | number)[]): string {
 }
 
 /** The brake for a breach. Written by the gate itself, before anyone else is asked. */
-export function latchFor(run: { readonly id: string; readonly route: string }, breach: Breach, reason: string, gate: string, nowMs: number): Latch {
+export function latchFor(
+  run: { readonly id: string; readonly route: string },
+  breach: Breach,
+  reason: string,
+  gate: string,
+  nowMs: number,
+): Latch {
   return {
     id: idOf(run.id, breach.wave, breach.stageEntry, breach.test),
     route: run.route,
@@ -23,7 +29,14 @@ export function latchFor(run: { readonly id: string; readonly route: string }, b
 }
 
 /** The verdict as a command for the controller; names the stage entry that it judged. */
-export function verdictCommand(run: string, wave: string, stageEntry: number, verdict: Verdict, about: string, nowMs: number): Command {
+export function verdictCommand(
+  run: string,
+  wave: string,
+  stageEntry: number,
+  verdict: Verdict,
+  about: string,
+  nowMs: number,
+): Command {
   return {
     id: idOf(run, wave, stageEntry, verdict.outcome, verdict.reasonCode, about),
     run,

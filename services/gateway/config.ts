@@ -5,20 +5,60 @@ import { parseYaml } from '../platform/documents/yaml-document.ts'
 
 const settings = {
   ...commonSettings,
-  port: setting('PENSTOCK_GATEWAY_PORT', 'port of the API; 0 picks a free one', z.coerce.number().int().min(0).max(65_535).default(8080)),
+  port: setting(
+    'PENSTOCK_GATEWAY_PORT',
+    'port of the API; 0 picks a free one',
+    z.coerce.number().int().min(0).max(65_535).default(8080),
+  ),
   host: setting('PENSTOCK_GATEWAY_HOST', 'address of the API', z.string().default('127.0.0.1')),
-  routerId: setting('PENSTOCK_GATEWAY_ID', 'name of this router in rollout files and acks', z.string().min(1).max(63).default('gateway')),
+  routerId: setting(
+    'PENSTOCK_GATEWAY_ID',
+    'name of this router in rollout files and acks',
+    z.string().min(1).max(63).default('gateway'),
+  ),
   providersFile: setting('PENSTOCK_PROVIDERS_FILE', 'YAML file with providers, routes and tenants', z.string().min(1)),
   hashKey: setting('PENSTOCK_HASH_KEY', 'secret that sessions, users and tenants are hashed with', z.string().min(16)),
-  legTimeoutMs: setting('PENSTOCK_GATEWAY_LEG_TIMEOUT_MS', 'longest answer, ms', z.coerce.number().int().min(100).default(60_000)),
-  tapBytesMax: setting('PENSTOCK_GATEWAY_TAP_BYTES_MAX', 'bytes that may wait in the tap', z.coerce.number().int().min(100_000).default(64_000_000)),
-  bodyBytesMax: setting('PENSTOCK_GATEWAY_BODY_BYTES_MAX', 'largest request body', z.coerce.number().int().min(1_000).default(20_000_000)),
-  localKillFile: setting('PENSTOCK_GATEWAY_KILL_FILE', 'while this file exists the candidate gets nothing', z.string().default('')),
+  legTimeoutMs: setting(
+    'PENSTOCK_GATEWAY_LEG_TIMEOUT_MS',
+    'longest answer, ms',
+    z.coerce.number().int().min(100).default(60_000),
+  ),
+  tapBytesMax: setting(
+    'PENSTOCK_GATEWAY_TAP_BYTES_MAX',
+    'bytes that may wait in the tap',
+    z.coerce.number().int().min(100_000).default(64_000_000),
+  ),
+  bodyBytesMax: setting(
+    'PENSTOCK_GATEWAY_BODY_BYTES_MAX',
+    'largest request body',
+    z.coerce.number().int().min(1_000).default(20_000_000),
+  ),
+  localKillFile: setting(
+    'PENSTOCK_GATEWAY_KILL_FILE',
+    'while this file exists the candidate gets nothing',
+    z.string().default(''),
+  ),
 } as const
 
 const file = z.object({
-  providers: z.array(z.object({ id: z.string().min(1), baseUrl: z.url(), apiKeyEnv: z.string().optional(), apiKeyFile: z.string().optional() })).min(1),
-  routes: z.array(z.object({ id: z.string().min(1), default: z.object({ id: z.string().min(1), provider: z.string().min(1), model: z.string().min(1) }) })).min(1),
+  providers: z
+    .array(
+      z.object({
+        id: z.string().min(1),
+        baseUrl: z.url(),
+        apiKeyEnv: z.string().optional(),
+        apiKeyFile: z.string().optional(),
+      }),
+    )
+    .min(1),
+  routes: z
+    .array(
+      z.object({
+        id: z.string().min(1),
+        default: z.object({ id: z.string().min(1), provider: z.string().min(1), model: z.string().min(1) }),
+      }),
+    )
+    .min(1),
   tenants: z
     .array(
       z.object({
@@ -33,7 +73,10 @@ const file = z.object({
 })
 
 export type RoutingFile = z.infer<typeof file>
-export type GatewayConfig = ConfigOf<typeof settings> & { readonly routing: RoutingFile; readonly apiKeys: Readonly<Record<string, string | null>> }
+export type GatewayConfig = ConfigOf<typeof settings> & {
+  readonly routing: RoutingFile
+  readonly apiKeys: Readonly<Record<string, string | null>>
+}
 
 export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
   const config = loadConfig('gateway', settings, process.env, argv)
@@ -45,15 +88,25 @@ export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
 /** Throws ConfigError with the line of every problem. */
 export function readRoutingFile(path: string): RoutingFile {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
-  if (parsed.kind === 'syntax') throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
+  if (parsed.kind === 'syntax')
+    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
   const { document } = parsed
   const result = file.safeParse(document.value)
   if (!result.success) {
-    throw new ConfigError(result.error.issues.map((issue) => `${path}:${document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`))
+    throw new ConfigError(
+      result.error.issues.map(
+        (issue) =>
+          `${path}:${document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
+      ),
+    )
   }
   const known = new Set(result.data.providers.map((provider) => provider.id))
   const unknown = result.data.routes.flatMap((route, index) =>
-    known.has(route.default.provider) ? [] : [`${path}:${document.lineOf(['routes', index, 'default', 'provider'])}: route ${route.id}: no provider \`${route.default.provider}\`; known: ${[...known].join(', ')}`],
+    known.has(route.default.provider)
+      ? []
+      : [
+          `${path}:${document.lineOf(['routes', index, 'default', 'provider'])}: route ${route.id}: no provider \`${route.default.provider}\`; known: ${[...known].join(', ')}`,
+        ],
   )
   if (unknown.length > 0) throw new ConfigError(unknown)
   return result.data

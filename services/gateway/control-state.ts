@@ -33,8 +33,16 @@ interface Kept {
   readonly kills: Record<string, Kill>
 }
 
-export function createControlState(options: { readonly clock: Clock; readonly stateDir: string; readonly routerId: string; readonly killFile: string }): ControlState {
-  const path = join(options.stateDir, `control-${createHash('sha256').update(options.routerId).digest('hex').slice(0, 12)}.json`)
+export function createControlState(options: {
+  readonly clock: Clock
+  readonly stateDir: string
+  readonly routerId: string
+  readonly killFile: string
+}): ControlState {
+  const path = join(
+    options.stateDir,
+    `control-${createHash('sha256').update(options.routerId).digest('hex').slice(0, 12)}.json`,
+  )
   const kept = readKept(path)
   // What was kept from the last run is complete enough to serve by: brakes on disk can only lower the candidate.
   let complete = Object.keys(kept.splits).length > 0
@@ -44,11 +52,17 @@ export function createControlState(options: { readonly clock: Clock; readonly st
 
   const leaseOf = (split: Split, wave: string): 'live' | 'lapsed' => {
     const key = leaseKey(split, wave)
-    const aged = lease(leases.get(key) ?? initialLease, 'tick', options.clock.monoMs(), split.lease_ms ?? Number.POSITIVE_INFINITY)
+    const aged = lease(
+      leases.get(key) ?? initialLease,
+      'tick',
+      options.clock.monoMs(),
+      split.lease_ms ?? Number.POSITIVE_INFINITY,
+    )
     leases.set(key, aged)
     return aged.state
   }
-  const leasesOf = (split: Split): Record<string, 'live' | 'lapsed'> => Object.fromEntries(split.rules.map((rule) => [rule.wave, leaseOf(split, rule.wave)]))
+  const leasesOf = (split: Split): Record<string, 'live' | 'lapsed'> =>
+    Object.fromEntries(split.rules.map((rule) => [rule.wave, leaseOf(split, rule.wave)]))
   const save = () => writeKept(path, kept)
   const killed = () => localKill || (options.killFile !== '' && existsSync(options.killFile))
 
@@ -93,15 +107,29 @@ export function createControlState(options: { readonly clock: Clock; readonly st
       const split = kept.splits[route]
       if (split === undefined) return { epoch: 0, brakes: [], lease: 'lapsed' }
       const bound = Object.values(kept.latches).filter((latch) => latch.run === split.run)
-      const kills = Object.values(kept.kills).filter((kill) => (kill.route === route || kill.route === '*') && kill.released_at === null)
-      const states = split.lease_ms === null ? [] : split.rules.filter((rule) => rule.candidate_weight > 0).map((rule) => leaseOf(split, rule.wave))
-      return { epoch: split.epoch, brakes: [...bound, ...kills].map((brake) => brake.id), lease: states.includes('lapsed') ? 'lapsed' : 'live' }
+      const kills = Object.values(kept.kills).filter(
+        (kill) => (kill.route === route || kill.route === '*') && kill.released_at === null,
+      )
+      const states =
+        split.lease_ms === null
+          ? []
+          : split.rules.filter((rule) => rule.candidate_weight > 0).map((rule) => leaseOf(split, rule.wave))
+      return {
+        epoch: split.epoch,
+        brakes: [...bound, ...kills].map((brake) => brake.id),
+        lease: states.includes('lapsed') ? 'lapsed' : 'live',
+      }
     },
   }
 }
 
 /** A new stage entry is guarded by the same gate: its lease goes on until the gate, which hears of the entry a moment later, beats for it. */
-function carryLeases(leases: Map<string, Lease>, before: Split | null, after: Split, keyOf: (split: Split, wave: string) => string): void {
+function carryLeases(
+  leases: Map<string, Lease>,
+  before: Split | null,
+  after: Split,
+  keyOf: (split: Split, wave: string) => string,
+): void {
   if (before === null || before.run !== after.run) return
   for (const { wave } of after.rules) {
     const held = leases.get(keyOf(before, wave))

@@ -8,7 +8,16 @@ import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
 import { type Forwarded, forward } from './forward.ts'
-import { authenticate, capturedHeaders, downstreamHeaders, headerOf, identify, mintExchangeId, type Tenant, upstreamHeaders } from './request-context.ts'
+import {
+  authenticate,
+  capturedHeaders,
+  downstreamHeaders,
+  headerOf,
+  identify,
+  mintExchangeId,
+  type Tenant,
+  upstreamHeaders,
+} from './request-context.ts'
 import type { Tap } from './tap.ts'
 import type { TapRequest } from './tap-messages.ts'
 
@@ -31,7 +40,10 @@ export interface GatewayDeps {
 interface Chosen {
   readonly route: GatewayConfig['routing']['routes'][number]
   readonly tenant: Tenant
-  readonly variant: Pick<Variant, 'id' | 'provider' | 'model'> & { readonly parameters?: Variant['parameters']; readonly prompt_version?: string | null }
+  readonly variant: Pick<Variant, 'id' | 'provider' | 'model'> & {
+    readonly parameters?: Variant['parameters']
+    readonly prompt_version?: string | null
+  }
   readonly baseUrl: string
   readonly tapped: TapRequest
 }
@@ -39,7 +51,10 @@ interface Chosen {
 /** Serves the OpenAI-compatible API. Nothing of Kafka or the tap is ever waited for. */
 export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServer> {
   const agent = new Agent({ connections: 512, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
-  const requests = deps.metrics.counter('penstock_gateway_requests_total', 'Requests by arm and outcome', ['arm', 'outcome'])
+  const requests = deps.metrics.counter('penstock_gateway_requests_total', 'Requests by arm and outcome', [
+    'arm',
+    'outcome',
+  ])
   const server = createServer((request, response) => {
     handle(deps, agent, request, response)
       .then((outcome) => requests.add(1, outcome))
@@ -53,11 +68,21 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
   return { port: (server.address() as AddressInfo).port, stop: () => drain(server, agent) }
 }
 
-async function handle(deps: GatewayDeps, agent: Agent, request: IncomingMessage, response: ServerResponse): Promise<{ arm: string; outcome: string }> {
+async function handle(
+  deps: GatewayDeps,
+  agent: Agent,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<{ arm: string; outcome: string }> {
   const path = (request.url ?? '').split('?')[0]
   if (path === '/-/kill') return localKill(deps, request, response)
   if (request.method !== 'POST' || path !== '/v1/chat/completions') {
-    sendError(response, 404, `no such operation: ${request.method ?? ''} ${path ?? ''}; this gateway serves POST /v1/chat/completions`, 'invalid_request_error')
+    sendError(
+      response,
+      404,
+      `no such operation: ${request.method ?? ''} ${path ?? ''}; this gateway serves POST /v1/chat/completions`,
+      'invalid_request_error',
+    )
     return { arm: 'none', outcome: 'unknown_path' }
   }
   const tenant = authenticate(request.headers, deps.config.routing.tenants)
@@ -92,7 +117,9 @@ function choose(deps: GatewayDeps, request: IncomingMessage, tenant: Tenant, id:
   const { session, unit } = identify(headers, split?.sticky_key ?? 'session', tenant.id, id, deps.config.hashKey)
   const routed = deps.control.route(route.id, { tenant: tenant.id, segments: tenant.segments, unit })
   const variant = split?.variants.find((candidate) => candidate.id === routed.variant) ?? route.default
-  const provider = providers.find((candidate) => candidate.id === variant.provider) ?? providers.find((candidate) => candidate.id === route.default.provider)
+  const provider =
+    providers.find((candidate) => candidate.id === variant.provider) ??
+    providers.find((candidate) => candidate.id === route.default.provider)
   if (provider === undefined) return null
   const tapped: TapRequest = {
     route: route.id,
@@ -125,14 +152,32 @@ function bodyFor(chosen: Chosen, body: Buffer): Buffer {
   if (variant.id === route.default.id) return body
   try {
     const parsed = JSON.parse(body.toString('utf8')) as Record<string, unknown>
-    return Buffer.from(JSON.stringify(withVariant(parsed, { id: variant.id, provider: variant.provider, model: variant.model, prompt_version: null, parameters: variant.parameters ?? {} })))
+    return Buffer.from(
+      JSON.stringify(
+        withVariant(parsed, {
+          id: variant.id,
+          provider: variant.provider,
+          model: variant.model,
+          prompt_version: null,
+          parameters: variant.parameters ?? {},
+        }),
+      ),
+    )
   } catch {
     // Not JSON: the provider says so in its own words.
     return body
   }
 }
 
-async function serve(deps: GatewayDeps, agent: Agent, request: IncomingMessage, response: ServerResponse, id: string, chosen: Chosen, body: Buffer): Promise<string> {
+async function serve(
+  deps: GatewayDeps,
+  agent: Agent,
+  request: IncomingMessage,
+  response: ServerResponse,
+  id: string,
+  chosen: Chosen,
+  body: Buffer,
+): Promise<string> {
   const { clock, config, tap } = deps
   const startedAtMs = clock.nowMs()
   const startMono = clock.monoMs()
@@ -154,7 +199,12 @@ async function serve(deps: GatewayDeps, agent: Agent, request: IncomingMessage, 
   })
   const resolution = resolutionOf(forwarded)
   if (!response.headersSent && forwarded.ended !== 'client_gone') {
-    sendError(response, forwarded.ended === 'timeout' ? 504 : 502, forwarded.ended === 'timeout' ? 'the model did not answer in time' : 'the model could not be reached', 'server_error')
+    sendError(
+      response,
+      forwarded.ended === 'timeout' ? 504 : 502,
+      forwarded.ended === 'timeout' ? 'the model did not answer in time' : 'the model could not be reached',
+      'server_error',
+    )
   }
   if (captured) {
     const { status, errorClass, streamed, quotaRemaining } = forwarded
@@ -177,7 +227,11 @@ function resolutionOf(forwarded: Forwarded): Resolution {
   }
 }
 
-function localKill(deps: GatewayDeps, request: IncomingMessage, response: ServerResponse): { arm: string; outcome: string } {
+function localKill(
+  deps: GatewayDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): { arm: string; outcome: string } {
   const from = request.socket.remoteAddress ?? ''
   if (!['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(from)) {
     sendError(response, 403, 'the local kill answers to loopback only', 'permission_error')
@@ -205,7 +259,9 @@ async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buf
 }
 
 function sendError(response: ServerResponse, status: number, message: string, type: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message, type, param: null, code: null } }))
+  response
+    .writeHead(status, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ error: { message, type, param: null, code: null } }))
 }
 
 /** Takes no new connections, lets running answers end, then closes. */

@@ -30,7 +30,13 @@ export interface Identity {
 }
 
 /** Session and sticky unit from the caller's headers, hashed. */
-export function identify(headers: IncomingHttpHeaders, stickyKey: string, tenant: string, exchangeId: string, key: string): Identity {
+export function identify(
+  headers: IncomingHttpHeaders,
+  stickyKey: string,
+  tenant: string,
+  exchangeId: string,
+  key: string,
+): Identity {
   const session = headerOf(headers, 'x-penstock-session')
   const user = headerOf(headers, 'x-penstock-user')
   const hashedSession = session === null ? null : keyedHash(key, 'session', `${tenant}\u001f${session}`)
@@ -47,25 +53,54 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | n
   return typeof value === 'string' && value !== '' ? value : null
 }
 
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'content-length', 'expect'])
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'content-length',
+  'expect',
+])
 const credentials = new Set(['authorization', 'api-key', 'x-api-key', 'cookie', 'set-cookie', 'proxy-authorization'])
 
 /** Headers for the provider: the caller's without hop-by-hop ones, its credential and ours, plus the provider's key and the exchange id. */
-export function upstreamHeaders(headers: IncomingHttpHeaders, exchangeId: string, apiKey: string | null): Record<string, string | string[]> {
-  const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && !hopByHop.has(name) && !credentials.has(name) && !name.startsWith('x-penstock-'))
-  const result: Record<string, string | string[]> = { ...(Object.fromEntries(kept) as Record<string, string | string[]>), 'x-request-id': exchangeId }
+export function upstreamHeaders(
+  headers: IncomingHttpHeaders,
+  exchangeId: string,
+  apiKey: string | null,
+): Record<string, string | string[]> {
+  const kept = Object.entries(headers).filter(
+    ([name, value]) =>
+      value !== undefined && !hopByHop.has(name) && !credentials.has(name) && !name.startsWith('x-penstock-'),
+  )
+  const result: Record<string, string | string[]> = {
+    ...(Object.fromEntries(kept) as Record<string, string | string[]>),
+    'x-request-id': exchangeId,
+  }
   if (apiKey !== null) result['authorization'] = `Bearer ${apiKey}`
   return result
 }
 
 /** Headers for the caller: as the provider sent them, without hop-by-hop ones. */
-export function downstreamHeaders(headers: Readonly<Record<string, string | string[] | undefined>>, exchangeId: string): Record<string, string | string[]> {
-  const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && (name === 'content-length' || !hopByHop.has(name)))
+export function downstreamHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  exchangeId: string,
+): Record<string, string | string[]> {
+  const kept = Object.entries(headers).filter(
+    ([name, value]) => value !== undefined && (name === 'content-length' || !hopByHop.has(name)),
+  )
   return { ...(Object.fromEntries(kept) as Record<string, string | string[]>), 'x-penstock-exchange': exchangeId }
 }
 
 /** Headers as they are captured: without credentials. */
 export function capturedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const kept = Object.entries(headers).filter(([name]) => !credentials.has(name))
-  return Object.fromEntries(kept.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]))
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  )
 }

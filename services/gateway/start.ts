@@ -18,8 +18,18 @@ const repeatMs = 10_000
 /** Starts the gateway. It serves at once; the control topics and the tap join when Kafka lets them. */
 export async function startGateway(scope: Scope, config: GatewayConfig): Promise<GatewayServer> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const control = createControlState({ clock: scope.clock, stateDir, routerId: config.routerId, killFile: config.localKillFile })
-  const transport = createKafkajsTransport({ clientId: `gateway-${config.routerId}`, brokers, topicPrefix, log: scope.log })
+  const control = createControlState({
+    clock: scope.clock,
+    stateDir,
+    routerId: config.routerId,
+    killFile: config.localKillFile,
+  })
+  const transport = createKafkajsTransport({
+    clientId: `gateway-${config.routerId}`,
+    brokers,
+    topicPrefix,
+    log: scope.log,
+  })
   scope.onStop('transport', () => transport.close())
   let codec: Codec<Records> | null = null
   const producer: Producer = await transport.producer()
@@ -39,13 +49,29 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
     return codec
   }
   const tap = await scope.use('tap', () =>
-    startTap({ brokers, topicPrefix, registryUrl, stateDir, pseudonymKey: config.hashKey, bytesMax: config.tapBytesMax, metrics: scope.metrics, onExit: (cause) => scope.fail(cause) }),
+    startTap({
+      brokers,
+      topicPrefix,
+      registryUrl,
+      stateDir,
+      pseudonymKey: config.hashKey,
+      bytesMax: config.tapBytesMax,
+      metrics: scope.metrics,
+      onExit: (cause) => scope.fail(cause),
+    }),
   )
   watchControl(scope, transport, open, control, () => acks.send(false))
   const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]
   scope.onStop('acks', () => timers.forEach(clearInterval))
   const server = await scope.use('server', () =>
-    startGatewayServer({ config, control, tap, clock: scope.clock, metrics: scope.metrics, onAssigned: (route, arm) => acks.onAssigned(route, arm) }),
+    startGatewayServer({
+      config,
+      control,
+      tap,
+      clock: scope.clock,
+      metrics: scope.metrics,
+      onAssigned: (route, arm) => acks.onAssigned(route, arm),
+    }),
   )
   scope.log.info({ port: server.port }, 'gateway listens')
   return server

@@ -2,7 +2,13 @@ import type { Arm, Assignment, Place, Resolution } from '../domain/events/record
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
 export type TapMessage =
-  | { readonly kind: 'request'; readonly id: string; readonly request: TapRequest; readonly body: Uint8Array | null; readonly dropped: number }
+  | {
+      readonly kind: 'request'
+      readonly id: string
+      readonly request: TapRequest
+      readonly body: Uint8Array | null
+      readonly dropped: number
+    }
   | { readonly kind: 'chunk'; readonly id: string; readonly data: Uint8Array; readonly atMs: number }
   | { readonly kind: 'end'; readonly id: string; readonly end: TapEnd }
   | { readonly kind: 'stop' }

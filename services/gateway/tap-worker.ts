@@ -16,8 +16,19 @@ import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from 
 /** The tap's other half, in a thread of its own: parses, encodes and produces, so that the loop that proxies never does. */
 const options = workerData as TapWorkerOptions
 const log = createPinoLogger({ name: 'gateway-tap', level: 'warn' })
-const redact = createRedactor({ pseudonym: (kind, value) => createHmac('sha256', options.pseudonymKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8) })
-const open = new Map<string, { readonly request: TapRequest; readonly chunks: { data: Uint8Array; atMs: number }[]; inputText: string; bytes: number }>()
+const redact = createRedactor({
+  pseudonym: (kind, value) =>
+    createHmac('sha256', options.pseudonymKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8),
+})
+const open = new Map<
+  string,
+  {
+    readonly request: TapRequest
+    readonly chunks: { data: Uint8Array; atMs: number }[]
+    inputText: string
+    bytes: number
+  }
+>()
 /** Beyond this an answer's text is estimated by length: a tokenizer on megabytes would stall the tap. */
 const tokenizeCharactersMax = 100_000
 const retryMs = 1_000
@@ -26,12 +37,22 @@ let producer: Producer | null = null
 let codec: Codec<Records> | null = null
 
 const reply = (message: TapReply) => parentPort?.postMessage(message)
-const transport = createKafkajsTransport({ clientId: 'gateway-tap', brokers: options.brokers, topicPrefix: options.topicPrefix, log })
+const transport = createKafkajsTransport({
+  clientId: 'gateway-tap',
+  brokers: options.brokers,
+  topicPrefix: options.topicPrefix,
+  log,
+})
 
 async function connect(): Promise<void> {
   for (;;) {
     try {
-      codec ??= await openCodec<Records>({ registryUrl: options.registryUrl, stateDir: options.stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+      codec ??= await openCodec<Records>({
+        registryUrl: options.registryUrl,
+        stateDir: options.stateDir,
+        subjectPrefix: 'penstock.v1.',
+        schemaTexts,
+      })
       producer = await transport.producer()
       reply({ kind: 'state', connected: true })
       return
@@ -49,7 +70,8 @@ function produce(name: 'Request' | 'Response', id: string, value: Request | Resp
   }
   if (producer === null || codec === null) return done(1)
   try {
-    const encoded = name === 'Request' ? codec.encode('Request', value as Request) : codec.encode('Response', value as Response)
+    const encoded =
+      name === 'Request' ? codec.encode('Request', value as Request) : codec.encode('Response', value as Response)
     producer.send([{ topic: topics.exchanges.name, key: id, value: encoded }]).then(
       () => done(0),
       () => done(1),
@@ -61,9 +83,18 @@ function produce(name: 'Request' | 'Response', id: string, value: Request | Resp
 }
 
 function onRequest(id: string, request: TapRequest, body: Uint8Array | null, dropped: number): void {
-  const kept = request.capture === 'metadata' || body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const shown = request.capture === 'redacted' && kept.length > 0 ? Buffer.from(redact(kept.toString('utf8')).text) : kept
-  open.set(id, { request, chunks: [], inputText: kept.length <= tokenizeCharactersMax ? kept.toString('utf8') : '', bytes: 0 })
+  const kept =
+    request.capture === 'metadata' || body === null
+      ? Buffer.alloc(0)
+      : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const shown =
+    request.capture === 'redacted' && kept.length > 0 ? Buffer.from(redact(kept.toString('utf8')).text) : kept
+  open.set(id, {
+    request,
+    chunks: [],
+    inputText: kept.length <= tokenizeCharactersMax ? kept.toString('utf8') : '',
+    bytes: 0,
+  })
   const record: Request = {
     exchange_id: id,
     route: request.route,
@@ -105,7 +136,8 @@ function responseOf(id: string, request: TapRequest, inputText: string, answer: 
   const brokenOff = end.resolution === 'answered' && (!answer.complete || answer.error !== null) && !end.truncated
   const resolution = brokenOff ? 'failed' : end.resolution
   const usage = answer.usage
-  const text = request.capture === 'redacted' ? redact(answer.text).text : request.capture === 'metadata' ? '' : answer.text
+  const text =
+    request.capture === 'redacted' ? redact(answer.text).text : request.capture === 'metadata' ? '' : answer.text
   return {
     exchange_id: id,
     arm: request.arm,

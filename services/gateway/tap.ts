@@ -12,7 +12,9 @@ export interface Tap {
 
 const stopWaitMs = 5_000
 
-export function startTap(options: TapWorkerOptions & { readonly bytesMax: number; readonly metrics: Metrics; onExit(cause: unknown): void }): Tap {
+export function startTap(
+  options: TapWorkerOptions & { readonly bytesMax: number; readonly metrics: Metrics; onExit(cause: unknown): void },
+): Tap {
   // The compiler does not rewrite worker addresses: the extension is that of this very file.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const { bytesMax, metrics, onExit, ...data } = options

@@ -9,7 +9,13 @@ import type { ControlState } from './control-state.ts'
 const retryMs = 1_000
 
 /** Keeps the control state fed, for as long as the process lives and whatever the broker does: a gateway starts and serves without Kafka. */
-export function watchControl(scope: Scope, transport: Transport, openCodec: () => Promise<Codec<Records>>, control: ControlState, onChange: () => void): void {
+export function watchControl(
+  scope: Scope,
+  transport: Transport,
+  openCodec: () => Promise<Codec<Records>>,
+  control: ControlState,
+  onChange: () => void,
+): void {
   void (async () => {
     let codec: Codec<Records> | null = null
     while (!scope.signal.aborted) {
@@ -17,16 +23,28 @@ export function watchControl(scope: Scope, transport: Transport, openCodec: () =
       try {
         codec ??= await openCodec()
         const opened = codec
-        const brakes = await transport.read({ topics: [topics.splits.name, topics.brakes.name], startAt: 'beginning', onBatch: (batch) => apply(opened, control, batch).then(onChange) })
+        const brakes = await transport.read({
+          topics: [topics.splits.name, topics.brakes.name],
+          startAt: 'beginning',
+          onBatch: (batch) => apply(opened, control, batch).then(onChange),
+        })
         readers.push(brakes)
-        const beats = await transport.read({ topics: [topics.heartbeats.name], startAt: 'end', onBatch: (batch) => apply(opened, control, batch).then(onChange) })
+        const beats = await transport.read({
+          topics: [topics.heartbeats.name],
+          startAt: 'end',
+          onBatch: (batch) => apply(opened, control, batch).then(onChange),
+        })
         readers.push(beats)
         await brakes.caughtUp
         control.complete()
         onChange()
         await Promise.race([brakes.crashed, beats.crashed, aborted(scope.signal)])
       } catch (error) {
-        if (!scope.signal.aborted) scope.log.warn({ err: error instanceof Error ? error.message : String(error) }, 'control topics not readable; serving by what is known')
+        if (!scope.signal.aborted)
+          scope.log.warn(
+            { err: error instanceof Error ? error.message : String(error) },
+            'control topics not readable; serving by what is known',
+          )
       }
       await Promise.all(readers.map((reader) => reader.stop().catch(() => undefined)))
       if (!scope.signal.aborted) await delay(retryMs, undefined, { signal: scope.signal }).catch(() => undefined)

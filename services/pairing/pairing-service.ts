@@ -1,9 +1,24 @@
 import type { Evidence, Records, Request, Response } from '../domain/events/records.ts'
-import { advance, applyPlan, applyRequest, applyResponse, createJoin, type Join, lowestOpenOffset } from '../domain/pairing/join.ts'
+import {
+  advance,
+  applyPlan,
+  applyRequest,
+  applyResponse,
+  createJoin,
+  type Join,
+  lowestOpenOffset,
+} from '../domain/pairing/join.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time.ts'
-import type { ConsumedOffset, InRecord, OutRecord, RecordBatch, TopicPartition, Written } from '../platform/kafka/transport.ts'
+import type {
+  ConsumedOffset,
+  InRecord,
+  OutRecord,
+  RecordBatch,
+  TopicPartition,
+  Written,
+} from '../platform/kafka/transport.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import type { RunCatalogue } from './run-catalogue.ts'
 
@@ -59,7 +74,13 @@ export function createPairingService(deps: PairingDeps): PairingService {
 
   const emit = async (state: PartitionState, evidence: readonly Evidence[]) => {
     for (let from = 0; from < evidence.length; from += evidencePerSend) {
-      const records = evidence.slice(from, from + evidencePerSend).map((entry) => ({ topic: topics.evidence.name, key: entry.place.run, value: deps.codec.encode('Evidence', entry) }))
+      const records = evidence
+        .slice(from, from + evidencePerSend)
+        .map((entry) => ({
+          topic: topics.evidence.name,
+          key: entry.place.run,
+          value: deps.codec.encode('Evidence', entry),
+        }))
       for (const { partition, offset } of await deps.send(records)) {
         state.evidenceOffsets.set(partition, Math.max(state.evidenceOffsets.get(partition) ?? 0, offset + 1))
       }
@@ -156,7 +177,11 @@ export function createPairingService(deps: PairingDeps): PairingService {
       })
     },
     commitOffsets() {
-      return [...states].map(([partition, state]) => ({ topic: topics.exchanges.name, partition, offset: state.commitOffset }))
+      return [...states].map(([partition, state]) => ({
+        topic: topics.exchanges.name,
+        partition,
+        offset: state.commitOffset,
+      }))
     },
   }
 }
@@ -175,7 +200,9 @@ function progressRecord(deps: PairingDeps, partition: number, state: PartitionSt
     source: 'pairing',
     exchange_partition: partition,
     read_through: state.acknowledgedThroughMs,
-    evidence_offsets: Object.fromEntries([...state.evidenceOffsets].map(([evidencePartition, offset]) => [String(evidencePartition), offset])),
+    evidence_offsets: Object.fromEntries(
+      [...state.evidenceOffsets].map(([evidencePartition, offset]) => [String(evidencePartition), offset]),
+    ),
     planned: counts.planned,
     paired: counts.paired,
     skipped: counts.skipped,
@@ -193,7 +220,8 @@ function responseProblem(response: Response): string | null {
   const durationMs = response.ended_at - response.started_at
   if (!(durationMs >= 0 && durationMs <= longestLegMs)) return `the leg lasted ${durationMs} ms`
   const first = response.first_token_at
-  if (first !== null && (first < response.started_at || first > response.ended_at)) return 'the first token lies outside the leg'
+  if (first !== null && (first < response.started_at || first > response.ended_at))
+    return 'the first token lies outside the leg'
   const counts = [response.input_tokens, response.output_tokens, response.cached_tokens, response.cost_micro_usd]
   return counts.some((count) => count !== null && count < 0) ? 'a token count or cost is negative' : null
 }

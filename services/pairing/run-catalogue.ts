@@ -1,6 +1,6 @@
 import type { RunFacts } from '../domain/pairing/join.ts'
-import { readRun } from '../domain/rollout/run-document.ts'
 import type { Run } from '../domain/rollout/run.ts'
+import { readRun } from '../domain/rollout/run-document.ts'
 import type { GoldenChunk, GoldenEntry } from '../domain/rollout/spec.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
 
@@ -65,7 +65,10 @@ export function createRunCatalogue(): RunCatalogue {
       if (golden !== null && (set == null || set.chunks.size < golden.chunks)) return null
       const made: RunFacts = {
         plan: run.plan,
-        golden: (ref, promptHash) => (ref === null ? undefined : set?.byRef.get(ref)) ?? (promptHash === null ? undefined : set?.byPrompt.get(promptHash)) ?? null,
+        golden: (ref, promptHash) =>
+          (ref === null ? undefined : set?.byRef.get(ref)) ??
+          (promptHash === null ? undefined : set?.byPrompt.get(promptHash)) ??
+          null,
         price: (arm) => run.plan.prices[run.spec[arm].id] ?? null,
       }
       facts.set(id, made)

@@ -38,7 +38,11 @@ export async function startPairingOn(
   const send = (records: readonly OutRecord[]) => sendPersistently(producer, records, { signal, log })
   const runs = createRunCatalogue()
   const runsReader = await scope.use('runs', () =>
-    transport.read({ topics: [topics.runs.name], startAt: 'beginning', onBatch: async (batch) => batch.records.forEach((record) => runs.onRecord(record)) }),
+    transport.read({
+      topics: [topics.runs.name],
+      startAt: 'beginning',
+      onBatch: async (batch) => batch.records.forEach((record) => runs.onRecord(record)),
+    }),
   )
   await runsReader.caughtUp
   const guard = createDeadLetterGuard()
@@ -59,7 +63,8 @@ export async function startPairingOn(
       guard.bad(record)
     },
     async waitForRun(run) {
-      for (const endMs = clock.monoMs() + unknownRunWaitMs; runs.facts(run) === null && clock.monoMs() < endMs; ) await delay(20, undefined, { signal })
+      for (const endMs = clock.monoMs() + unknownRunWaitMs; runs.facts(run) === null && clock.monoMs() < endMs; )
+        await delay(20, undefined, { signal })
     },
   })
   const published = new Map<number, number>()
@@ -107,7 +112,11 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
 }
 
 /** How far each partition was published by whoever owned it before: evidence below that has been made. */
-async function readPublished(transport: Transport, codec: Codec<Records>, published: Map<number, number>): Promise<void> {
+async function readPublished(
+  transport: Transport,
+  codec: Codec<Records>,
+  published: Map<number, number>,
+): Promise<void> {
   const reader = await transport.read({
     topics: [topics.progress.name],
     startAt: 'beginning',
@@ -124,7 +133,27 @@ async function readPublished(transport: Transport, codec: Codec<Records>, publis
   await reader.stop()
 }
 
-function deadLetterRecord(codec: Codec<Records>, consumer: string, record: InRecord, code: string, reason: string, nowMs: number): OutRecord {
+function deadLetterRecord(
+  codec: Codec<Records>,
+  consumer: string,
+  record: InRecord,
+  code: string,
+  reason: string,
+  nowMs: number,
+): OutRecord {
   const { topic, partition, offset } = record
-  return { topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', { consumer, topic, partition, offset, code, reason, record_name: null, at: nowMs }) }
+  return {
+    topic: topics.deadLetters.name,
+    key: topic,
+    value: codec.encode('DeadLetter', {
+      consumer,
+      topic,
+      partition,
+      offset,
+      code,
+      reason,
+      record_name: null,
+      at: nowMs,
+    }),
+  }
 }

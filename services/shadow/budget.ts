@@ -1,7 +1,11 @@
 /** What a shadow call may still cost, per run, shared by all shadow instances. Reserved before the call, settled after it. */
 export interface Budget {
   /** `exhausted_*` when the call does not fit; `away` when nobody can be asked (then shadow waits). */
-  reserve(run: string, limits: BudgetLimits, estimateMicroUsd: number): Promise<'reserved' | 'exhausted_calls' | 'exhausted_money' | 'away'>
+  reserve(
+    run: string,
+    limits: BudgetLimits,
+    estimateMicroUsd: number,
+  ): Promise<'reserved' | 'exhausted_calls' | 'exhausted_money' | 'away'>
   /** Replaces the reserved estimate by what the call cost. A settlement that fails leaves the estimate booked: never too little. */
   settle(run: string, estimateMicroUsd: number, actualMicroUsd: number): Promise<void>
 }
@@ -13,7 +17,11 @@ export interface BudgetLimits {
 
 /** Runs a Lua script on Redis by its name. Rejects when Redis is away. */
 export interface ScriptRunner {
-  run(script: { readonly name: string; readonly lua: string }, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  run(
+    script: { readonly name: string; readonly lua: string },
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown>
 }
 
 const keepSeconds = 90 * 24 * 3600
@@ -41,7 +49,11 @@ export function createRedisBudget(scripts: ScriptRunner, keyPrefix: string): Bud
   return {
     async reserve(run, limits, estimateMicroUsd) {
       try {
-        const answer = await scripts.run(reserveScript, [keyOf(run)], [limits.calls, limits.microUsd, estimateMicroUsd, keepSeconds])
+        const answer = await scripts.run(
+          reserveScript,
+          [keyOf(run)],
+          [limits.calls, limits.microUsd, estimateMicroUsd, keepSeconds],
+        )
         return answer === 'reserved' || answer === 'exhausted_calls' || answer === 'exhausted_money' ? answer : 'away'
       } catch {
         return 'away'

@@ -23,7 +23,11 @@ export interface CallResult {
 }
 
 export interface ModelCaller {
-  call(provider: Provider, body: Readonly<Record<string, unknown>>, options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal }): Promise<CallResult>
+  call(
+    provider: Provider,
+    body: Readonly<Record<string, unknown>>,
+    options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal },
+  ): Promise<CallResult>
   stop(): Promise<void>
 }
 
@@ -81,12 +85,20 @@ async function callOnce(
     return answer.complete ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
   } catch (error) {
     if (timeout.aborted) return ended('timed_out', 'timeout', null)
-    return ended('failed', error instanceof errors.ConnectTimeoutError || status === null ? 'connection' : 'truncated', null)
+    return ended(
+      'failed',
+      error instanceof errors.ConnectTimeoutError || status === null ? 'connection' : 'truncated',
+      null,
+    )
   }
 }
 
 function headersOf(provider: Provider, requestId: string): Record<string, string> {
-  const headers: Record<string, string> = { 'content-type': 'application/json', 'x-request-id': requestId, 'x-penstock-leg': 'shadow' }
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'x-request-id': requestId,
+    'x-penstock-leg': 'shadow',
+  }
   if (provider.apiKey !== null) headers['authorization'] = `Bearer ${provider.apiKey}`
   return headers
 }

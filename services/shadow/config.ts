@@ -1,16 +1,32 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { parseYaml } from '../platform/documents/yaml-document.ts'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
+import { parseYaml } from '../platform/documents/yaml-document.ts'
 
 const settings = {
   ...commonSettings,
   groupId: setting('PENSTOCK_SHADOW_GROUP', 'consumer group of the exchanges', z.string().min(1).default('shadow')),
   redisUrl: setting('PENSTOCK_REDIS_URL', 'Redis that holds the budgets', z.string().min(1)),
-  providersFile: setting('PENSTOCK_PROVIDERS_FILE', 'YAML file with the providers and tenants (the same as the gateway reads)', z.string().min(1)),
-  callsMax: setting('PENSTOCK_SHADOW_CALLS_MAX', 'most shadow calls at a time', z.coerce.number().int().min(1).max(10_000).default(64)),
-  waitingBytesMax: setting('PENSTOCK_SHADOW_WAITING_BYTES_MAX', 'bytes of request bodies that may wait', z.coerce.number().int().min(1_000_000).default(64_000_000)),
-  retriesMax: setting('PENSTOCK_SHADOW_RETRIES_MAX', 'most repetitions of a call that had not begun to be answered', z.coerce.number().int().min(0).max(5).default(2)),
+  providersFile: setting(
+    'PENSTOCK_PROVIDERS_FILE',
+    'YAML file with the providers and tenants (the same as the gateway reads)',
+    z.string().min(1),
+  ),
+  callsMax: setting(
+    'PENSTOCK_SHADOW_CALLS_MAX',
+    'most shadow calls at a time',
+    z.coerce.number().int().min(1).max(10_000).default(64),
+  ),
+  waitingBytesMax: setting(
+    'PENSTOCK_SHADOW_WAITING_BYTES_MAX',
+    'bytes of request bodies that may wait',
+    z.coerce.number().int().min(1_000_000).default(64_000_000),
+  ),
+  retriesMax: setting(
+    'PENSTOCK_SHADOW_RETRIES_MAX',
+    'most repetitions of a call that had not begun to be answered',
+    z.coerce.number().int().min(0).max(5).default(2),
+  ),
 } as const
 
 export type ShadowConfig = ConfigOf<typeof settings> & { readonly providers: ProvidersFile }
@@ -19,7 +35,13 @@ const priceSchema = z.object({ inputUsdPerMillion: z.number().min(0), outputUsdP
 
 const providersSchema = z.object({
   providers: z.array(
-    z.object({ id: z.string().min(1), baseUrl: z.url(), apiKeyEnv: z.string().optional(), apiKeyFile: z.string().optional(), prices: z.record(z.string(), priceSchema).default({}) }),
+    z.object({
+      id: z.string().min(1),
+      baseUrl: z.url(),
+      apiKeyEnv: z.string().optional(),
+      apiKeyFile: z.string().optional(),
+      prices: z.record(z.string(), priceSchema).default({}),
+    }),
   ),
   tenants: z.array(z.object({ id: z.string().min(1), shadowProviders: z.array(z.string()).default([]) })).default([]),
 })
@@ -35,10 +57,16 @@ export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
 /** Throws ConfigError with every problem of the file. */
 export function readProviders(path: string): ProvidersFile {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
-  if (parsed.kind === 'syntax') throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
+  if (parsed.kind === 'syntax')
+    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
   const result = providersSchema.safeParse(parsed.document.value)
   if (result.success) return result.data
-  throw new ConfigError(result.error.issues.map((issue) => `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`))
+  throw new ConfigError(
+    result.error.issues.map(
+      (issue) =>
+        `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
+    ),
+  )
 }
 
 /** A provider's key from its file or environment variable; null when it names neither. */

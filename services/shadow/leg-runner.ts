@@ -3,7 +3,13 @@ import type { Clock } from '../domain/time/clock.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { Budget, BudgetLimits } from './budget.ts'
 import type { CallResult, ModelCaller, Provider } from './call-model.ts'
-import { allowedCalls, type ConcurrencyPolicy, type ConcurrencyState, createConcurrency, observeBaseline } from './concurrency.ts'
+import {
+  allowedCalls,
+  type ConcurrencyPolicy,
+  type ConcurrencyState,
+  createConcurrency,
+  observeBaseline,
+} from './concurrency.ts'
 import { calledResponse, costMicroUsd, estimateTokens, type LegTask, type Price, skippedResponse } from './leg-task.ts'
 
 /** What a leg's run needs to know beyond the task. */
@@ -49,7 +55,11 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
 
   const pump = () => {
     giveUpLate()
-    while (!stopping.signal.aborted && clock.monoMs() >= pausedUntilMonoMs && running.size < allowedCalls(concurrency)) {
+    while (
+      !stopping.signal.aborted &&
+      clock.monoMs() >= pausedUntilMonoMs &&
+      running.size < allowedCalls(concurrency)
+    ) {
       const task = waiting.shift()
       if (task === undefined) break
       waitingBytes -= task.bodyBytes
@@ -74,7 +84,11 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
     }
   }
 
-  const skip = (task: LegTask, resolution: 'skipped_backlog' | 'skipped_budget' | 'shadow_infrastructure', why: string | null) => {
+  const skip = (
+    task: LegTask,
+    resolution: 'skipped_backlog' | 'skipped_budget' | 'shadow_infrastructure',
+    why: string | null,
+  ) => {
     observed.legs.add(1, { resolution })
     options.onResolved(task, skippedResponse(task, resolution, why, clock.nowMs()))
   }
@@ -82,7 +96,8 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
   const runTask = async (task: LegTask): Promise<void> => {
     const provider = options.provider(task.variant)
     const limits = options.limits(task.place.run)
-    if (provider === null || limits === null) return skip(task, 'shadow_infrastructure', provider === null ? 'unknown_provider' : 'run_ended')
+    if (provider === null || limits === null)
+      return skip(task, 'shadow_infrastructure', provider === null ? 'unknown_provider' : 'run_ended')
     const price = options.price(task.variant)
     const estimate = costMicroUsd(price, estimateTokens(task.bodyBytes), outputTokensMax(task)) ?? 0
     const reserved = await options.budget.reserve(task.place.run, limits, estimate)
@@ -104,7 +119,10 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
     waitingBytes += task.bodyBytes
   }
 
-  const callWithRetries = async (task: LegTask, provider: Provider): Promise<{ result: CallResult; attempt: number }> => {
+  const callWithRetries = async (
+    task: LegTask,
+    provider: Provider,
+  ): Promise<{ result: CallResult; attempt: number }> => {
     for (let attempt = 1; ; attempt += 1) {
       const result = await options.caller.call(provider, task.body, {
         timeoutMs: task.timeoutMs,
@@ -112,7 +130,8 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
         signal: stopping.signal,
       })
       const again = result.outcome === 'failed' && !result.begun && retriable.has(result.errorClass ?? '')
-      if (!again || attempt > options.retriesMax || clock.monoMs() + retryPauseMs >= task.startByMonoMs) return { result, attempt }
+      if (!again || attempt > options.retriesMax || clock.monoMs() + retryPauseMs >= task.startByMonoMs)
+        return { result, attempt }
       await new Promise((resolve) => setTimeout(resolve, retryPauseMs * 2 ** (attempt - 1)))
     }
   }
@@ -140,9 +159,17 @@ function outputTokensMax(task: LegTask): number {
   return typeof limit === 'number' && limit > 0 ? limit : defaultOutputTokensMax
 }
 
-function runnerMetrics(metrics: Metrics): { legs: Counter; running: Gauge; waiting: Gauge; limit: Gauge; paused: Gauge } {
+function runnerMetrics(metrics: Metrics): {
+  legs: Counter
+  running: Gauge
+  waiting: Gauge
+  limit: Gauge
+  paused: Gauge
+} {
   return {
-    legs: metrics.counter('penstock_shadow_legs_total', 'Planned shadow legs by how they were resolved', ['resolution']),
+    legs: metrics.counter('penstock_shadow_legs_total', 'Planned shadow legs by how they were resolved', [
+      'resolution',
+    ]),
     running: metrics.gauge('penstock_shadow_running_calls', 'Shadow calls under way'),
     waiting: metrics.gauge('penstock_shadow_waiting_calls', 'Shadow calls waiting for room'),
     limit: metrics.gauge('penstock_shadow_calls_limit', 'Shadow calls allowed at once now'),

@@ -27,10 +27,13 @@ export function admitLeg(
   variant: Variant,
   liveProvider: string | null,
   allowed: AllowedProviders,
-): { readonly kind: 'skip'; readonly why: string } | { readonly kind: 'send'; readonly body: Readonly<Record<string, unknown>> } {
+):
+  | { readonly kind: 'skip'; readonly why: string }
+  | { readonly kind: 'send'; readonly body: Readonly<Record<string, unknown>> } {
   if (!replayableOperations.has(request.operation)) return { kind: 'skip', why: 'operation' }
   if (request.capture !== 'full' || request.body.length === 0) return { kind: 'skip', why: 'capture' }
-  if (variant.provider !== liveProvider && !allowed(request.tenant).has(variant.provider)) return { kind: 'skip', why: 'provider_not_allowed' }
+  if (variant.provider !== liveProvider && !allowed(request.tenant).has(variant.provider))
+    return { kind: 'skip', why: 'provider_not_allowed' }
   const replay = replayBody(request.body, variant)
   return replay.kind === 'body' ? { kind: 'send', body: replay.body } : { kind: 'skip', why: replay.reason }
 }
@@ -50,7 +53,12 @@ const emptyAnswer = {
 
 /** The Response of a leg that was never asked for. */
 export function skippedResponse(
-  leg: { readonly exchangeId: string; readonly arm: Arm; readonly variant: Variant; readonly promptVersion: string | null },
+  leg: {
+    readonly exchangeId: string
+    readonly arm: Arm
+    readonly variant: Variant
+    readonly promptVersion: string | null
+  },
   resolution: Resolution,
   errorClass: string | null,
   nowMs: number,
@@ -95,7 +103,14 @@ export function costMicroUsd(price: Price | null, inputTokens: number, outputTok
 }
 
 /** The Response of a leg that was called. */
-export function calledResponse(task: LegTask, provider: Provider, result: CallResult, price: Price | null, parametersHash: string, attempt: number): Response {
+export function calledResponse(
+  task: LegTask,
+  provider: Provider,
+  result: CallResult,
+  price: Price | null,
+  parametersHash: string,
+  attempt: number,
+): Response {
   const answer = result.answer
   const reported = answer?.usage ?? null
   const answered = result.outcome === 'answered'

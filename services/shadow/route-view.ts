@@ -21,10 +21,16 @@ export function createRouteView(): RouteView {
       const split = splits.get(route)
       for (const kill of kills.values()) {
         if (kill.route !== route && kill.route !== '*') continue
-        if (kill.released_at === null || (split !== undefined && split.epoch <= (kill.min_epoch[route] ?? 0))) return true
+        if (kill.released_at === null || (split !== undefined && split.epoch <= (kill.min_epoch[route] ?? 0)))
+          return true
       }
       for (const latch of latches.values()) {
-        if (latch.run === split?.run && (latch.wave === null || latch.wave === wave) && !split.releases.includes(latch.id)) return true
+        if (
+          latch.run === split?.run &&
+          (latch.wave === null || latch.wave === wave) &&
+          !split.releases.includes(latch.id)
+        )
+          return true
       }
       return false
     },

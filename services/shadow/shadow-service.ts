@@ -6,8 +6,8 @@ import { topics } from '../flow.ts'
 import { createLowWatermark, type LowWatermark } from '../platform/kafka/low-watermark.ts'
 import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from '../platform/kafka/transport.ts'
 import type { Codec } from '../platform/registry/codec.ts'
-import { admitLeg, type AllowedProviders, type LegTask, skippedResponse } from './leg-task.ts'
 import type { LegRunner } from './leg-runner.ts'
+import { type AllowedProviders, admitLeg, type LegTask, skippedResponse } from './leg-task.ts'
 import type { RouteView } from './route-view.ts'
 
 /** What the planner needs from the outside. */
@@ -65,7 +65,11 @@ export function createShadowService(deps: ShadowServiceDeps): ShadowService {
   }
 
   const respond = (response: Response) => {
-    const record = { topic: topics.exchanges.name, key: response.exchange_id, value: deps.codec.encode('Response', response) }
+    const record = {
+      topic: topics.exchanges.name,
+      key: response.exchange_id,
+      value: deps.codec.encode('Response', response),
+    }
     void send([record]).then((written) => {
       if (written) legDone(response.exchange_id)
     })
@@ -73,13 +77,18 @@ export function createShadowService(deps: ShadowServiceDeps): ShadowService {
 
   const onRequest = (record: InRecord, request: Request, watermark: LowWatermark) => {
     const split = deps.view.split(request.route)
-    if (request.shadow_plan !== null || split === null || request.place === null) return watermark.read(record.offset, 'done')
+    if (request.shadow_plan !== null || split === null || request.place === null)
+      return watermark.read(record.offset, 'done')
     const blocked = deps.view.blocked(request.route, request.place.wave)
     const plan = planShadow(request, split, { blocked, arrivalMs: record.timestampMs })
     if (plan === null) return watermark.read(record.offset, 'done')
     watermark.read(record.offset, 'open')
     // One more than the legs: the plan itself must be acknowledged, too.
-    open.set(request.exchange_id, { partition: record.partition, offset: record.offset, legsLeft: plan.legs.length + 1 })
+    open.set(request.exchange_id, {
+      partition: record.partition,
+      offset: record.offset,
+      legsLeft: plan.legs.length + 1,
+    })
     const value = deps.codec.encode('ShadowPlan', plan)
     void send([{ topic: topics.exchanges.name, key: request.exchange_id, value }]).then((written) => {
       if (!written) return
@@ -91,14 +100,23 @@ export function createShadowService(deps: ShadowServiceDeps): ShadowService {
   const startLeg = (record: InRecord, request: Request, arm: 'baseline' | 'candidate') => {
     const split = deps.view.split(request.route)
     const baseline = split?.variants.find((variant) => variant.id === split.default_variant)
-    const variant = arm === 'baseline' ? baseline : split?.variants.find((candidate) => candidate.id !== split.default_variant)
+    const variant =
+      arm === 'baseline' ? baseline : split?.variants.find((candidate) => candidate.id !== split.default_variant)
     if (split?.shadow == null || variant === undefined || baseline === undefined || request.place === null) {
       const unknown = { id: arm, provider: '', model: '', prompt_version: null, parameters: {} }
-      return respond(skippedResponse({ exchangeId: request.exchange_id, arm, variant: unknown, promptVersion: null }, 'shadow_infrastructure', 'run_ended', deps.clock.nowMs()))
+      return respond(
+        skippedResponse(
+          { exchangeId: request.exchange_id, arm, variant: unknown, promptVersion: null },
+          'shadow_infrastructure',
+          'run_ended',
+          deps.clock.nowMs(),
+        ),
+      )
     }
     const admitted = admitLeg(request, variant, baseline.provider, deps.allowedProviders)
     const leg = { exchangeId: request.exchange_id, arm, variant, promptVersion: request.prompt_version }
-    if (admitted.kind === 'skip') return respond(skippedResponse(leg, 'skipped_policy', admitted.why, deps.clock.nowMs()))
+    if (admitted.kind === 'skip')
+      return respond(skippedResponse(leg, 'skipped_policy', admitted.why, deps.clock.nowMs()))
     const startDelayMs = Math.max(0, split.shadow.deadline_ms - split.shadow.leg_timeout_ms)
     deps.runner.submit({
       ...leg,
@@ -108,7 +126,10 @@ export function createShadowService(deps: ShadowServiceDeps): ShadowService {
       bodyBytes: request.body.length,
       startByMonoMs: deps.clock.monoMs() + startDelayMs - ages.ageMs(record.timestampMs),
       timeoutMs: split.shadow.leg_timeout_ms,
-      attemptBase: createHash('sha256').update(`${request.exchange_id}-${arm}-${deps.clock.monoMs()}`).digest('hex').slice(0, 16),
+      attemptBase: createHash('sha256')
+        .update(`${request.exchange_id}-${arm}-${deps.clock.monoMs()}`)
+        .digest('hex')
+        .slice(0, 16),
     })
   }
 

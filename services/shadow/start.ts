@@ -33,13 +33,26 @@ export async function startShadow(scope: Scope, config: ShadowConfig): Promise<v
   await watchControl(scope, transport, codec, view)
   const redis = await scope.use('redis', () => openRedisScripts(config.redisUrl))
   let service: ShadowService | null = null
-  const runner = await scope.use('runner', () => createRunner(scope, config, view, redis, (task, response) => service?.onResolved(task, response)))
+  const runner = await scope.use('runner', () =>
+    createRunner(scope, config, view, redis, (task, response) => service?.onResolved(task, response)),
+  )
   service = createService(scope, config, { codec, producer, view, runner })
   await consumeExchanges(scope, config, transport, service, runner)
 }
 
-function createRunner(scope: Scope, config: ShadowConfig, view: RouteView, redis: Parameters<typeof createRedisBudget>[0], onResolved: Parameters<typeof createLegRunner>[0]['onResolved']): LegRunner {
-  const providers = new Map(config.providers.providers.map((provider): [string, Provider] => [provider.id, { id: provider.id, baseUrl: provider.baseUrl.replace(/\/$/, ''), apiKey: apiKeyOf(provider) }]))
+function createRunner(
+  scope: Scope,
+  config: ShadowConfig,
+  view: RouteView,
+  redis: Parameters<typeof createRedisBudget>[0],
+  onResolved: Parameters<typeof createLegRunner>[0]['onResolved'],
+): LegRunner {
+  const providers = new Map(
+    config.providers.providers.map((provider): [string, Provider] => [
+      provider.id,
+      { id: provider.id, baseUrl: provider.baseUrl.replace(/\/$/, ''), apiKey: apiKeyOf(provider) },
+    ]),
+  )
   const caller = createModelCaller({ clock: scope.clock, connectionsMax: config.callsMax })
   scope.onStop('caller', () => caller.stop())
   return createLegRunner({
@@ -59,7 +72,12 @@ function createRunner(scope: Scope, config: ShadowConfig, view: RouteView, redis
 
 function priceOf(config: ShadowConfig, variant: Variant): Price | null {
   const price = config.providers.providers.find(({ id }) => id === variant.provider)?.prices[variant.model]
-  return price === undefined ? null : { inputMicroUsdPerMillion: price.inputUsdPerMillion * 1e6, outputMicroUsdPerMillion: price.outputUsdPerMillion * 1e6 }
+  return price === undefined
+    ? null
+    : {
+        inputMicroUsdPerMillion: price.inputUsdPerMillion * 1e6,
+        outputMicroUsdPerMillion: price.outputUsdPerMillion * 1e6,
+      }
 }
 
 interface ServiceParts {
@@ -69,11 +87,18 @@ interface ServiceParts {
   readonly runner: LegRunner
 }
 
-function createService(scope: Scope, config: ShadowConfig, { codec, producer, view, runner }: ServiceParts): ShadowService {
+function createService(
+  scope: Scope,
+  config: ShadowConfig,
+  { codec, producer, view, runner }: ServiceParts,
+): ShadowService {
   const { log, signal, clock } = scope
   const guard = createDeadLetterGuard()
   const allowed = new Map(config.providers.tenants.map((tenant) => [tenant.id, new Set(tenant.shadowProviders)]))
-  const persistent: Producer = { send: (records) => sendPersistently(producer, records, { signal, log }), close: () => producer.close() }
+  const persistent: Producer = {
+    send: (records) => sendPersistently(producer, records, { signal, log }),
+    close: () => producer.close(),
+  }
   return createShadowService({
     codec,
     clock,
@@ -83,7 +108,16 @@ function createService(scope: Scope, config: ShadowConfig, { codec, producer, vi
     allowedProviders: (tenant) => allowed.get(tenant) ?? new Set(),
     async deadLetter(record, code, reason) {
       const { topic, partition, offset } = record
-      const letter = { consumer: 'shadow', topic, partition, offset, code, reason, record_name: null, at: clock.nowMs() }
+      const letter = {
+        consumer: 'shadow',
+        topic,
+        partition,
+        offset,
+        code,
+        reason,
+        record_name: null,
+        at: clock.nowMs(),
+      }
       await persistent.send([{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }])
       guard.bad(record)
     },
@@ -93,7 +127,13 @@ function createService(scope: Scope, config: ShadowConfig, { codec, producer, vi
   })
 }
 
-async function consumeExchanges(scope: Scope, config: ShadowConfig, transport: Transport, service: ShadowService, runner: LegRunner): Promise<void> {
+async function consumeExchanges(
+  scope: Scope,
+  config: ShadowConfig,
+  transport: Transport,
+  service: ShadowService,
+  runner: LegRunner,
+): Promise<void> {
   const consumer = await scope.use('exchanges', () =>
     transport.consume({
       groupId: config.groupId,
@@ -107,7 +147,9 @@ async function consumeExchanges(scope: Scope, config: ShadowConfig, transport: T
   const timers = [
     setInterval(() => runner.pump(), pumpMs),
     setInterval(() => {
-      consumer.commit(service.commitOffsets()).catch((error: unknown) => scope.log.warn({ err: String(error) }, 'offsets not committed; trying again'))
+      consumer
+        .commit(service.commitOffsets())
+        .catch((error: unknown) => scope.log.warn({ err: String(error) }, 'offsets not committed; trying again'))
     }, commitMs),
   ]
   scope.onStop('timers', () => timers.forEach(clearInterval))

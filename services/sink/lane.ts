@@ -3,7 +3,7 @@ import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { GroupConsumer, InRecord, Transport } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
-import { type BatchCutter, createBatchCutter, type CutPolicy } from './batch-cutter.ts'
+import { type BatchCutter, type CutPolicy, createBatchCutter } from './batch-cutter.ts'
 import { columns, type Table } from './rows.ts'
 
 /** Rows of one range, by table. */
@@ -51,7 +51,13 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
       topics: options.topics,
       async onAssigned(partitions) {
         for (const { topic, partition, metadata } of partitions) {
-          lanes.set(idOf(topic, partition), { topic, partition, cutter: createBatchCutter(options.policy, announcedEnd(metadata)), working: Promise.resolve(), paused: false })
+          lanes.set(idOf(topic, partition), {
+            topic,
+            partition,
+            cutter: createBatchCutter(options.policy, announcedEnd(metadata)),
+            working: Promise.resolve(),
+            paused: false,
+          })
         }
       },
       onRevoked(partitions) {
@@ -72,14 +78,22 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
     if (!(await consumer.commit([{ topic, partition, offset: start, metadata: JSON.stringify({ end }) }]))) return
     const encoded = await options.encode(records)
     for (const [table, { bytes, rows: count }] of encoded) {
-      await persistently(scope, retries.add, () => options.store.insertRowBinary(table, columns[table], bytes, { deduplicationToken: `${table}-${topic}-${partition}-${start}-${end}-v1` }))
+      await persistently(scope, retries.add, () =>
+        options.store.insertRowBinary(table, columns[table], bytes, {
+          deduplicationToken: `${table}-${topic}-${partition}-${start}-${end}-v1`,
+        }),
+      )
       rows.add(count, { table })
     }
     await consumer.commit([{ topic, partition, offset: end }])
   }
 
   const work = async (lane: PartitionLane) => {
-    for (let records = lane.cutter.cut(scope.clock.monoMs()); records !== null && !scope.signal.aborted; records = lane.cutter.cut(scope.clock.monoMs())) {
+    for (
+      let records = lane.cutter.cut(scope.clock.monoMs());
+      records !== null && !scope.signal.aborted;
+      records = lane.cutter.cut(scope.clock.monoMs())
+    ) {
       await insert(lane, records)
     }
   }
@@ -96,7 +110,10 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
         })
         .finally(() => busy.delete(lane))
     }
-    waiting.set([...lanes.values()].reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0), { group: options.groupId })
+    waiting.set(
+      [...lanes.values()].reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
+      { group: options.groupId },
+    )
   }, pollMs)
   scope.onStop(`lane-${options.groupId}-work`, async () => {
     clearInterval(timer)

@@ -3,4 +3,6 @@ import { loadSinkConfig } from './config.ts'
 import { startSink } from './start.ts'
 
 const config = loadSinkConfig(process.argv.slice(2))
-await runProcess({ name: 'sink', logLevel: config.logLevel, adminPort: config.adminPort }, (scope) => startSink(scope, config))
+await runProcess({ name: 'sink', logLevel: config.logLevel, adminPort: config.adminPort }, (scope) =>
+  startSink(scope, config),
+)

@@ -23,22 +23,44 @@ export async function startSink(scope: Scope, config: SinkConfig): Promise<void>
   const transport = createKafkajsTransport({ clientId: 'sink', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
   const store = await scope.use('store', () =>
-    openClickHouse({ url: config.clickhouseUrl, user: config.clickhouseUser, password: config.clickhousePassword, database: config.clickhouseDatabase }),
+    openClickHouse({
+      url: config.clickhouseUrl,
+      user: config.clickhouseUser,
+      password: config.clickhousePassword,
+      database: config.clickhouseDatabase,
+    }),
   )
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const guard = createDeadLetterGuard()
   const deadLetter = async (record: InRecord, code: string, reason: string) => {
     const { topic, partition, offset } = record
-    const letter = { consumer: 'sink', topic, partition, offset, code, reason, record_name: null, at: scope.clock.nowMs() }
-    await sendPersistently(producer, [{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }], scope)
+    const letter = {
+      consumer: 'sink',
+      topic,
+      partition,
+      offset,
+      code,
+      reason,
+      record_name: null,
+      at: scope.clock.nowMs(),
+    }
+    await sendPersistently(
+      producer,
+      [{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }],
+      scope,
+    )
     guard.bad(record)
   }
   const encode = createEncoder(codec, config.hashKey, deadLetter)
   const policy = { recordsMax: config.recordsMax, bytesMax: config.bytesMax, waitMaxMs: config.waitMaxMs }
   const lanes = [
     { groupId: 'sink-exchanges', name: 'exchanges', topics: [topics.exchanges.name] },
-    { groupId: 'sink-evidence', name: 'evidence', topics: [topics.evidence.name, topics.decisions.name, topics.acks.name] },
+    {
+      groupId: 'sink-evidence',
+      name: 'evidence',
+      topics: [topics.evidence.name, topics.decisions.name, topics.acks.name],
+    },
   ]
   for (const lane of lanes) {
     if (config.lanes !== 'both' && config.lanes !== lane.name) continue
@@ -46,8 +68,14 @@ export async function startSink(scope: Scope, config: SinkConfig): Promise<void>
   }
 }
 
-function createEncoder(codec: Codec<Records>, hashKey: string, deadLetter: (record: InRecord, code: string, reason: string) => Promise<void>) {
-  const redact = createRedactor({ pseudonym: (kind, value) => createHmac('sha256', hashKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8) })
+function createEncoder(
+  codec: Codec<Records>,
+  hashKey: string,
+  deadLetter: (record: InRecord, code: string, reason: string) => Promise<void>,
+) {
+  const redact = createRedactor({
+    pseudonym: (kind, value) => createHmac('sha256', hashKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8),
+  })
   return async (records: readonly InRecord[]): Promise<EncodedRange> => {
     const writers = new Map<Table, { readonly writer: RowBinaryWriter; rows: number }>()
     const to = (table: Table): RowBinaryWriter => {

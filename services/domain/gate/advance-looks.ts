@@ -38,7 +38,10 @@ export function addUnit(state: AdvanceState, arm: Arm, event: boolean): void {
 }
 
 /** The margin as a number; a relative one needs what calibration froze, and is null before that. */
-export function marginValue(test: { readonly metric: string; readonly margin: AdvanceTest['margin'] }, frozen: Frozen | null): number | null {
+export function marginValue(
+  test: { readonly metric: string; readonly margin: AdvanceTest['margin'] },
+  frozen: Frozen | null,
+): number | null {
   if (test.margin.kind === 'absolute') return test.margin.value
   const baseline = frozen?.baselineValues[test.metric]
   return baseline === undefined ? null : Math.max(test.margin.floor, test.margin.factor * baseline)
@@ -58,7 +61,11 @@ export function information(test: AdvanceTest, state: AdvanceState, frozen: Froz
   }
   const { baseline, candidate } = state.units
   if (baseline === 0 || candidate === 0) return 0
-  const pooled = Math.max((state.events.baseline + state.events.candidate) / (baseline + candidate), test.assumedRate, marginValue(test, frozen) ?? 0)
+  const pooled = Math.max(
+    (state.events.baseline + state.events.candidate) / (baseline + candidate),
+    test.assumedRate,
+    marginValue(test, frozen) ?? 0,
+  )
   return 1 / (pooled * (1 - pooled) * (1 / candidate + 1 / baseline))
 }
 
@@ -87,7 +94,12 @@ export function looksExhausted(state: AdvanceState, plan: AnalysisPlan): boolean
 function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number): number {
   if (test.engine === 'tango') {
     const { n } = paired(state)
-    return tangoScore({ onlyCandidate: state.table.onlyCandidate, onlyBaseline: state.table.onlyBaseline, n, difference: margin })
+    return tangoScore({
+      onlyCandidate: state.table.onlyCandidate,
+      onlyBaseline: state.table.onlyBaseline,
+      n,
+      difference: margin,
+    })
   }
   return farringtonManning({
     candidateEvents: state.events.candidate,

@@ -1,5 +1,5 @@
-import { wilsonUpper } from '../stats/wilson.ts'
 import type { Evidence } from '../events/records.ts'
+import { wilsonUpper } from '../stats/wilson.ts'
 import type { AnalysisPlan, Frozen } from './plan.ts'
 
 /**
@@ -45,7 +45,12 @@ function freeze(calibration: Calibration): Frozen {
   const entries = Object.entries(calibration.metrics).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
     baselineValues: Object.fromEntries(entries.map(([name, seen]) => [name, seen.sum / seen.n])),
-    discordanceFloors: Object.fromEntries(entries.map(([name, seen]) => [name, wilsonUpper({ events: seen.discordant, n: seen.n, confidence: floorConfidence })])),
+    discordanceFloors: Object.fromEntries(
+      entries.map(([name, seen]) => [
+        name,
+        wilsonUpper({ events: seen.discordant, n: seen.n, confidence: floorConfidence }),
+      ]),
+    ),
     clipBounds: Object.fromEntries(entries.map(([name, seen]) => [name, seen.largest.at(-1) ?? 0])),
     pairs: calibration.pairs,
   }

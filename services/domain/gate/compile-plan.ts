@@ -8,7 +8,14 @@ import { normalQuantile } from '../stats/special-functions/normal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
-const familyAlpha: Readonly<Record<HarmTest['family'], number>> = { error: 0.01, safety: 0.01, quality: 0.01, latency: 0.005, cost: 0.005, slices: 0.01 }
+const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
+  error: 0.01,
+  safety: 0.01,
+  quality: 0.01,
+  latency: 0.005,
+  cost: 0.005,
+  slices: 0.01,
+}
 
 const familyOf: Readonly<Record<string, HarmTest['family']>> = {
   error: 'error',
@@ -112,7 +119,10 @@ function harmTests(metric: MetricPolicy, spec: RolloutSpec): HarmTest[] {
   }
   if (metric.name === 'latency_over_budget') tests.push(harmTest(metric, spec, 'live_ab', 'exceedance', 'canary'))
   if (metric.ceiling !== null) {
-    tests.push({ ...harmTest(metric, spec, 'live_ab', 'ceiling', 'full'), margin: { kind: 'absolute', value: metric.ceiling } })
+    tests.push({
+      ...harmTest(metric, spec, 'live_ab', 'ceiling', 'full'),
+      margin: { kind: 'absolute', value: metric.ceiling },
+    })
   }
   return tests
 }
@@ -161,7 +171,10 @@ function shareAlpha(tests: readonly HarmTest[]): HarmTest[] {
 
 /** Gates that a harmless candidate must pass: every stage below full weight of every wave. */
 function gateCount(spec: RolloutSpec): number {
-  return spec.waves.reduce((sum, wave) => sum + wave.stages.filter((stage) => stage.candidateWeight < 100_000).length, 0)
+  return spec.waves.reduce(
+    (sum, wave) => sum + wave.stages.filter((stage) => stage.candidateWeight < 100_000).length,
+    0,
+  )
 }
 
 /** ((z_α + z_β) / M)² with β = total β / (deciding metrics × gates): what must be divided for guardrails is β, not α (Schultzberg et al. 2024). */
@@ -169,7 +182,10 @@ function requiredInformation(spec: RolloutSpec, metric: MetricPolicy): number {
   const deciding = spec.metrics.filter(isDeciding).length
   const zAlpha = normalQuantile(1 - spec.alphaAdvance)
   const zBeta = normalQuantile(1 - spec.betaTotal / Math.max(1, deciding * gateCount(spec)))
-  const margin = metric.margin.kind === 'absolute' ? metric.margin.value : Math.max(metric.margin.floor, metric.margin.factor * metric.assumedRate)
+  const margin =
+    metric.margin.kind === 'absolute'
+      ? metric.margin.value
+      : Math.max(metric.margin.floor, metric.margin.factor * metric.assumedRate)
   return ((zAlpha + zBeta) / margin) ** 2
 }
 
@@ -197,7 +213,12 @@ function advanceTests(spec: RolloutSpec): AdvanceTest[] {
   return [...overall, ...slices]
 }
 
-function advanceTest(spec: RolloutSpec, metric: MetricPolicy, comparison: Comparison, stages: AdvanceTest['stages']): AdvanceTest {
+function advanceTest(
+  spec: RolloutSpec,
+  metric: MetricPolicy,
+  comparison: Comparison,
+  stages: AdvanceTest['stages'],
+): AdvanceTest {
   const informationFixed = requiredInformation(spec, metric)
   const engine = comparison === 'live_ab' ? 'farrington_manning' : 'tango'
   // A difference of M needs at least a rate of M: sizing below that would promise looks that no data can pass.

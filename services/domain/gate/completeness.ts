@@ -11,7 +11,12 @@ export function createCompleteness(): Completeness {
 }
 
 /** Legs that were never asked for are not sampled: they count neither as planned nor as lost. */
-const notSampled: ReadonlySet<Resolution> = new Set(['skipped_budget', 'skipped_policy', 'skipped_backlog', 'shadow_infrastructure'])
+const notSampled: ReadonlySet<Resolution> = new Set([
+  'skipped_budget',
+  'skipped_policy',
+  'skipped_backlog',
+  'shadow_infrastructure',
+])
 
 /** Books one full-horizon record. For a single only its own arm counts. */
 export function noteLegs(completeness: Completeness, evidence: Evidence): void {

@@ -1,9 +1,15 @@
 import type { Arm, Evidence } from '../events/records.ts'
 import { logMixedBetaBinomialE, tunedPrior } from '../stats/beta-binomial-e.ts'
 import { addBet, type BettingSegment, emptyBetting, logBettingE } from '../stats/betting-e.ts'
-import { addEvent, emptyEventShare, type EventShareSegment, logEventShareE, rateRatioEstimate } from '../stats/event-share-e.ts'
-import { addToMixture, createRestartMixture, evaluateMixture, type RestartMixture } from '../stats/restart-mixture.ts'
+import {
+  addEvent,
+  type EventShareSegment,
+  emptyEventShare,
+  logEventShareE,
+  rateRatioEstimate,
+} from '../stats/event-share-e.ts'
 import { exceedanceBreached, type WindowCount } from '../stats/exceedance-window.ts'
+import { addToMixture, createRestartMixture, evaluateMixture, type RestartMixture } from '../stats/restart-mixture.ts'
 import type { AnalysisPlan, HarmTest } from './plan.ts'
 
 /** Pairs or singles of one stretch of time, with the e-process state of the test's engine. Plain data. */
@@ -34,7 +40,13 @@ export interface HarmState {
 /** One record for a test: a pair with both outcomes, or a single of one arm. `once` is true the first time it is asked about the unit. */
 export type HarmRecord =
   | { readonly kind: 'pair'; readonly evidence: Evidence }
-  | { readonly kind: 'single'; readonly evidence: Evidence; readonly arm: Arm; readonly stratum: string; once(what: string): boolean }
+  | {
+      readonly kind: 'single'
+      readonly evidence: Evidence
+      readonly arm: Arm
+      readonly stratum: string
+      once(what: string): boolean
+    }
 
 const hourMs = 3_600_000
 
@@ -66,7 +78,8 @@ export function addHarmRecord(test: HarmTest, state: HarmState, plan: AnalysisPl
   const { evidence } = record
   const metric = evidence.metrics.find((candidate) => candidate.name === test.metric)
   if (metric === undefined) return
-  const add = record.kind === 'pair' ? pairAdder(test, metric) : singleAdder(test, state, plan, record, metric[record.arm])
+  const add =
+    record.kind === 'pair' ? pairAdder(test, metric) : singleAdder(test, state, plan, record, metric[record.arm])
   if (add === null) return
   const key = `${evidence.place.wave}/${evidence.place.stage_entry}/${Math.floor(evidence.arrived_at / hourMs)}`
   addToMixture(state.mixture, key, emptySegment, add)
@@ -85,7 +98,8 @@ function pairAdder(test: HarmTest, metric: Evidence['metrics'][number]): ((segme
     segment.sums.squares += (candidate - baseline) ** 2
     if (candidate === 1) segment.table[baseline === 1 ? 'both' : 'onlyCandidate'] += 1
     else segment.table[baseline === 1 ? 'onlyBaseline' : 'neither'] += 1
-    if (test.engine === 'beyond_margin') addBet(segment.betting, (difference + 1) / 2, (Math.min(margin, 0.999) + 1) / 2, test.alpha)
+    if (test.engine === 'beyond_margin')
+      addBet(segment.betting, (difference + 1) / 2, (Math.min(margin, 0.999) + 1) / 2, test.alpha)
   }
 }
 
@@ -112,7 +126,8 @@ function singleAdder(
     }
     if (!event) return
     segment.sums[arm] += 1
-    if (test.engine !== 'ceiling' && share > 0 && share < 1) addEvent(segment.share, { candidate: arm === 'candidate', share })
+    if (test.engine !== 'ceiling' && share > 0 && share < 1)
+      addEvent(segment.share, { candidate: arm === 'candidate', share })
   }
 }
 
@@ -133,7 +148,8 @@ function refresh(test: HarmTest, state: HarmState, plan: AnalysisPlan, arrivedAt
   state.logEMax = Math.max(state.logEMax, logE)
   state.estimate = estimateOf(test, dominant)
   state.shown = shownOf(test, dominant)
-  if (state.actedAtMs === null && logE >= -Math.log(test.alpha) && ruleHolds(test, state, plan, dominant)) state.actedAtMs = arrivedAtMs
+  if (state.actedAtMs === null && logE >= -Math.log(test.alpha) && ruleHolds(test, state, plan, dominant))
+    state.actedAtMs = arrivedAtMs
 }
 
 function logEOf(test: HarmTest, segment: HarmSegment): number {
@@ -150,7 +166,9 @@ function logEOf(test: HarmTest, segment: HarmSegment): number {
       const limit = test.margin.kind === 'absolute' ? test.margin.value : test.margin.floor
       const { candidate: units } = segment.units
       const events = segment.sums.candidate
-      return units === 0 ? 0 : logMixedBetaBinomialE({ events, others: Math.max(0, units - events), nullShare: limit, tuned: 0.5 })
+      return units === 0
+        ? 0
+        : logMixedBetaBinomialE({ events, others: Math.max(0, units - events), nullShare: limit, tuned: 0.5 })
     }
     default:
       return logEventShareE(segment.share)
@@ -160,7 +178,8 @@ function logEOf(test: HarmTest, segment: HarmSegment): number {
 /** The estimate that the rule compares with its margin: a difference of rates, or a rate ratio for unpaired events. */
 function estimateOf(test: HarmTest, segment: HarmSegment): number | null {
   if (test.engine === 'event_share' || test.engine === 'exceedance') return rateRatioEstimate(segment.share)
-  if (test.engine === 'ceiling') return segment.units.candidate === 0 ? null : segment.sums.candidate / segment.units.candidate
+  if (test.engine === 'ceiling')
+    return segment.units.candidate === 0 ? null : segment.sums.candidate / segment.units.candidate
   return segment.n === 0 ? null : (segment.sums.candidate - segment.sums.baseline) / segment.n
 }
 
@@ -174,10 +193,16 @@ function ruleHolds(test: HarmTest, state: HarmState, plan: AnalysisPlan, dominan
       return (state.estimate ?? 0) >= margin
     }
     default: {
-      const enough = dominant.share.candidateEvents >= (test.candidateEventsMin ?? 0) && (state.estimate ?? 0) >= (test.rateRatioMin ?? 0)
+      const enough =
+        dominant.share.candidateEvents >= (test.candidateEventsMin ?? 0) &&
+        (state.estimate ?? 0) >= (test.rateRatioMin ?? 0)
       if (test.engine === 'event_share' || !enough) return enough
       const counts = state.windows.map(([, count]) => count)
-      return plan.exceedance !== null && counts.length === plan.exceedance.subWindows && exceedanceBreached(counts, plan.exceedance)
+      return (
+        plan.exceedance !== null &&
+        counts.length === plan.exceedance.subWindows &&
+        exceedanceBreached(counts, plan.exceedance)
+      )
     }
   }
 }
@@ -185,7 +210,12 @@ function ruleHolds(test: HarmTest, state: HarmState, plan: AnalysisPlan, dominan
 function shownOf(test: HarmTest, segment: HarmSegment): HarmState['shown'] {
   if (test.engine === 'paired_binary' || test.engine === 'beyond_margin') {
     const n = segment.n
-    return { n, baseline: n === 0 ? null : segment.sums.baseline / n, candidate: n === 0 ? null : segment.sums.candidate / n, table: { ...segment.table } }
+    return {
+      n,
+      baseline: n === 0 ? null : segment.sums.baseline / n,
+      candidate: n === 0 ? null : segment.sums.candidate / n,
+      table: { ...segment.table },
+    }
   }
   const rate = (arm: Arm) => (segment.units[arm] === 0 ? null : segment.sums[arm] / segment.units[arm])
   return { n: segment.n, baseline: rate('baseline'), candidate: rate('candidate'), table: null }

@@ -37,17 +37,30 @@ function harmStateName(gate: RunGate, test: HarmTest, difference: number | null,
   const state = gate.harm.get(test.id)
   if (state === undefined || state.shown.n === 0) return 'no_data'
   if (state.actedAtMs !== null) return 'unacceptable'
-  if (test.engine !== 'beyond_margin' && test.engine !== 'ceiling' && state.logE >= -Math.log(test.alpha)) return 'worse'
+  if (test.engine !== 'beyond_margin' && test.engine !== 'ceiling' && state.logE >= -Math.log(test.alpha))
+    return 'worse'
   return difference !== null && half !== null && difference + half < 0 ? 'better' : 'unclear'
 }
 
-function halfWidth(test: HarmTest, shown: { readonly n: number; readonly baseline: number | null; readonly candidate: number | null; readonly table: MetricVerdict['table'] }, unitsMin: number): number | null {
+function halfWidth(
+  test: HarmTest,
+  shown: {
+    readonly n: number
+    readonly baseline: number | null
+    readonly candidate: number | null
+    readonly table: MetricVerdict['table']
+  },
+  unitsMin: number,
+): number | null {
   if (shown.n < unitsMin) return null
   const p1 = shown.candidate ?? 0
   const p0 = shown.baseline ?? 0
-  const discordance = shown.table === null ? p1 * (1 - p1) + p0 * (1 - p0) : (shown.table.onlyCandidate + shown.table.onlyBaseline) / shown.n
+  const discordance =
+    shown.table === null
+      ? p1 * (1 - p1) + p0 * (1 - p0)
+      : (shown.table.onlyCandidate + shown.table.onlyBaseline) / shown.n
   const deviation = Math.sqrt(Math.max(discordance - (shown.table === null ? 0 : (p1 - p0) ** 2), 1 / shown.n))
-  return sequenceHalfWidth({ n: shown.n, deviation, alpha: test.alpha, tunedFor: 1_000 })
+  return sequenceHalfWidth({ n: shown.n, deviation, alpha: test.alpha, tunedFor: 100 })
 }
 
 /** One advance test at its looks; the interval is Tango's at the bound of the latest look. */
@@ -59,7 +72,12 @@ export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceS
   const interval =
     state === undefined || test.engine !== 'tango' || entered === 0
       ? null
-      : tangoInterval({ onlyCandidate: state.table.onlyCandidate, onlyBaseline: state.table.onlyBaseline, n: entered, z: bound })
+      : tangoInterval({
+          onlyCandidate: state.table.onlyCandidate,
+          onlyBaseline: state.table.onlyBaseline,
+          n: entered,
+          z: bound,
+        })
   return {
     test: test.id,
     metric: test.metric,
@@ -82,12 +100,17 @@ export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceS
   }
 }
 
-function ratesOf(test: AdvanceTest, state: AdvanceState | undefined): { baseline: number | null; candidate: number | null } {
+function ratesOf(
+  test: AdvanceTest,
+  state: AdvanceState | undefined,
+): { baseline: number | null; candidate: number | null } {
   if (state === undefined) return { baseline: null, candidate: null }
   if (test.engine === 'tango') {
     const { both, onlyCandidate, onlyBaseline, neither } = state.table
     const n = both + onlyCandidate + onlyBaseline + neither
-    return n === 0 ? { baseline: null, candidate: null } : { baseline: (both + onlyBaseline) / n, candidate: (both + onlyCandidate) / n }
+    return n === 0
+      ? { baseline: null, candidate: null }
+      : { baseline: (both + onlyBaseline) / n, candidate: (both + onlyCandidate) / n }
   }
   const rate = (arm: 'baseline' | 'candidate') => (state.units[arm] === 0 ? null : state.events[arm] / state.units[arm])
   return { baseline: rate('baseline'), candidate: rate('candidate') }

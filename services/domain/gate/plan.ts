@@ -103,8 +103,15 @@ export interface AnalysisPlan {
   readonly unitsMin: number
   readonly stickyKeysMin: number
   readonly joinCompletenessMin: number
-  readonly exceedance: { readonly windowMs: number; readonly subWindows: number; readonly alpha: number; readonly countMin: number } | null
+  readonly exceedance: {
+    readonly windowMs: number
+    readonly subWindows: number
+    readonly alpha: number
+    readonly countMin: number
+  } | null
   readonly golden: { readonly digest: string; readonly chunks: number } | null
   /** Rates the cost metric uses, micro-dollars per million tokens, by variant id. */
-  readonly prices: Readonly<Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>>
+  readonly prices: Readonly<
+    Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>
+  >
 }

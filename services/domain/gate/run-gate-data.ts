@@ -34,7 +34,12 @@ export function runGateToData(gate: RunGate): RunGateData {
 }
 
 /** The gate that a snapshot describes; null when it was made for another plan. */
-export function runGateFromData(run: string, plan: AnalysisPlan, limits: RunGateLimits, data: RunGateData): RunGate | null {
+export function runGateFromData(
+  run: string,
+  plan: AnalysisPlan,
+  limits: RunGateLimits,
+  data: RunGateData,
+): RunGate | null {
   if (data.planHash !== plan.hash) return null
   const fresh = createRunGate(run, plan, limits)
   return {

@@ -5,8 +5,16 @@ import { type Completeness, createCompleteness, isNotSampled, noteLegs } from '.
 import { addHarmRecord, createHarmState, type HarmState } from './harm-state.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
-import { countOnce, createUnitLedger, exposedArm, nextPairOf, noteStickyKey, stratumOf, type UnitLedger } from './unit-ledger.ts'
 import { pairPositionOf } from './unit-choice.ts'
+import {
+  countOnce,
+  createUnitLedger,
+  exposedArm,
+  nextPairOf,
+  noteStickyKey,
+  stratumOf,
+  type UnitLedger,
+} from './unit-ledger.ts'
 
 /** What a test of a run first saw that made it act. Kept: a breach is never taken back by later data. */
 export interface Breach {
@@ -83,7 +91,11 @@ export function accept(gate: RunGate, evidence: Evidence, partition: number, off
 /** Enters everything released by `readThroughMs`, in order; returns how many records that were. */
 export function enterThrough(gate: RunGate, readThroughMs: number): number {
   let entered = 0
-  for (let next = popReleased(gate.queue, readThroughMs); next !== null; next = popReleased(gate.queue, readThroughMs)) {
+  for (
+    let next = popReleased(gate.queue, readThroughMs);
+    next !== null;
+    next = popReleased(gate.queue, readThroughMs)
+  ) {
     enter(gate, next.evidence, next.releaseMs)
     entered += 1
   }
@@ -117,7 +129,10 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const inRun = nextPairOf(gate.ledger, stream, evidence.unit)
   const inStage = nextPairOf(gate.ledger, `${stream}/${place}`, evidence.unit)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
-  if (inRun === chosen) forHarm(gate, evidence, releaseMs, (test, state) => addHarmRecord(test, state, gate.plan, { kind: 'pair', evidence }))
+  if (inRun === chosen)
+    forHarm(gate, evidence, releaseMs, (test, state) =>
+      addHarmRecord(test, state, gate.plan, { kind: 'pair', evidence }),
+    )
   if (inStage === chosen) {
     forAdvance(gate, evidence, (test, state) => {
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
@@ -145,7 +160,12 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
   })
 }
 
-function forHarm(gate: RunGate, evidence: Evidence, releaseMs: number, add: (test: HarmTest, state: HarmState) => void): void {
+function forHarm(
+  gate: RunGate,
+  evidence: Evidence,
+  releaseMs: number,
+  add: (test: HarmTest, state: HarmState) => void,
+): void {
   for (const test of gate.plan.harm) {
     if (!applies(gate.plan, test, evidence)) continue
     const state = gate.harm.get(test.id)

@@ -1,5 +1,5 @@
-import { geometricPosition } from '../stats/geometric-position.ts'
 import { uniformOf } from '../sampling/plan-shadow.ts'
+import { geometricPosition } from '../stats/geometric-position.ts'
 
 /**
  * Which pair of a unit enters, from 1: geometric with mean `median`, from a hash of run and unit, so fixed before the first of its pairs is

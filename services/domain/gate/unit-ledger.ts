@@ -143,7 +143,10 @@ export function ledgerToData(ledger: UnitLedger): UnitLedgerData {
   }
 }
 
-export function ledgerFromData(data: UnitLedgerData, options: { readonly limit: number; readonly stickyKeysMax: number }): UnitLedger {
+export function ledgerFromData(
+  data: UnitLedgerData,
+  options: { readonly limit: number; readonly stickyKeysMax: number },
+): UnitLedger {
   const ledger = createUnitLedger(options)
   for (const [stream, units] of data.pairs) {
     ledger.pairs.set(stream, new Map(units))

@@ -22,7 +22,12 @@ export interface MetricVerdict {
   readonly n: number
   readonly nRequired: number | null
   /** Paired binary only: both, only candidate, only baseline, neither. */
-  readonly table: { readonly both: number; readonly onlyCandidate: number; readonly onlyBaseline: number; readonly neither: number } | null
+  readonly table: {
+    readonly both: number
+    readonly onlyCandidate: number
+    readonly onlyBaseline: number
+    readonly neither: number
+  } | null
   /** Looks spent and whether one passed (a pass stays passed). */
   readonly looksSpent: number
   readonly passed: boolean

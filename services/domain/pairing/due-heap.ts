@@ -17,7 +17,11 @@ export interface DueHeap {
 export function createDueHeap(): DueHeap {
   const heap: Due[] = []
   const before = (a: Due, b: Due) =>
-    a.dueMs !== b.dueMs ? a.dueMs < b.dueMs : a.exchangeId !== b.exchangeId ? a.exchangeId < b.exchangeId : a.reading < b.reading
+    a.dueMs !== b.dueMs
+      ? a.dueMs < b.dueMs
+      : a.exchangeId !== b.exchangeId
+        ? a.exchangeId < b.exchangeId
+        : a.reading < b.reading
   const at = (index: number): Due => heap[index] as Due
   const swap = (a: number, b: number) => {
     const held = at(a)

@@ -20,12 +20,23 @@ export function legKey(arm: Arm, leg: 'live' | 'shadow'): string {
 }
 
 /** Deterministic, so that a repetition is recognised: first 32 hex digits of SHA-256 over what makes the outcome unique. */
-export function evidenceId(exchangeId: string, run: string, comparison: Comparison, arm: Arm | null, horizonMs: number): string {
+export function evidenceId(
+  exchangeId: string,
+  run: string,
+  comparison: Comparison,
+  arm: Arm | null,
+  horizonMs: number,
+): string {
   return sha256Hex([exchangeId, run, comparison, arm ?? '', source, horizonMs].join('\u001f')).slice(0, 32)
 }
 
 /** The single of the live arm at one horizon; null when the exchange takes no part in the unpaired comparison. */
-export function liveEvidence(plan: AnalysisPlan, known: KnownExchange, horizonMs: number, late: boolean): Evidence | null {
+export function liveEvidence(
+  plan: AnalysisPlan,
+  known: KnownExchange,
+  horizonMs: number,
+  late: boolean,
+): Evidence | null {
   const { request } = known.facts
   const place = request.place
   if (place === null || request.assignment !== 'split' || place.candidate_weight <= 0) return null
@@ -35,7 +46,9 @@ export function liveEvidence(plan: AnalysisPlan, known: KnownExchange, horizonMs
     if (metric.horizonMs !== horizonMs || !metric.comparisons.includes('live_ab')) return []
     const value = legOutcome(metric, leg)
     if (value === null) return []
-    return [{ name: metric.name, baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null }]
+    return [
+      { name: metric.name, baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null },
+    ]
   })
   const resolution = leg?.resolution ?? null
   return {
@@ -65,7 +78,9 @@ export function pairedEvidence(
   const place = known.plan?.place ?? null
   const inclusion = inclusionOf(known.plan?.legs ?? [], comparison)
   if (place === null || inclusion === 0 || known.facts.request.live_arm !== 'baseline') return null
-  const metricsHere = plan.metrics.filter((metric) => metric.horizonMs === horizonMs && isComparedIn(metric.comparisons, comparison))
+  const metricsHere = plan.metrics.filter(
+    (metric) => metric.horizonMs === horizonMs && isComparedIn(metric.comparisons, comparison),
+  )
   if (metricsHere.length === 0 && horizonMs !== plan.legTimeoutMs) return null
   const [firstKey, secondKey] = pairsOf[comparison]
   const first = known.legs.get(firstKey) ?? null
@@ -99,7 +114,14 @@ function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'sh
   return legs.some((candidate) => candidate.arm === 'baseline') ? leg.shadow_ab_p : 0
 }
 
-function frame(known: KnownExchange, place: Place, comparison: Comparison, arm: Arm | null, horizonMs: number, late: boolean) {
+function frame(
+  known: KnownExchange,
+  place: Place,
+  comparison: Comparison,
+  arm: Arm | null,
+  horizonMs: number,
+  late: boolean,
+) {
   const { facts } = known
   return {
     id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs),

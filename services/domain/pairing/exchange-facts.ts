@@ -19,7 +19,9 @@ export function exchangeFacts(request: Request, appendMs: number): ExchangeFacts
   const { body, headers: _headers, shadow_plan: _plan, ...kept } = request
   const promptHash = lastUserMessageHash(body)
   const block = Math.floor(appendMs / blockMs)
-  const unit = request.session ?? sha256Hex(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)
+  const unit =
+    request.session ??
+    sha256Hex(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)
   const hasText = request.capture === 'full' || request.capture === 'redacted'
   return { exchangeId: request.exchange_id, request: kept, arrivedAtMs: appendMs, unit, promptHash, hasText }
 }
@@ -29,7 +31,9 @@ export function lastUserMessageHash(body: Uint8Array): string | null {
   if (body.length === 0) return null
   try {
     const parsed = JSON.parse(new TextDecoder().decode(body)) as { readonly messages?: unknown }
-    const messages = Array.isArray(parsed.messages) ? (parsed.messages as { readonly role?: unknown; readonly content?: unknown }[]) : []
+    const messages = Array.isArray(parsed.messages)
+      ? (parsed.messages as { readonly role?: unknown; readonly content?: unknown }[])
+      : []
     const content = messages.findLast((message) => message?.role === 'user')?.content
     const text = typeof content === 'string' ? content : Array.isArray(content) ? content.map(partText).join('') : null
     return text === null ? null : sha256Hex(text)

@@ -69,7 +69,13 @@ export function createJoin(options: { readonly limit: number; readonly resumeThr
 }
 
 /** Applies a request. `run` null: nobody watches it, and nothing is kept. */
-export function applyRequest(join: Join, request: Request, run: RunFacts | null, appendMs: number, offset: number): void {
+export function applyRequest(
+  join: Join,
+  request: Request,
+  run: RunFacts | null,
+  appendMs: number,
+  offset: number,
+): void {
   join.counts.tapDrops = Math.max(join.counts.tapDrops, request.tap_drops)
   const known = join.open.get(request.exchange_id)
   if (request.place === null || run === null) {
@@ -89,7 +95,11 @@ export function applyRequest(join: Join, request: Request, run: RunFacts | null,
   exchange.readingsLeft = exchange.readings.length
   exchange.readings.forEach((reading, index) => {
     const delayMs = reading.comparison === 'shadow' ? run.plan.shadowStartDelayMs : 0
-    join.due.push({ dueMs: appendMs + delayMs + reading.horizonMs + run.plan.graceMs, exchangeId: request.exchange_id, reading: index })
+    join.due.push({
+      dueMs: appendMs + delayMs + reading.horizonMs + run.plan.graceMs,
+      exchangeId: request.exchange_id,
+      reading: index,
+    })
   })
   for (const response of exchange.early.splice(0)) addLeg(join, exchange, response)
 }
@@ -140,7 +150,8 @@ export function advance(join: Join, nowMs: number): readonly Evidence[] {
     const exchange = join.open.get(due.exchangeId)
     const reading = exchange?.readings[due.reading]
     if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
-    if (due.dueMs > join.resumeThroughMs) evidence.push(...read(join, { ...exchange, facts: exchange.facts }, exchange.run.plan, reading))
+    if (due.dueMs > join.resumeThroughMs)
+      evidence.push(...read(join, { ...exchange, facts: exchange.facts }, exchange.run.plan, reading))
     exchange.readingsLeft -= 1
     if (exchange.readingsLeft > 0) continue
     count(join, exchange)
@@ -167,14 +178,25 @@ function read(join: Join, known: KnownExchange, plan: AnalysisPlan, reading: Rea
   const made =
     reading.comparison === 'live'
       ? [liveEvidence(plan, known, horizonMs, false)]
-      : (['content_ab', 'shadow_ab', 'aa'] as const).map((comparison) => pairedEvidence(plan, known, comparison, horizonMs, false))
-  return made.filter((evidence) => evidence !== null && (evidence.metrics.length > 0 || horizonMs === join.open.get(evidence.exchange_id)?.run?.plan.legTimeoutMs)) as Evidence[]
+      : (['content_ab', 'shadow_ab', 'aa'] as const).map((comparison) =>
+          pairedEvidence(plan, known, comparison, horizonMs, false),
+        )
+  return made.filter(
+    (evidence) =>
+      evidence !== null &&
+      (evidence.metrics.length > 0 || horizonMs === join.open.get(evidence.exchange_id)?.run?.plan.legTimeoutMs),
+  ) as Evidence[]
 }
 
 function readingsOf(plan: AnalysisPlan, request: Request): readonly Reading[] {
-  const horizons = [...new Set([...plan.metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])].sort((a, b) => a - b)
+  const horizons = [...new Set([...plan.metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])].sort(
+    (a, b) => a - b,
+  )
   const live = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
-  return horizons.flatMap((horizonMs): Reading[] => [...(live ? [{ comparison: 'live' as const, horizonMs }] : []), { comparison: 'shadow', horizonMs }])
+  return horizons.flatMap((horizonMs): Reading[] => [
+    ...(live ? [{ comparison: 'live' as const, horizonMs }] : []),
+    { comparison: 'shadow', horizonMs },
+  ])
 }
 
 function count(join: Join, exchange: OpenExchange): void {
@@ -182,7 +204,8 @@ function count(join: Join, exchange: OpenExchange): void {
     join.counts.planned += 1
     const facts = exchange.legs.get(legKey(leg.arm, 'shadow'))
     if (facts === undefined) join.counts.lost += 1
-    else if (facts.resolution.startsWith('skipped') || facts.resolution === 'shadow_infrastructure') join.counts.skipped += 1
+    else if (facts.resolution.startsWith('skipped') || facts.resolution === 'shadow_infrastructure')
+      join.counts.skipped += 1
     else join.counts.paired += 1
   }
 }
@@ -197,7 +220,17 @@ function openExchange(join: Join, exchangeId: string, offset: number, openedAtMs
       break
     }
   }
-  const exchange: OpenExchange = { facts: null, plan: null, run: null, readings: [], readingsLeft: 0, legs: new Map(), early: [], firstOffset: offset, openedAtMs }
+  const exchange: OpenExchange = {
+    facts: null,
+    plan: null,
+    run: null,
+    readings: [],
+    readingsLeft: 0,
+    legs: new Map(),
+    early: [],
+    firstOffset: offset,
+    openedAtMs,
+  }
   join.open.set(exchangeId, exchange)
   return exchange
 }
@@ -216,9 +249,10 @@ function sweepOrphans(join: Join): void {
 }
 
 function ignore(join: Join, exchangeId: string): void {
-  if (join.ignored.size >= ignoredMax) for (const oldest of join.ignored) {
-    join.ignored.delete(oldest)
-    break
-  }
+  if (join.ignored.size >= ignoredMax)
+    for (const oldest of join.ignored) {
+      join.ignored.delete(oldest)
+      break
+    }
   join.ignored.add(exchangeId)
 }

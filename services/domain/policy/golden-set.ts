@@ -33,11 +33,21 @@ export function goldenSet(lines: readonly unknown[]): GoldenSetResult {
     characters += size
     groups.at(-1)?.push(entry)
   }
-  return { kind: 'set', digest, chunks: groups.map((group, index) => ({ digest, index, chunks: groups.length, entries: group })), entries: entries.length }
+  return {
+    kind: 'set',
+    digest,
+    chunks: groups.map((group, index) => ({ digest, index, chunks: groups.length, entries: group })),
+    entries: entries.length,
+  }
 }
 
 function completed(entry: Partial<GoldenEntry>): GoldenEntry {
-  return { ref: entry.ref ?? null, promptHash: entry.promptHash ?? null, expected: entry.expected ?? '', rule: entry.rule ?? { kind: 'normalised' } }
+  return {
+    ref: entry.ref ?? null,
+    promptHash: entry.promptHash ?? null,
+    expected: entry.expected ?? '',
+    rule: entry.rule ?? { kind: 'normalised' },
+  }
 }
 
 function entryProblem(entry: unknown): string | null {
@@ -52,9 +62,13 @@ function entryProblem(entry: unknown): string | null {
     case 'json':
       return null
     case 'numeric':
-      return typeof rule.tolerance === 'number' && rule.tolerance >= 0 ? null : '`rule.tolerance` must be a number of at least 0'
+      return typeof rule.tolerance === 'number' && rule.tolerance >= 0
+        ? null
+        : '`rule.tolerance` must be a number of at least 0'
     case 'last_match':
-      return typeof rule.pattern === 'string' && typeof rule.flags === 'string' ? patternProblem(rule) : '`rule` needs `pattern` and `flags`'
+      return typeof rule.pattern === 'string' && typeof rule.flags === 'string'
+        ? patternProblem(rule)
+        : '`rule` needs `pattern` and `flags`'
     default:
       return '`rule.kind` must be exact, normalised, json, numeric or last_match'
   }

@@ -19,11 +19,14 @@ export function metricPolicies(
   }
   return defaultMetrics.map((base) => {
     const override = given[base.name]
-    const start: MetricPolicy = base.name === 'golden_wrong' && known.golden ? { ...base, role: 'guardrail', mustHaveData: true } : base
+    const start: MetricPolicy =
+      base.name === 'golden_wrong' && known.golden ? { ...base, role: 'guardrail', mustHaveData: true } : base
     const merged = override === undefined ? start : merge(start, override, problems)
     check(merged, override !== undefined, known, problems)
     // A budget longer than the leg's timeout could never be exceeded before the leg counts as an error.
-    return merged.budgetMs !== null && merged.budgetMs > known.legTimeoutMs ? { ...merged, budgetMs: known.legTimeoutMs } : merged
+    return merged.budgetMs !== null && merged.budgetMs > known.legTimeoutMs
+      ? { ...merged, budgetMs: known.legTimeoutMs }
+      : merged
   })
 }
 
@@ -32,7 +35,8 @@ function merge(base: MetricPolicy, override: MetricDocument, problems: PolicyPro
   return {
     name: base.name,
     role,
-    mustHaveData: override.mustHaveData ?? (role === base.role ? base.mustHaveData : role === 'guardrail' || role === 'primary'),
+    mustHaveData:
+      override.mustHaveData ?? (role === base.role ? base.mustHaveData : role === 'guardrail' || role === 'primary'),
     margin: override.margin === undefined ? base.margin : marginOf(base.name, override.margin, base.margin, problems),
     harmRule: override.harmRule ?? base.harmRule,
     onBreach: override.onBreach ?? base.onBreach,
@@ -42,9 +46,15 @@ function merge(base: MetricPolicy, override: MetricDocument, problems: PolicyPro
   }
 }
 
-function marginOf(name: string, margin: NonNullable<MetricDocument['margin']>, fallback: Margin, problems: PolicyProblem[]): Margin {
+function marginOf(
+  name: string,
+  margin: NonNullable<MetricDocument['margin']>,
+  fallback: Margin,
+  problems: PolicyProblem[],
+): Margin {
   const path = ['metrics', name, 'margin']
-  if (margin.absolute !== undefined && margin.relative === undefined && margin.floor === undefined) return { kind: 'absolute', value: margin.absolute }
+  if (margin.absolute !== undefined && margin.relative === undefined && margin.floor === undefined)
+    return { kind: 'absolute', value: margin.absolute }
   if (margin.absolute === undefined && margin.relative !== undefined && margin.floor !== undefined) {
     return { kind: 'relative', factor: margin.relative, floor: margin.floor }
   }
@@ -66,10 +76,18 @@ function check(
   const deciding = metric.role === 'guardrail' || metric.role === 'primary'
   const path = ['metrics', metric.name]
   if (deciding && metric.name === 'golden_wrong' && !known.golden) {
-    problems.push({ path, message: 'golden_wrong decides, but the file names no golden set', fix: 'add `golden: { file: … }` or make it a signal' })
+    problems.push({
+      path,
+      message: 'golden_wrong decides, but the file names no golden set',
+      fix: 'add `golden: { file: … }` or make it a signal',
+    })
   }
   if (deciding && entry?.kind === 'binary' && metric.margin.kind === 'absolute' && metric.margin.value >= 1) {
-    problems.push({ path: [...path, 'margin'], message: 'a margin of 1 or more accepts any rate', fix: 'use a difference of rates below 1, such as 0.01' })
+    problems.push({
+      path: [...path, 'margin'],
+      message: 'a margin of 1 or more accepts any rate',
+      fix: 'use a difference of rates below 1, such as 0.01',
+    })
   }
   if (deciding && entry?.kind === 'mean' && metric.harmRule !== 'beyond_margin') {
     problems.push({
@@ -79,6 +97,10 @@ function check(
     })
   }
   if (written && metric.budgetMs !== null && metric.budgetMs > known.legTimeoutMs) {
-    problems.push({ path: [...path, 'budget'], message: 'the budget is longer than legTimeout', fix: 'lower the budget or raise legTimeout' })
+    problems.push({
+      path: [...path, 'budget'],
+      message: 'the budget is longer than legTimeout',
+      fix: 'lower the budget or raise legTimeout',
+    })
   }
 }

@@ -4,7 +4,14 @@ import type { RolloutSpec } from '../rollout/spec.ts'
 /** What a plan asks for, as `apply` prints it. */
 export interface PlanSummary {
   readonly hash: string
-  readonly stages: readonly { readonly wave: string; readonly stage: string; readonly candidateWeight: number; readonly minDurationMs: number; readonly pairsRequired: number; readonly decidedBy: string | null }[]
+  readonly stages: readonly {
+    readonly wave: string
+    readonly stage: string
+    readonly candidateWeight: number
+    readonly minDurationMs: number
+    readonly pairsRequired: number
+    readonly decidedBy: string | null
+  }[]
   readonly errorBudget: number
   readonly shadowCostMicroUsdMax: number
   readonly deviations: readonly string[]
@@ -15,7 +22,10 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
     wave.stages.map((stage) => {
       const kind = stage.candidateWeight === 0 ? 'shadow' : 'canary'
       const tests = stage.candidateWeight >= 100_000 ? [] : plan.advance.filter((test) => test.stages === kind)
-      const slowest = tests.reduce<(typeof tests)[number] | null>((worst, test) => (worst === null || test.requiredUnits > worst.requiredUnits ? test : worst), null)
+      const slowest = tests.reduce<(typeof tests)[number] | null>(
+        (worst, test) => (worst === null || test.requiredUnits > worst.requiredUnits ? test : worst),
+        null,
+      )
       return {
         wave: wave.id,
         stage: stage.name,

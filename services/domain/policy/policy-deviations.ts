@@ -10,11 +10,14 @@ export function deviationsOf(spec: RolloutSpec): readonly string[] {
   const below = (what: string, value: number, recommended: number, show: (v: number) => string = String) => {
     if (value < recommended) found.push(`${what} ${show(value)} instead of ${show(recommended)}`)
   }
-  const recommendedStages = new Map(defaults.defaultStages[spec.change].map((stage) => [stage.candidateWeight, stage.minDurationMs]))
+  const recommendedStages = new Map(
+    defaults.defaultStages[spec.change].map((stage) => [stage.candidateWeight, stage.minDurationMs]),
+  )
   for (const wave of spec.waves) {
     for (const stage of wave.stages) {
       const recommended = recommendedStages.get(stage.candidateWeight)
-      if (recommended !== undefined) below(`stage ${stage.name} of wave ${wave.id}: at least`, stage.minDurationMs, recommended, formatDuration)
+      if (recommended !== undefined)
+        below(`stage ${stage.name} of wave ${wave.id}: at least`, stage.minDurationMs, recommended, formatDuration)
     }
   }
   below('bake', spec.bakeMs, defaults.defaultBakeMs[spec.change], formatDuration)
@@ -24,12 +27,18 @@ export function deviationsOf(spec: RolloutSpec): readonly string[] {
   below('sticky keys at least', spec.stickyKeysMin, defaults.defaultStickyKeysMin)
   below('join completeness at least', spec.joinCompletenessMin, defaults.defaultJoinCompletenessMin)
   below('exceedance window', spec.exceedance.windowMs, defaults.defaultExceedance.windowMs, formatDuration)
-  if (spec.alphaAdvance > defaults.defaultAlphaAdvance) found.push(`α of an advance ${spec.alphaAdvance} instead of ${defaults.defaultAlphaAdvance}`)
-  if (spec.betaTotal > defaults.defaultBetaTotal) found.push(`total β ${spec.betaTotal} instead of ${defaults.defaultBetaTotal}`)
+  if (spec.alphaAdvance > defaults.defaultAlphaAdvance)
+    found.push(`α of an advance ${spec.alphaAdvance} instead of ${defaults.defaultAlphaAdvance}`)
+  if (spec.betaTotal > defaults.defaultBetaTotal)
+    found.push(`total β ${spec.betaTotal} instead of ${defaults.defaultBetaTotal}`)
   for (const metric of spec.metrics) {
     if (metric.role !== 'guardrail' && metric.role !== 'primary') continue
     const base = defaults.defaultMetrics.find((candidate) => candidate.name === metric.name)
-    if (base?.margin.kind === 'absolute' && metric.margin.kind === 'absolute' && metric.margin.value > base.margin.value) {
+    if (
+      base?.margin.kind === 'absolute' &&
+      metric.margin.kind === 'absolute' &&
+      metric.margin.value > base.margin.value
+    ) {
       found.push(`margin of ${metric.name} ${metric.margin.value} instead of ${base.margin.value}`)
     }
   }

@@ -14,7 +14,11 @@ export interface RolloutDocument {
     readonly budget?: { readonly usd?: number; readonly calls?: number }
   }
   readonly stages?: readonly StageDocument[]
-  readonly waves?: readonly { readonly id: string; readonly match?: Readonly<Record<string, string>>; readonly stages?: readonly StageDocument[] }[]
+  readonly waves?: readonly {
+    readonly id: string
+    readonly match?: Readonly<Record<string, string>>
+    readonly stages?: readonly StageDocument[]
+  }[]
   readonly bake?: string
   readonly cooldown?: string
   readonly lease?: string
@@ -33,7 +37,9 @@ export interface RolloutDocument {
     readonly exceedance?: { readonly window?: string; readonly alpha?: number; readonly countMin?: number }
   }
   readonly golden?: { readonly file: string }
-  readonly prices?: Readonly<Record<string, { readonly inputUsdPerMillion: number; readonly outputUsdPerMillion: number }>>
+  readonly prices?: Readonly<
+    Record<string, { readonly inputUsdPerMillion: number; readonly outputUsdPerMillion: number }>
+  >
 }
 
 export interface VariantDocument {

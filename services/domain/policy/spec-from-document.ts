@@ -72,7 +72,9 @@ function durationOr(text: string | undefined, fallbackMs: number): number {
 }
 
 function variantOf(variant: VariantDocument): Variant {
-  const parameters = Object.entries(variant.parameters ?? {}).map(([name, value]) => [name, JSON.stringify(value)] as const)
+  const parameters = Object.entries(variant.parameters ?? {}).map(
+    ([name, value]) => [name, JSON.stringify(value)] as const,
+  )
   return {
     id: variant.id,
     provider: variant.provider,
@@ -96,7 +98,10 @@ function shadowOf(document: RolloutDocument, deadlineMs: number): RolloutSpec['s
 function pricesOf(document: RolloutDocument): RolloutSpec['prices'] {
   const entries = Object.entries(document.prices ?? {}).map(([variant, price]) => [
     variant,
-    { inputMicroUsdPerMillion: price.inputUsdPerMillion * 1e6, outputMicroUsdPerMillion: price.outputUsdPerMillion * 1e6 },
+    {
+      inputMicroUsdPerMillion: price.inputUsdPerMillion * 1e6,
+      outputMicroUsdPerMillion: price.outputUsdPerMillion * 1e6,
+    },
   ])
   return Object.fromEntries(entries) as RolloutSpec['prices']
 }
@@ -105,7 +110,12 @@ function wavesOf(document: RolloutDocument, problems: PolicyProblem[]): readonly
   const waves = document.waves ?? [{ id: 'all' }]
   const ids = new Set<string>()
   waves.forEach((wave, index) => {
-    if (ids.has(wave.id)) problems.push({ path: ['waves', index, 'id'], message: `wave \`${wave.id}\` appears twice`, fix: 'give each wave its own id' })
+    if (ids.has(wave.id))
+      problems.push({
+        path: ['waves', index, 'id'],
+        message: `wave \`${wave.id}\` appears twice`,
+        fix: 'give each wave its own id',
+      })
     ids.add(wave.id)
   })
   const last = waves.at(-1)
@@ -141,7 +151,13 @@ function stagesOf(
   const specs = stages.map((stage): StageSpec => {
     const candidateWeight = parseWeight(stage.weight) ?? 0
     return {
-      name: stage.name ?? (candidateWeight === 0 ? 'shadow' : candidateWeight === defaults.fullWeight ? 'full' : `canary-${candidateWeight / 1_000}`),
+      name:
+        stage.name ??
+        (candidateWeight === 0
+          ? 'shadow'
+          : candidateWeight === defaults.fullWeight
+            ? 'full'
+            : `canary-${candidateWeight / 1_000}`),
       candidateWeight,
       minDurationMs: durationOr(stage.minDuration, 0),
       maxDurationMs: durationOr(stage.maxDuration, defaults.defaultMaxStageMs),
@@ -159,42 +175,72 @@ function checkRamp(stages: readonly StageSpec[], path: readonly (string | number
     const at = [...path, index]
     const previous = stages[index - 1]
     if (previous === undefined && stage.candidateWeight !== 0) {
-      problems.push({ path: [...at, 'weight'], message: 'the first stage must be the shadow stage', fix: 'begin with `- weight: 0%`' })
+      problems.push({
+        path: [...at, 'weight'],
+        message: 'the first stage must be the shadow stage',
+        fix: 'begin with `- weight: 0%`',
+      })
     }
     if (previous !== undefined && stage.candidateWeight <= previous.candidateWeight) {
       const floor = formatWeight(previous.candidateWeight)
-      problems.push({ path: [...at, 'weight'], message: `weights must grow: ${formatWeight(stage.candidateWeight)} after ${floor}`, fix: `use more than ${floor}` })
+      problems.push({
+        path: [...at, 'weight'],
+        message: `weights must grow: ${formatWeight(stage.candidateWeight)} after ${floor}`,
+        fix: `use more than ${floor}`,
+      })
     }
-    if (names.has(stage.name)) problems.push({ path: at, message: `stage \`${stage.name}\` appears twice`, fix: 'give it a `name` of its own' })
+    if (names.has(stage.name))
+      problems.push({ path: at, message: `stage \`${stage.name}\` appears twice`, fix: 'give it a `name` of its own' })
     names.add(stage.name)
     if (stage.maxDurationMs < stage.minDurationMs) {
-      problems.push({ path: at, message: 'maxDuration is shorter than minDuration', fix: 'raise maxDuration or lower minDuration' })
+      problems.push({
+        path: at,
+        message: 'maxDuration is shorter than minDuration',
+        fix: 'raise maxDuration or lower minDuration',
+      })
     }
   })
   if (stages.at(-1)?.candidateWeight !== defaults.fullWeight) {
-    problems.push({ path: [...path, stages.length - 1, 'weight'], message: 'the last stage must be 100%', fix: 'end with `- weight: 100%`' })
+    problems.push({
+      path: [...path, stages.length - 1, 'weight'],
+      message: 'the last stage must be 100%',
+      fix: 'end with `- weight: 100%`',
+    })
   }
 }
 
 function checkVariants(document: RolloutDocument, problems: PolicyProblem[]): void {
   const { baseline, candidate } = document
   if (baseline.id === candidate.id) {
-    problems.push({ path: ['candidate', 'id'], message: 'candidate and baseline have the same id', fix: 'give the candidate its own id' })
+    problems.push({
+      path: ['candidate', 'id'],
+      message: 'candidate and baseline have the same id',
+      fix: 'give the candidate its own id',
+    })
   }
   const identity = (variant: VariantDocument) => JSON.stringify({ ...variantOf(variant), id: '' })
   if (identity(baseline) === identity(candidate)) {
-    problems.push({ path: ['candidate'], message: 'candidate and baseline are the same', fix: 'change its provider, model, promptVersion or parameters' })
+    problems.push({
+      path: ['candidate'],
+      message: 'candidate and baseline are the same',
+      fix: 'change its provider, model, promptVersion or parameters',
+    })
   }
 }
 
 function checkWhole(spec: RolloutSpec, problems: PolicyProblem[]): void {
   if (spec.shadow.share <= 0) {
-    problems.push({ path: ['shadow', 'share'], message: 'nothing would be shadowed, so the shadow stage could never end', fix: 'use a share above 0' })
+    problems.push({
+      path: ['shadow', 'share'],
+      message: 'nothing would be shadowed, so the shadow stage could never end',
+      fix: 'use a share above 0',
+    })
   }
   if (spec.shadow.secondLegShare <= 0) {
     problems.push({
       path: ['shadow', 'secondLegShare'],
-      message: 'without second baseline legs there is neither calibration nor a fair comparison of errors and latency in the shadow stage',
+      message:
+        'without second baseline legs there is neither calibration nor a fair comparison of errors and latency in the shadow stage',
       fix: 'use a share above 0, such as 0.1',
     })
   }

@@ -12,12 +12,14 @@ interface Detector {
 const detectors: readonly Detector[] = [
   {
     kind: 'KEY',
-    pattern: /\b(?:sk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_-]{16,200}|AKIA[0-9A-Z]{16}|gh[opsur]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|xox[abprs]-[A-Za-z0-9-]{10,200}|AIza[A-Za-z0-9_-]{35}|glpat-[A-Za-z0-9_-]{20,64})\b/g,
+    pattern:
+      /\b(?:sk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_-]{16,200}|AKIA[0-9A-Z]{16}|gh[opsur]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|xox[abprs]-[A-Za-z0-9-]{10,200}|AIza[A-Za-z0-9_-]{35}|glpat-[A-Za-z0-9_-]{20,64})\b/g,
     valid: () => true,
   },
   {
     kind: 'EMAIL',
-    pattern: /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
+    pattern:
+      /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
     valid: (match) => !match.includes('..'),
   },
   {
@@ -27,7 +29,8 @@ const detectors: readonly Detector[] = [
   },
   {
     kind: 'PHONE',
-    pattern: /(?<![\w+.-])(?:\+\d(?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w-]|\.\d)/g,
+    pattern:
+      /(?<![\w+.-])(?:\+\d(?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w-]|\.\d)/g,
     valid: (match) => {
       const digits = match.replaceAll(/\D/g, '').length
       return digits >= 7 && digits <= 15
@@ -53,7 +56,13 @@ export function createRedactor(options: { pseudonym(kind: string, value: string)
 
 /** 13 to 19 digits of a known issuer that pass Luhn's check (ISO/IEC 7812). */
 function isCard(digits: string): boolean {
-  if (digits.length < 13 || digits.length > 19 || !/^(?:4|5[1-5]|2[2-7]|3[4-7]|6)/.test(digits) || /^(\d)\1+$/.test(digits)) return false
+  if (
+    digits.length < 13 ||
+    digits.length > 19 ||
+    !/^(?:4|5[1-5]|2[2-7]|3[4-7]|6)/.test(digits) ||
+    /^(\d)\1+$/.test(digits)
+  )
+    return false
   let sum = 0
   for (let index = 0; index < digits.length; index += 1) {
     const digit = Number(digits[digits.length - 1 - index])

@@ -63,7 +63,8 @@ export function loweredBy(
   if (localKill) return 'local_kill'
   if (brakes.kills.some((kill) => killBinds(kill, split))) return 'killed'
   if (brakes.latches.some((latch) => latchBinds(latch, split, rule.wave))) return 'latched'
-  if (split.lease_ms !== null && split.on_lapse !== 'hold' && (leases[rule.wave] ?? 'lapsed') === 'lapsed') return 'lapsed'
+  if (split.lease_ms !== null && split.on_lapse !== 'hold' && (leases[rule.wave] ?? 'lapsed') === 'lapsed')
+    return 'lapsed'
   return null
 }
 
@@ -79,7 +80,9 @@ export function killBinds(kill: Kill, split: Split): boolean {
 }
 
 function matches(rule: Rule, asker: Asker): boolean {
-  return Object.entries(rule.match).every(([key, value]) => (key === 'tenant' ? asker.tenant : asker.segments[key]) === value)
+  return Object.entries(rule.match).every(
+    ([key, value]) => (key === 'tenant' ? asker.tenant : asker.segments[key]) === value,
+  )
 }
 
 function placeOf(split: Split, rule: Rule): Place | null {

@@ -20,12 +20,22 @@ export const steadyMs = 30_000
 export function lease(current: Lease, event: 'beat' | 'tick', monoMs: number, leaseMs: number): Lease {
   const expired = current.lastBeatMonoMs !== null && monoMs - current.lastBeatMonoMs > leaseMs
   const aged: Lease = expired
-    ? { state: 'lapsed', lastBeatMonoMs: current.lastBeatMonoMs, steadySinceMonoMs: null, recovering: current.recovering || current.state === 'live' }
+    ? {
+        state: 'lapsed',
+        lastBeatMonoMs: current.lastBeatMonoMs,
+        steadySinceMonoMs: null,
+        recovering: current.recovering || current.state === 'live',
+      }
     : current
   if (event === 'tick') return aged
   const steadySinceMonoMs = aged.steadySinceMonoMs ?? monoMs
   const live = !aged.recovering || monoMs - steadySinceMonoMs >= steadyMs
-  return { state: live ? 'live' : 'lapsed', lastBeatMonoMs: monoMs, steadySinceMonoMs, recovering: aged.recovering && !live }
+  return {
+    state: live ? 'live' : 'lapsed',
+    lastBeatMonoMs: monoMs,
+    steadySinceMonoMs,
+    recovering: aged.recovering && !live,
+  }
 }
 
 /** Whether a heartbeat guards this stage entry. */

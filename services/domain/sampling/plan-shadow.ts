@@ -10,7 +10,11 @@ import type { Place, PlannedLeg, Request, ShadowPlan, Split } from '../events/re
  * @param arrivalMs broker append time of the request
  * @returns null when the exchange belongs to no run that `split` describes (nobody waits for a plan then)
  */
-export function planShadow(request: Request, split: Split, options: { readonly blocked: boolean; readonly arrivalMs: number }): ShadowPlan | null {
+export function planShadow(
+  request: Request,
+  split: Split,
+  options: { readonly blocked: boolean; readonly arrivalMs: number },
+): ShadowPlan | null {
   const place = request.place
   if (place === null) return null
   const shadow = split.run === place.run ? split.shadow : null

@@ -37,7 +37,10 @@ export function replayBody(original: Uint8Array, variant: Variant): ReplayBody {
 }
 
 /** Sets the variant's model and parameters; parameter values are JSON texts. */
-export function withVariant(body: Readonly<Record<string, unknown>>, variant: Variant): Readonly<Record<string, unknown>> {
+export function withVariant(
+  body: Readonly<Record<string, unknown>>,
+  variant: Variant,
+): Readonly<Record<string, unknown>> {
   const parameters = Object.entries(variant.parameters).map(([name, value]) => [name, parameterValue(value)] as const)
   return { ...body, ...Object.fromEntries(parameters), model: variant.model }
 }
@@ -61,5 +64,7 @@ function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | 'no
   } catch {
     return 'not_json'
   }
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : 'not_an_object'
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : 'not_an_object'
 }

@@ -1,7 +1,10 @@
 import type { Comparison } from '../events/records.ts'
 
 /** When a metric's outcome is read: at a fixed age, at the metric's own budget, or at the leg timeout. */
-export type MetricHorizon = { readonly kind: 'fast'; readonly ms: number } | { readonly kind: 'budget' } | { readonly kind: 'full' }
+export type MetricHorizon =
+  | { readonly kind: 'fast'; readonly ms: number }
+  | { readonly kind: 'budget' }
+  | { readonly kind: 'full' }
 
 /** What Penstock can measure on an exchange, and which comparisons are fair for it. */
 export interface CataloguedMetric {

@@ -34,7 +34,8 @@ export function lastMatch(rule: GoldenRule & { readonly kind: 'last_match' }, te
 /** Why a pattern is refused; null when it may be used. Nested unbounded repetition is what makes matching take exponential time. */
 export function patternProblem(rule: GoldenRule & { readonly kind: 'last_match' }): string | null {
   if (rule.pattern.length > patternMax) return `the pattern is longer than ${patternMax} characters`
-  if (/\([^)]*[+*][^)]*\)\s*[+*{]/.test(rule.pattern)) return 'the pattern repeats a group that repeats; write it without nested + or *'
+  if (/\([^)]*[+*][^)]*\)\s*[+*{]/.test(rule.pattern))
+    return 'the pattern repeats a group that repeats; write it without nested + or *'
   try {
     new RegExp(rule.pattern, rule.flags)
     return null
@@ -44,7 +45,10 @@ export function patternProblem(rule: GoldenRule & { readonly kind: 'last_match' 
 }
 
 function sameNumber(text: string, expected: string, tolerance: number): boolean {
-  const last = text.replaceAll(/(?<=\d),(?=\d{3}\b)/g, '').match(/-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi)?.at(-1)
+  const last = text
+    .replaceAll(/(?<=\d),(?=\d{3}\b)/g, '')
+    .match(/-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi)
+    ?.at(-1)
   return last !== undefined && Math.abs(Number(last) - Number(expected)) <= tolerance
 }
 

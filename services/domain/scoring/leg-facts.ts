@@ -26,7 +26,11 @@ export interface LegFacts {
 export type Price = { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number } | null
 
 /** Reduces a response to its facts. `hasText` is false where the capture level kept the text out: then nothing is said about content. */
-export function legFacts(response: Response, golden: GoldenEntry | null, options: { readonly hasText: boolean; readonly price: Price }): LegFacts {
+export function legFacts(
+  response: Response,
+  golden: GoldenEntry | null,
+  options: { readonly hasText: boolean; readonly price: Price },
+): LegFacts {
   const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
   const said = tools === '' ? response.output : `${response.output}\n${tools}`
   return {
@@ -49,5 +53,8 @@ export function legFacts(response: Response, golden: GoldenEntry | null, options
 
 function costOf(price: NonNullable<Price>, response: Response): number | null {
   if (response.input_tokens === null || response.output_tokens === null) return response.cost_micro_usd
-  return (response.input_tokens * price.inputMicroUsdPerMillion + response.output_tokens * price.outputMicroUsdPerMillion) / 1e6
+  return (
+    (response.input_tokens * price.inputMicroUsdPerMillion + response.output_tokens * price.outputMicroUsdPerMillion) /
+    1e6
+  )
 }

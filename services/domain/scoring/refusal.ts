@@ -11,7 +11,11 @@ const openings = [
 ]
 
 /** Whether an answer is a refusal: the provider's own field first, then its finish reason, and only then the opening of the text. */
-export function isRefusal(answer: { readonly refusal: string | null; readonly finishReason: string | null; readonly text: string }): boolean {
+export function isRefusal(answer: {
+  readonly refusal: string | null
+  readonly finishReason: string | null
+  readonly text: string
+}): boolean {
   if (answer.refusal !== null && answer.refusal !== '') return true
   if (answer.finishReason === 'content_filter' || answer.finishReason === 'refusal') return true
   const opening = answer.text.slice(0, openingCharacters).trim().toLowerCase()

@@ -1,6 +1,6 @@
 import { logSumExp } from './log-sum.ts'
-import { requireCounts, requireWithin } from './stats-error.ts'
 import { logBeta, logRegularizedBeta } from './special-functions/beta.ts'
+import { requireCounts, requireWithin } from './stats-error.ts'
 
 /**
  * ln of the one-sided beta-binomial e-value for H0 π ≤ π₀: a Beta(a, b) prior truncated to (π₀, 1) against π₀, after `events` of one kind and
@@ -35,7 +35,12 @@ export function tunedPrior(input: { readonly discordant: number; readonly alpha:
 }
 
 /** ½ of the tuned prior and ½ of Beta(½, ½): the second half finds a candidate that always fails within about ten pairs. Prior centred at π₀. */
-export function logMixedBetaBinomialE(input: { readonly events: number; readonly others: number; readonly nullShare: number; readonly tuned: number }): number {
+export function logMixedBetaBinomialE(input: {
+  readonly events: number
+  readonly others: number
+  readonly nullShare: number
+  readonly tuned: number
+}): number {
   const { events, others, nullShare, tuned } = input
   const scale = 2 * Math.min(nullShare, 1 - nullShare)
   const of = (strength: number) =>

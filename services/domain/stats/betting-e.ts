@@ -27,7 +27,10 @@ export function addBet(segment: BettingSegment, x: number, m: number, alpha: num
   requireWithin({ m }, Number.MIN_VALUE, 1)
   const next = segment.n + 1
   const mean = (0.5 + segment.sum) / next
-  const variance = Math.max((0.25 + segment.sumOfSquares - 2 * mean * segment.sum + segment.n * mean * mean) / next, 1e-6)
+  const variance = Math.max(
+    (0.25 + segment.sumOfSquares - 2 * mean * segment.sum + segment.n * mean * mean) / next,
+    1e-6,
+  )
   const largest = caution / m
   const plugIn = Math.min(Math.sqrt((2 * Math.log(2 / alpha)) / (variance * next * Math.log1p(next))), largest)
   const edge = mean - m

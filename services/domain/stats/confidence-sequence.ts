@@ -5,7 +5,12 @@ import { requireWithin } from './stats-error.ts'
  * σ √(2(nρ²+1)/(n²ρ²) · ln(√(nρ²+1)/α)), ρ² = (−2 ln α + ln(1 − 2 ln α)) / t_opt (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Ann. Stat.).
  * Valid at every look at once; for display, never for action on means. +∞ when n = 0.
  */
-export function sequenceHalfWidth(input: { readonly n: number; readonly deviation: number; readonly alpha: number; readonly tunedFor: number }): number {
+export function sequenceHalfWidth(input: {
+  readonly n: number
+  readonly deviation: number
+  readonly alpha: number
+  readonly tunedFor: number
+}): number {
   const { n, deviation, alpha, tunedFor } = input
   requireWithin({ alpha }, Number.MIN_VALUE, 1)
   if (n === 0) return Number.POSITIVE_INFINITY

@@ -23,7 +23,10 @@ export function emptyEventShare(): EventShareSegment {
 }
 
 /** Adds one unit's event. `share` is the candidate's share q of the units in its stratum, strictly between 0 and 1. */
-export function addEvent(segment: EventShareSegment, event: { readonly candidate: boolean; readonly share: number }): void {
+export function addEvent(
+  segment: EventShareSegment,
+  event: { readonly candidate: boolean; readonly share: number },
+): void {
   const q = event.share
   requireWithin({ share: q }, 1e-9, 1 - 1e-9)
   rateRatioGrid.forEach((ratio, index) => {

@@ -14,7 +14,10 @@ const subWindowsOverMin = 0.8
  * five sub-windows lie above 1 % each. Fewer than `countMin` requests in all say nothing. The literal "p99 of each minute above budget" fires on most
  * healthy days.
  */
-export function exceedanceBreached(windows: readonly WindowCount[], policy: { readonly alpha: number; readonly countMin: number }): boolean {
+export function exceedanceBreached(
+  windows: readonly WindowCount[],
+  policy: { readonly alpha: number; readonly countMin: number },
+): boolean {
   const n = windows.reduce((sum, window) => sum + window.n, 0)
   const over = windows.reduce((sum, window) => sum + window.over, 0)
   if (n < policy.countMin || windows.length === 0) return false

@@ -21,7 +21,12 @@ export function farringtonManning(input: {
   const other = Math.min(Math.max(restricted - s, 0), 1)
   const variance = (restricted * (1 - restricted)) / candidateUnits + (other * (1 - other)) / baselineUnits
   const numerator = p1 - p0 - s
-  const z = variance > 0 ? numerator / Math.sqrt(variance) : numerator === 0 ? 0 : Math.sign(numerator) * Number.POSITIVE_INFINITY
+  const z =
+    variance > 0
+      ? numerator / Math.sqrt(variance)
+      : numerator === 0
+        ? 0
+        : Math.sign(numerator) * Number.POSITIVE_INFINITY
   return { z, candidateRate: p1, baselineRate: p0 }
 }
 

@@ -1,5 +1,5 @@
-import { requireWithin } from './stats-error.ts'
 import { normalQuantile, normalSf } from './special-functions/normal.ts'
+import { requireWithin } from './stats-error.ts'
 
 /** Information fractions of the looks: the first falls where power analysis asked for, and there is never one after the last. */
 export const lookFractions: readonly number[] = [1 / 2, 2 / 3, 5 / 6, 1]
@@ -16,7 +16,10 @@ export function obrienFlemingSpending(alpha: number, fraction: number): number {
  * Critical values of a one-sided group-sequential test that spends α by the O'Brien-Fleming type function, by recursive integration of the density of the
  * score process (Armitage, McPherson & Rowe 1969), futility not binding. α = .05 at 1/2, 2/3, 5/6, 1: 2.54, 2.18, 1.94, 1.76.
  */
-export function plannedLooks(input: { readonly alpha: number; readonly fractions?: readonly number[] }): readonly { readonly fraction: number; readonly bound: number }[] {
+export function plannedLooks(input: {
+  readonly alpha: number
+  readonly fractions?: readonly number[]
+}): readonly { readonly fraction: number; readonly bound: number }[] {
   requireWithin({ alpha: input.alpha }, 1e-12, 0.5)
   const fractions = input.fractions ?? lookFractions
   const looks: { fraction: number; bound: number }[] = []
@@ -27,7 +30,8 @@ export function plannedLooks(input: { readonly alpha: number; readonly fractions
     spent += target
     const previous = fractions[index - 1] ?? 0
     const step = Math.sqrt(fraction - previous)
-    const crossing = (bound: number) => (density === null ? normalSf(bound) : crossingProbability(density, bound * Math.sqrt(fraction), step))
+    const crossing = (bound: number) =>
+      density === null ? normalSf(bound) : crossingProbability(density, bound * Math.sqrt(fraction), step)
     const bound = density === null ? -normalQuantile(target) : solve(crossing, target)
     looks.push({ fraction, bound })
     density = propagate(density, bound * Math.sqrt(fraction), Math.sqrt(fraction), step)
@@ -35,14 +39,24 @@ export function plannedLooks(input: { readonly alpha: number; readonly fractions
   return looks
 }
 
-function crossingProbability(density: { readonly at: Float64Array; readonly weight: Float64Array }, boundary: number, step: number): number {
+function crossingProbability(
+  density: { readonly at: Float64Array; readonly weight: Float64Array },
+  boundary: number,
+  step: number,
+): number {
   let sum = 0
-  for (let i = 0; i < density.at.length; i += 1) sum += (density.weight[i] ?? 0) * normalSf((boundary - (density.at[i] ?? 0)) / step)
+  for (let i = 0; i < density.at.length; i += 1)
+    sum += (density.weight[i] ?? 0) * normalSf((boundary - (density.at[i] ?? 0)) / step)
   return sum
 }
 
 /** Weighted nodes (Simpson) of the density of the score process below the boundary, one look later. */
-function propagate(density: { readonly at: Float64Array; readonly weight: Float64Array } | null, boundary: number, spread: number, step: number) {
+function propagate(
+  density: { readonly at: Float64Array; readonly weight: Float64Array } | null,
+  boundary: number,
+  spread: number,
+  step: number,
+) {
   const from = gridFrom * spread
   const width = (boundary - from) / (gridPoints - 1)
   const at = new Float64Array(gridPoints)
@@ -56,11 +70,16 @@ function propagate(density: { readonly at: Float64Array; readonly weight: Float6
   return { at, weight }
 }
 
-function densityAt(density: { readonly at: Float64Array; readonly weight: Float64Array } | null, x: number, step: number): number {
+function densityAt(
+  density: { readonly at: Float64Array; readonly weight: Float64Array } | null,
+  x: number,
+  step: number,
+): number {
   const phi = (z: number) => Math.exp(-0.5 * z * z) / (Math.sqrt(2 * Math.PI) * step)
   if (density === null) return phi(x / step)
   let sum = 0
-  for (let i = 0; i < density.at.length; i += 1) sum += (density.weight[i] ?? 0) * phi((x - (density.at[i] ?? 0)) / step)
+  for (let i = 0; i < density.at.length; i += 1)
+    sum += (density.weight[i] ?? 0) * phi((x - (density.at[i] ?? 0)) / step)
   return sum
 }
 

@@ -23,7 +23,12 @@ export function createRestartMixture<Segment>(empty: () => Segment): RestartMixt
 }
 
 /** Adds one record to the whole and to every running segment; a new key first begins a segment. */
-export function addToMixture<Segment>(mixture: RestartMixture<Segment>, key: string, empty: () => Segment, add: (segment: Segment) => void): void {
+export function addToMixture<Segment>(
+  mixture: RestartMixture<Segment>,
+  key: string,
+  empty: () => Segment,
+  add: (segment: Segment) => void,
+): void {
   if (key !== mixture.key && mixture.restarts.length < restartsMax) mixture.restarts.push(empty())
   mixture.key = key
   add(mixture.whole)
@@ -31,7 +36,10 @@ export function addToMixture<Segment>(mixture: RestartMixture<Segment>, key: str
 }
 
 /** ln E of the mixture, and the segment that contributes most to it: the stretch in which the harm is. */
-export function evaluateMixture<Segment>(mixture: RestartMixture<Segment>, logE: (segment: Segment) => number): { readonly logE: number; readonly dominant: Segment } {
+export function evaluateMixture<Segment>(
+  mixture: RestartMixture<Segment>,
+  logE: (segment: Segment) => number,
+): { readonly logE: number; readonly dominant: Segment } {
   const terms = [Math.log(0.5) + logE(mixture.whole)]
   let dominant = mixture.whole
   let largest = terms[0] ?? Number.NEGATIVE_INFINITY

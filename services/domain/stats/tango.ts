@@ -5,7 +5,12 @@ import { requireCounts, requireWithin } from './stats-error.ts'
  * q̃ the restricted estimate of P(only baseline). For non-inferiority at margin M reject Δ ≥ M when T(M) ≤ −c. 0 when the variance vanishes and so does
  * the numerator; ∓∞ when only the variance does; n = 0 gives 0.
  */
-export function tangoScore(input: { readonly onlyCandidate: number; readonly onlyBaseline: number; readonly n: number; readonly difference: number }): number {
+export function tangoScore(input: {
+  readonly onlyCandidate: number
+  readonly onlyBaseline: number
+  readonly n: number
+  readonly difference: number
+}): number {
   const { onlyCandidate, onlyBaseline, n, difference } = input
   requireCounts({ onlyCandidate, onlyBaseline, n })
   requireWithin({ difference }, -1, 1)
@@ -20,7 +25,12 @@ export function tangoScore(input: { readonly onlyCandidate: number; readonly onl
 }
 
 /** Tango's score interval for Δ at two-sided confidence: the δ with |T(δ)| ≤ z, by bisection. [−1, 1] when n = 0. */
-export function tangoInterval(input: { readonly onlyCandidate: number; readonly onlyBaseline: number; readonly n: number; readonly z: number }): {
+export function tangoInterval(input: {
+  readonly onlyCandidate: number
+  readonly onlyBaseline: number
+  readonly n: number
+  readonly z: number
+}): {
   readonly low: number
   readonly high: number
 } {

@@ -2,7 +2,11 @@ import { normalQuantile } from './special-functions/normal.ts'
 import { requireCounts, requireWithin } from './stats-error.ts'
 
 /** Upper limit of Wilson's one-sided score interval for a proportion (Wilson 1927, JASA 22:209); 1 when n = 0. */
-export function wilsonUpper(input: { readonly events: number; readonly n: number; readonly confidence: number }): number {
+export function wilsonUpper(input: {
+  readonly events: number
+  readonly n: number
+  readonly confidence: number
+}): number {
   const { events, n, confidence } = input
   requireCounts({ events, n })
   requireWithin({ confidence }, 0.5, 1 - 1e-15)

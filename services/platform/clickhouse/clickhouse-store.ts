@@ -17,7 +17,12 @@ export interface ClickHouseOptions {
 export interface ClickHouseStore {
   query<Row>(sql: string, parameters?: Readonly<Record<string, unknown>>): Promise<readonly Row[]>
   /** Inserts rows encoded as RowBinary; the same token twice inserts once, also into materialised views. */
-  insertRowBinary(table: string, columns: readonly string[], rows: Buffer, options: { readonly deduplicationToken: string }): Promise<void>
+  insertRowBinary(
+    table: string,
+    columns: readonly string[],
+    rows: Buffer,
+    options: { readonly deduplicationToken: string },
+  ): Promise<void>
   command(sql: string): Promise<void>
   stop(): Promise<void>
 }
@@ -37,7 +42,11 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouseStore {
     // Every failure is thrown to the caller; printed here it would show statements to whoever reads the log.
     log: { level: ClickHouseLogLevel.OFF },
     // An insert acknowledged before it is written would break the offsets that follow it.
-    clickhouse_settings: { async_insert: 0, date_time_output_format: 'iso', output_format_json_quote_64bit_integers: 0 },
+    clickhouse_settings: {
+      async_insert: 0,
+      date_time_output_format: 'iso',
+      output_format_json_quote_64bit_integers: 0,
+    },
   })
   const mapped = async <T>(doing: string, call: () => Promise<T>): Promise<T> => {
     try {
@@ -57,7 +66,10 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouseStore {
         const { stream } = await client.exec({
           query: `INSERT INTO ${table} (${columns.join(', ')}) FORMAT RowBinary`,
           values: Readable.from([rows], { objectMode: false }),
-          clickhouse_settings: { insert_deduplication_token: deduplicationToken, deduplicate_blocks_in_dependent_materialized_views: 1 },
+          clickhouse_settings: {
+            insert_deduplication_token: deduplicationToken,
+            deduplicate_blocks_in_dependent_materialized_views: 1,
+          },
         })
         for await (const _ of stream) {
           // Nothing comes back, but the connection is free only when the body has been read.
@@ -72,5 +84,9 @@ function clickHouseError(cause: unknown, doing: string): ClickHouseError {
   const { code, message } = cause as { readonly code?: string; readonly message?: string }
   const fromServer = code !== undefined && /^\d+$/.test(code)
   const retriable = fromServer ? passing.has(code) : true
-  return new ClickHouseError(`${doing}: ${message ?? String(cause)}`, { code: fromServer ? `CLICKHOUSE_${code}` : 'STORE_AWAY', retriable, cause })
+  return new ClickHouseError(`${doing}: ${message ?? String(cause)}`, {
+    code: fromServer ? `CLICKHOUSE_${code}` : 'STORE_AWAY',
+    retriable,
+    cause,
+  })
 }

@@ -13,8 +13,14 @@ export interface MigrationResult {
  * that was changed afterwards is refused, because other installations already have the old one.
  */
 export async function runMigrations(store: ClickHouseStore, folder: string): Promise<MigrationResult> {
-  await store.command('CREATE TABLE IF NOT EXISTS penstock_migrations (name String, digest String, applied_at DateTime64(3) DEFAULT now64(3)) ENGINE = ReplacingMergeTree(applied_at) ORDER BY name')
-  const done = new Map((await store.query<{ name: string; digest: string }>('SELECT name, digest FROM penstock_migrations FINAL')).map((row) => [row.name, row.digest]))
+  await store.command(
+    'CREATE TABLE IF NOT EXISTS penstock_migrations (name String, digest String, applied_at DateTime64(3) DEFAULT now64(3)) ENGINE = ReplacingMergeTree(applied_at) ORDER BY name',
+  )
+  const done = new Map(
+    (await store.query<{ name: string; digest: string }>('SELECT name, digest FROM penstock_migrations FINAL')).map(
+      (row) => [row.name, row.digest],
+    ),
+  )
   const applied: string[] = []
   const present: string[] = []
   for (const name of migrationNames(folder)) {
@@ -22,7 +28,9 @@ export async function runMigrations(store: ClickHouseStore, folder: string): Pro
     const digest = createHash('sha256').update(text).digest('hex')
     const known = done.get(name)
     if (known !== undefined && known !== digest) {
-      throw new ClickHouseError(`migration ${name} was changed after it had been applied; add a new file instead`, { code: 'MIGRATION_CHANGED' })
+      throw new ClickHouseError(`migration ${name} was changed after it had been applied; add a new file instead`, {
+        code: 'MIGRATION_CHANGED',
+      })
     }
     if (known !== undefined) {
       present.push(name)
@@ -38,7 +46,8 @@ export async function runMigrations(store: ClickHouseStore, folder: string): Pro
 function migrationNames(folder: string): readonly string[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.sql'))
   const wrong = names.find((name) => !/^\d{4}_[a-z0-9_]+\.sql$/.test(name))
-  if (wrong !== undefined) throw new ClickHouseError(`${wrong} is no migration name; use NNNN_verb_table_v1.sql`, { code: 'MIGRATION_NAME' })
+  if (wrong !== undefined)
+    throw new ClickHouseError(`${wrong} is no migration name; use NNNN_verb_table_v1.sql`, { code: 'MIGRATION_NAME' })
   return names.sort()
 }
 

@@ -23,7 +23,10 @@ function problemOf(error: ErrorObject): SchemaProblem {
     .slice(1)
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step))
-  return { path: error.keyword === 'additionalProperties' ? [...path, unknownKey(error)] : path, message: messageOf(error) }
+  return {
+    path: error.keyword === 'additionalProperties' ? [...path, unknownKey(error)] : path,
+    message: messageOf(error),
+  }
 }
 
 function unknownKey(error: ErrorObject): string {
@@ -42,7 +45,9 @@ function messageOf(error: ErrorObject): string {
     case 'const':
       return `must be ${JSON.stringify((error.params as { allowedValue?: unknown }).allowedValue)}`
     case 'pattern':
-      return schema?.description === undefined ? `does not match ${String(error.schema)}` : `must be ${schema.description}`
+      return schema?.description === undefined
+        ? `does not match ${String(error.schema)}`
+        : `must be ${schema.description}`
     default:
       return error.message ?? error.keyword
   }
@@ -52,7 +57,9 @@ function messageOf(error: ErrorObject): string {
 function nearest(key: string, known: readonly string[]): string {
   if (known.length === 0) return ''
   const close = known.filter((name) => editDistance(name.toLowerCase(), key.toLowerCase()) <= 2)
-  return close.length > 0 ? `; did you mean ${close.map((name) => `\`${name}\``).join(' or ')}?` : `; known fields: ${known.join(', ')}`
+  return close.length > 0
+    ? `; did you mean ${close.map((name) => `\`${name}\``).join(' or ')}?`
+    : `; known fields: ${known.join(', ')}`
 }
 
 function editDistance(a: string, b: string): number {

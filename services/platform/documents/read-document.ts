@@ -15,7 +15,8 @@ export type ReadDocument =
 /** Parses a YAML or JSON text and checks its shape; syntax first, then every problem of shape at once. */
 export function readDocument(text: string, check: (value: unknown) => readonly SchemaProblem[]): ReadDocument {
   const parsed = parseYaml(text)
-  if (parsed.kind === 'syntax') return { kind: 'problems', problems: parsed.problems.map(({ line, message }) => ({ line, path: '', message })) }
+  if (parsed.kind === 'syntax')
+    return { kind: 'problems', problems: parsed.problems.map(({ line, message }) => ({ line, path: '', message })) }
   const { value, lineOf } = parsed.document
   const problems = check(value).map(({ path, message }) => ({ line: lineOf(path), path: path.join('.'), message }))
   return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'value', value, lineOf }

@@ -23,7 +23,10 @@ export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message }))
+    const problems = document.errors.map((error) => ({
+      line: lines.linePos(error.pos[0]).line,
+      message: error.message,
+    }))
     return { kind: 'syntax', problems }
   }
   try {

@@ -15,7 +15,8 @@ export async function createAdminServer(options: {
   unready(): readonly string[]
 }): Promise<AdminServer> {
   const server = createServer((request, response) => {
-    const reply = (status: number, body: string) => response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(body)
+    const reply = (status: number, body: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(body)
     switch (request.url) {
       case '/livez':
         reply(200, 'ok\n')

@@ -46,7 +46,11 @@ export function createDeadLetterGuard(policy: DeadLetterPolicy = defaultDeadLett
       state.bad += 1
       state.consecutive += 1
       const ratio = state.bad / state.seen
-      if (state.consecutive <= policy.consecutiveMax && (state.seen < policy.windowMin || ratio <= policy.invalidRatioMax)) return
+      if (
+        state.consecutive <= policy.consecutiveMax &&
+        (state.seen < policy.windowMin || ratio <= policy.invalidRatioMax)
+      )
+        return
       throw new TooMuchPoisonError(
         `${state.consecutive} unusable records in a row, ${Math.round(ratio * 100)} % of the last ${Math.round(state.seen)} on ${record.topic}/${record.partition}; last at offset ${record.offset}`,
         { code: 'TOO_MUCH_POISON' },

@@ -1,6 +1,6 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import type { Logger } from '../log/logger.ts'
 import { describe } from '../lifecycle/process-scope.ts'
+import type { Logger } from '../log/logger.ts'
 import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { InRecord, RecordBatch, TopicPartition } from './transport.ts'
@@ -35,7 +35,13 @@ const defaultMaxWaitMs = 150
 const defaultMaxBytesPerPartition = 2 * 1024 * 1024
 const caughtUpPollMs = 500
 
-export function createKafkajsConsumer(kafka: Kafka, admin: () => Promise<Admin>, names: TopicNames, log: Logger, options: KafkajsConsumerOptions): KafkajsConsumer {
+export function createKafkajsConsumer(
+  kafka: Kafka,
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  log: Logger,
+  options: KafkajsConsumerOptions,
+): KafkajsConsumer {
   const consumer = kafka.consumer({
     groupId: names.toBroker(options.groupId),
     sessionTimeout: sessionTimeoutMs,
@@ -69,7 +75,8 @@ export function createKafkajsConsumer(kafka: Kafka, admin: () => Promise<Admin>,
   })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     // The broker is away or a leader moves: kafkajs starts over by itself. Everything else is final.
-    if (payload.restart) log.warn({ group: options.groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
+    if (payload.restart)
+      log.warn({ group: options.groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
     else crash(transportError(payload.error, `consuming ${options.topics.join(', ')}`))
   })
   // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
@@ -82,7 +89,10 @@ export function createKafkajsConsumer(kafka: Kafka, admin: () => Promise<Admin>,
     await joined
     const partition = { topic: names.fromBroker(batch.topic), partition: batch.partition }
     if (dead || !isRunning() || isStale() || !positions.owns(partition)) return
-    const records = positions.fresh(partition, batch.messages.map((message) => toRecord(partition, message)))
+    const records = positions.fresh(
+      partition,
+      batch.messages.map((message) => toRecord(partition, message)),
+    )
     const endOffset = Number(batch.highWatermark)
     try {
       if (records.length > 0) await options.onBatch({ ...partition, records, endOffset })
@@ -104,7 +114,12 @@ export function createKafkajsConsumer(kafka: Kafka, admin: () => Promise<Admin>,
       try {
         await consumer.connect()
         await consumer.subscribe({ topics: options.topics.map(names.toBroker), fromBeginning: true })
-        await consumer.run({ autoCommit: false, eachBatchAutoResolve: true, partitionsConsumedConcurrently: 3, eachBatch })
+        await consumer.run({
+          autoCommit: false,
+          eachBatchAutoResolve: true,
+          partitionsConsumedConcurrently: 3,
+          eachBatch,
+        })
       } catch (cause) {
         throw transportError(cause, `subscribing to ${options.topics.join(', ')}`)
       }
@@ -149,7 +164,9 @@ function pollCaughtUp(
 }
 
 function toRecord(partition: TopicPartition, message: EachBatchPayload['batch']['messages'][number]): InRecord {
-  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : value)] as const)
+  const headers = Object.entries(message.headers ?? {}).map(
+    ([name, value]) => [name, String(Array.isArray(value) ? value[0] : value)] as const,
+  )
   return {
     ...partition,
     offset: Number(message.offset),

@@ -9,7 +9,13 @@ import { transportError } from './transport-error.ts'
  * A member of a consumer group with explicit commits. kafkajs accepts commits of partitions that have moved to another member
  * (tulios/kafkajs#1046) and starts retained partitions over from the committed offset after every rebalance; both are fenced here.
  */
-export async function startKafkajsGroup(kafka: Kafka, admin: () => Promise<Admin>, names: TopicNames, log: Logger, options: GroupConsumerOptions): Promise<GroupConsumer> {
+export async function startKafkajsGroup(
+  kafka: Kafka,
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  log: Logger,
+  options: GroupConsumerOptions,
+): Promise<GroupConsumer> {
   let settled = false
   const inner = createKafkajsConsumer(kafka, admin, names, log, {
     ...options,
@@ -31,7 +37,12 @@ export async function startKafkajsGroup(kafka: Kafka, admin: () => Promise<Admin
     const gained = assigned.filter((partition) => !inner.positions.owns(partition))
     for (const partition of assigned) {
       const position = inner.positions.position(partition)
-      if (position !== null) inner.consumer.seek({ topic: names.toBroker(partition.topic), partition: partition.partition, offset: String(position) })
+      if (position !== null)
+        inner.consumer.seek({
+          topic: names.toBroker(partition.topic),
+          partition: partition.partition,
+          offset: String(position),
+        })
     }
     if (gained.length === 0) return
     const committed = await fetchCommitted(admin, names, options.groupId, gained)
@@ -40,7 +51,8 @@ export async function startKafkajsGroup(kafka: Kafka, admin: () => Promise<Admin
   }
 
   await inner.start()
-  const toKafka = (partitions: readonly TopicPartition[]) => partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
+  const toKafka = (partitions: readonly TopicPartition[]) =>
+    partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
   return {
     crashed: inner.crashed,
     assigned: () => inner.positions.owned(),

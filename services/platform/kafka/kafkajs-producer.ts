@@ -22,7 +22,12 @@ interface Waiting {
 }
 
 /** Calls that arrive while a request is under way share the next one; what one request holds stays below `maxBatchBytes`. */
-export async function createKafkajsProducer(kafka: Kafka, names: TopicNames, counts: PartitionCounts, maxBatchBytes: number): Promise<Producer> {
+export async function createKafkajsProducer(
+  kafka: Kafka,
+  names: TopicNames,
+  counts: PartitionCounts,
+  maxBatchBytes: number,
+): Promise<Producer> {
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false })
   // Not awaited by callers that must start without a broker: the first send connects.
   let connecting: Promise<void> | null = null
@@ -43,7 +48,13 @@ export async function createKafkajsProducer(kafka: Kafka, names: TopicNames, cou
       const calls = takeCalls(waiting, maxBatchBytes)
       try {
         await connected()
-        const written = await sendAll(producer, names, counts, calls.flatMap((call) => call.records), maxBatchBytes)
+        const written = await sendAll(
+          producer,
+          names,
+          counts,
+          calls.flatMap((call) => call.records),
+          maxBatchBytes,
+        )
         let from = 0
         for (const call of calls) {
           call.resolve(written.slice(from, from + call.records.length))
@@ -77,8 +88,18 @@ export async function createKafkajsProducer(kafka: Kafka, names: TopicNames, cou
   }
 }
 
-export async function createKafkajsTransactional(kafka: Kafka, names: TopicNames, counts: PartitionCounts, transactionalId: string): Promise<TransactionalProducer> {
-  const producer = kafka.producer({ transactionalId: names.toBroker(transactionalId), idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false })
+export async function createKafkajsTransactional(
+  kafka: Kafka,
+  names: TopicNames,
+  counts: PartitionCounts,
+  transactionalId: string,
+): Promise<TransactionalProducer> {
+  const producer = kafka.producer({
+    transactionalId: names.toBroker(transactionalId),
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+  })
   await producer.connect().catch((cause: unknown) => {
     throw transportError(cause, 'connecting a transactional producer')
   })
@@ -87,9 +108,13 @@ export async function createKafkajsTransactional(kafka: Kafka, names: TopicNames
       try {
         const transaction = await producer.transaction()
         try {
-          const written = records.length > 0 ? await sendAll(transaction, names, counts, records, defaultMaxBatchBytes) : []
+          const written =
+            records.length > 0 ? await sendAll(transaction, names, counts, records, defaultMaxBatchBytes) : []
           if (offsets.length > 0) {
-            const topics = offsets.map(({ topic, partition, offset }) => ({ topic: names.toBroker(topic), partitions: [{ partition, offset: String(offset) }] }))
+            const topics = offsets.map(({ topic, partition, offset }) => ({
+              topic: names.toBroker(topic),
+              partitions: [{ partition, offset: String(offset) }],
+            }))
             await transaction.sendOffsets({ consumerGroupId: names.toBroker(groupId), topics })
           }
           await transaction.commit()
@@ -124,7 +149,13 @@ interface BatchSender {
 }
 
 /** Sends in order, in as many requests as the limit demands, and says where each record came to stand. */
-async function sendAll(sender: BatchSender, names: TopicNames, counts: PartitionCounts, records: readonly OutRecord[], maxBytes: number): Promise<readonly Written[]> {
+async function sendAll(
+  sender: BatchSender,
+  names: TopicNames,
+  counts: PartitionCounts,
+  records: readonly OutRecord[],
+  maxBytes: number,
+): Promise<readonly Written[]> {
   const written: Written[] = []
   let chunk: Placed[] = []
   let bytes = 0
@@ -136,7 +167,8 @@ async function sendAll(sender: BatchSender, names: TopicNames, counts: Partition
   for (const record of records) {
     const size = sizeOf(record)
     if (bytes + size > maxBytes) await flush()
-    const partition = record.partition ?? (record.key === null ? 0 : partitionOf(record.key, await counts.of(record.topic)))
+    const partition =
+      record.partition ?? (record.key === null ? 0 : partitionOf(record.key, await counts.of(record.topic)))
     chunk.push({ record, partition, bytes: size })
     bytes += size
   }
@@ -144,16 +176,30 @@ async function sendAll(sender: BatchSender, names: TopicNames, counts: Partition
   return written
 }
 
-async function sendChunk(sender: BatchSender, names: TopicNames, chunk: readonly Placed[]): Promise<readonly Written[]> {
+async function sendChunk(
+  sender: BatchSender,
+  names: TopicNames,
+  chunk: readonly Placed[],
+): Promise<readonly Written[]> {
   const byTopic = new Map<string, Message[]>()
   for (const { record, partition } of chunk) {
     const messages = byTopic.get(record.topic) ?? []
     byTopic.set(record.topic, messages)
-    messages.push({ key: record.key, value: record.value, partition, ...(record.headers === undefined ? {} : { headers: { ...record.headers } }) })
+    messages.push({
+      key: record.key,
+      value: record.value,
+      partition,
+      ...(record.headers === undefined ? {} : { headers: { ...record.headers } }),
+    })
   }
   const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: names.toBroker(topic), messages }))
   const metadata = await sender.sendBatch({ topicMessages, acks: -1 })
-  const next = new Map(metadata.map((entry) => [`${names.fromBroker(entry.topicName)}/${entry.partition}`, Number(entry.baseOffset ?? entry.offset ?? -1)]))
+  const next = new Map(
+    metadata.map((entry) => [
+      `${names.fromBroker(entry.topicName)}/${entry.partition}`,
+      Number(entry.baseOffset ?? entry.offset ?? -1),
+    ]),
+  )
   return chunk.map(({ record, partition }) => {
     const at = `${record.topic}/${partition}`
     const offset = next.get(at) ?? -1

@@ -6,11 +6,19 @@ import type { TopicNames } from './topic-names.ts'
 import type { Reader, ReaderOptions, StartAt, TopicPartition } from './transport.ts'
 
 /** Reads all partitions alone, in a group of its own that nobody shares and that is deleted at the end (kafkajs has no assign()). */
-export async function startKafkajsReader(kafka: Kafka, admin: () => Promise<Admin>, names: TopicNames, log: Logger, options: ReaderOptions): Promise<Reader> {
+export async function startKafkajsReader(
+  kafka: Kafka,
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  log: Logger,
+  options: ReaderOptions,
+): Promise<Reader> {
   const groupId = `reader-${randomUUID()}`
   const bounds = await fetchBounds(admin, names, options.topics)
   const startOf = (bound: Bound) => startOffset(options.startAt, bound)
-  const targets = new Map(bounds.filter((bound) => startOf(bound) < bound.high).map((bound) => [idOf(bound), bound.high]))
+  const targets = new Map(
+    bounds.filter((bound) => startOf(bound) < bound.high).map((bound) => [idOf(bound), bound.high]),
+  )
   let resolveCaughtUp: () => void = () => undefined
   const caughtUp = new Promise<void>((resolve) => {
     resolveCaughtUp = resolve
@@ -28,7 +36,9 @@ export async function startKafkajsReader(kafka: Kafka, admin: () => Promise<Admi
     topics: options.topics,
     onBatch: options.onBatch,
     ...(options.maxWaitMs === undefined ? {} : { maxWaitMs: options.maxWaitMs }),
-    ...(options.maxBatchBytesPerPartition === undefined ? {} : { maxBatchBytesPerPartition: options.maxBatchBytesPerPartition }),
+    ...(options.maxBatchBytesPerPartition === undefined
+      ? {}
+      : { maxBatchBytesPerPartition: options.maxBatchBytesPerPartition }),
     onCaughtUp(partition, endOffset) {
       reached(partition)
       options.onCaughtUp?.(partition, endOffset)
@@ -38,7 +48,11 @@ export async function startKafkajsReader(kafka: Kafka, admin: () => Promise<Admi
       for (const partition of assigned) {
         const bound = bounds.find((candidate) => idOf(candidate) === idOf(partition))
         if (!inner.positions.owns(partition)) inner.positions.own(partition, bound === undefined ? 0 : startOf(bound))
-        inner.consumer.seek({ topic: names.toBroker(partition.topic), partition: partition.partition, offset: String(inner.positions.position(partition) ?? 0) })
+        inner.consumer.seek({
+          topic: names.toBroker(partition.topic),
+          partition: partition.partition,
+          offset: String(inner.positions.position(partition) ?? 0),
+        })
       }
     },
   })
@@ -61,11 +75,20 @@ interface Bound extends TopicPartition {
   readonly high: number
 }
 
-async function fetchBounds(admin: () => Promise<Admin>, names: TopicNames, topics: readonly string[]): Promise<readonly Bound[]> {
+async function fetchBounds(
+  admin: () => Promise<Admin>,
+  names: TopicNames,
+  topics: readonly string[],
+): Promise<readonly Bound[]> {
   const client = await admin()
   const perTopic = await Promise.all(
     topics.map(async (topic) =>
-      (await client.fetchTopicOffsets(names.toBroker(topic))).map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) })),
+      (await client.fetchTopicOffsets(names.toBroker(topic))).map(({ partition, low, high }) => ({
+        topic,
+        partition,
+        low: Number(low),
+        high: Number(high),
+      })),
     ),
   )
   return perTopic.flat()

@@ -50,7 +50,8 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
   }
   const counts = createPartitionCounts(sharedAdmin, names)
   return {
-    producer: (settings = {}) => createKafkajsProducer(kafka, names, counts, settings.maxBatchBytes ?? defaultMaxBatchBytes),
+    producer: (settings = {}) =>
+      createKafkajsProducer(kafka, names, counts, settings.maxBatchBytes ?? defaultMaxBatchBytes),
     transactional: (id) => createKafkajsTransactional(kafka, names, counts, id),
     consume: (consumer) => startKafkajsGroup(kafka, sharedAdmin, names, log, consumer),
     read: (reader) => startKafkajsReader(kafka, sharedAdmin, names, log, reader),
@@ -92,7 +93,12 @@ async function ensureTopics(admin: Admin, specs: readonly TopicSpec[], toBroker:
     })
   }
   const present = specs.filter((spec) => existing.has(toBroker(spec.name)))
-  const metadata = present.length === 0 ? [] : (await admin.fetchTopicMetadata({ topics: present.map((spec) => toBroker(spec.name)) })).topics
-  const differing = present.filter((spec) => metadata.find(({ name }) => name === toBroker(spec.name))?.partitions.length !== spec.partitions)
+  const metadata =
+    present.length === 0
+      ? []
+      : (await admin.fetchTopicMetadata({ topics: present.map((spec) => toBroker(spec.name)) })).topics
+  const differing = present.filter(
+    (spec) => metadata.find(({ name }) => name === toBroker(spec.name))?.partitions.length !== spec.partitions,
+  )
   return { created: missing.map((spec) => spec.name), differing: differing.map((spec) => spec.name) }
 }

@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module'
 import type { Admin } from 'kafkajs'
-import { transportError } from './transport-error.ts'
 import type { TopicNames } from './topic-names.ts'
+import { transportError } from './transport-error.ts'
 
-const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (key: Buffer) => number
+const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (
+  key: Buffer,
+) => number
 
 /** Knows how many partitions topics have; asks the broker once per topic. */
 export interface PartitionCounts {

@@ -17,7 +17,11 @@ export function createPartitionPositions(): PartitionPositions {
   const positions = new Map<string, { readonly partition: TopicPartition; position: number }>()
   const idOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
   return {
-    own: (partition, position) => void positions.set(idOf(partition), { partition: { topic: partition.topic, partition: partition.partition }, position }),
+    own: (partition, position) =>
+      void positions.set(idOf(partition), {
+        partition: { topic: partition.topic, partition: partition.partition },
+        position,
+      }),
     disown: (partition) => void positions.delete(idOf(partition)),
     owns: (partition) => positions.has(idOf(partition)),
     owned: () => [...positions.values()].map(({ partition }) => partition),

@@ -10,7 +10,11 @@ const longestPauseMs = 2_000
  * Sends until the broker has acknowledged: passing faults are waited out, however long, and only a record that can never be accepted or the end
  * of the process rejects. For outputs that inputs' offsets follow: nothing is committed meanwhile, so nothing is lost.
  */
-export async function sendPersistently(producer: Producer, records: readonly OutRecord[], options: { readonly signal: AbortSignal; readonly log: Logger }): Promise<readonly Written[]> {
+export async function sendPersistently(
+  producer: Producer,
+  records: readonly OutRecord[],
+  options: { readonly signal: AbortSignal; readonly log: Logger },
+): Promise<readonly Written[]> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
       return await producer.send(records)

@@ -17,14 +17,19 @@ let applied = false
 export function patchKafkajsTimer(): void {
   if (applied) return
   applied = true
-  const RequestQueueClass = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as { prototype: Record<string, unknown> }
+  const RequestQueueClass = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as {
+    prototype: Record<string, unknown>
+  }
   RequestQueueClass.prototype['scheduleCheckPendingRequests'] = function schedule(this: RequestQueue): void {
     if (this.throttleCheckTimeoutId !== null) return
     const throttledMs = this.throttledUntil - Date.now()
     if (this.pending.length === 0 && throttledMs <= 0) return
-    this.throttleCheckTimeoutId = setTimeout(() => {
-      this.throttleCheckTimeoutId = null
-      this.checkPendingRequests()
-    }, Math.max(throttledMs, checkPendingMs))
+    this.throttleCheckTimeoutId = setTimeout(
+      () => {
+        this.throttleCheckTimeoutId = null
+        this.checkPendingRequests()
+      },
+      Math.max(throttledMs, checkPendingMs),
+    )
   }
 }

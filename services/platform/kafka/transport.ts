@@ -49,7 +49,11 @@ export interface ConsumedOffset extends TopicPartition {
 /** One Kafka transaction at a time; a second producer with the same id fences the first, whose calls then reject with code FENCED. */
 export interface TransactionalProducer {
   /** Writes all records and the group's offsets, or nothing. */
-  commit(work: { readonly records: readonly OutRecord[]; readonly offsets: readonly ConsumedOffset[]; readonly groupId: string }): Promise<readonly Written[]>
+  commit(work: {
+    readonly records: readonly OutRecord[]
+    readonly offsets: readonly ConsumedOffset[]
+    readonly groupId: string
+  }): Promise<readonly Written[]>
   close(): Promise<void>
 }
 
@@ -65,7 +69,9 @@ export interface GroupConsumerOptions {
   /** Called in order per partition; must only decode and change memory, or be short. A rejection crashes the consumer (and, by the lifecycle, the process). */
   onBatch(batch: RecordBatch): Promise<void>
   /** Partitions gained, with the committed offset (null: none) and its metadata. Resolves before any of their batches is delivered. */
-  onAssigned?(partitions: readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[]): Promise<void>
+  onAssigned?(
+    partitions: readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[],
+  ): Promise<void>
   /** Partitions lost: forget their state; commits for them are already fenced off. */
   onRevoked?(partitions: readonly TopicPartition[]): void
   /** Told about once a poll for partitions read to their end, also when idle: `endOffset` is the high watermark, `atMonoMs` when it was seen. */
@@ -117,7 +123,9 @@ export interface Transport {
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>
   read(options: ReaderOptions): Promise<Reader>
   /** Creates what is missing, raises nothing, and reports which existing topics differ from the spec. */
-  ensureTopics(specs: readonly TopicSpec[]): Promise<{ readonly created: readonly string[]; readonly differing: readonly string[] }>
+  ensureTopics(
+    specs: readonly TopicSpec[],
+  ): Promise<{ readonly created: readonly string[]; readonly differing: readonly string[] }>
   partitionCount(topic: string): Promise<number>
   endOffsets(topic: string): Promise<readonly ConsumedOffset[]>
   close(): Promise<void>

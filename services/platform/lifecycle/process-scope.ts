@@ -66,10 +66,19 @@ export function createScope(options: ScopeOptions): OwnedScope {
     child: (name) => scopeFor(log.child({ service: name }), `${prefix}${name}/`),
   })
 
-  return { ...scopeFor(options.log, ''), stop, failed, unready: () => [...probes].filter(([, probe]) => !probe()).map(([name]) => name) }
+  return {
+    ...scopeFor(options.log, ''),
+    stop,
+    failed,
+    unready: () => [...probes].filter(([, probe]) => !probe()).map(([name]) => name),
+  }
 }
 
-async function stopAll(started: Started[], options: ScopeOptions, stopper: AbortController): Promise<readonly unknown[]> {
+async function stopAll(
+  started: Started[],
+  options: ScopeOptions,
+  stopper: AbortController,
+): Promise<readonly unknown[]> {
   stopper.abort()
   const errors: unknown[] = []
   const endAtMs = options.clock.monoMs() + options.deadlineMs

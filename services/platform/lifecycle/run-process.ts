@@ -21,7 +21,12 @@ const defaultDeadlineMs = 10_000
  */
 export async function runProcess(options: ProcessOptions, start: (scope: Scope) => Promise<void>): Promise<never> {
   const log = createPinoLogger({ name: options.name, level: options.logLevel })
-  const scope = createScope({ log, metrics: createPrometheusMetrics(), clock: systemClock, deadlineMs: options.deadlineMs ?? defaultDeadlineMs })
+  const scope = createScope({
+    log,
+    metrics: createPrometheusMetrics(),
+    clock: systemClock,
+    deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
+  })
   const signalled = new Promise<'signal'>((resolve) => {
     let seen = false
     const onSignal = () => {
@@ -38,13 +43,20 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
   try {
     if (options.adminPort !== null) {
       const port = options.adminPort
-      await scope.use('admin', () => createAdminServer({ port, metrics: scope.metrics, unready: () => scope.unready() }))
+      await scope.use('admin', () =>
+        createAdminServer({ port, metrics: scope.metrics, unready: () => scope.unready() }),
+      )
     }
     const startup = start(scope)
     startup.catch(() => undefined)
-    const early = await Promise.race([startup.then(() => 'started' as const), scope.failed.then(() => 'failed' as const), signalled])
+    const early = await Promise.race([
+      startup.then(() => 'started' as const),
+      scope.failed.then(() => 'failed' as const),
+      signalled,
+    ])
     if (early === 'started') log.info({}, 'started')
-    const end = early === 'started' ? await Promise.race([scope.failed.then(() => 'failed' as const), signalled]) : early
+    const end =
+      early === 'started' ? await Promise.race([scope.failed.then(() => 'failed' as const), signalled]) : early
     if (end === 'failed') code = 1
   } catch (error) {
     log.error({ err: describe(error) }, 'could not start')

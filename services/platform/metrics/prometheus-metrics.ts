@@ -22,7 +22,10 @@ export function createPrometheusMetrics(): Metrics {
       return { set: (value, of = {}) => metric.set({ ...of }, value) }
     },
     histogram(name, help, buckets, labels = []) {
-      const metric = reuse(name, () => new PromHistogram({ name, help, buckets: [...buckets], labelNames: [...labels], registers: [registry] }))
+      const metric = reuse(
+        name,
+        () => new PromHistogram({ name, help, buckets: [...buckets], labelNames: [...labels], registers: [registry] }),
+      )
       return { observe: (value, of = {}) => metric.observe({ ...of }, value) }
     },
     text: () => registry.metrics(),

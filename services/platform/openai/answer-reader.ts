@@ -34,7 +34,10 @@ const defaultTextBytesMax = 8 * 1024 * 1024
 const toolCallsMax = 128
 
 /** `streamed` by the response's content type (`text/event-stream`), not by what was asked for. */
-export function createAnswerReader(options: { readonly streamed: boolean; readonly textBytesMax?: number }): AnswerReader {
+export function createAnswerReader(options: {
+  readonly streamed: boolean
+  readonly textBytesMax?: number
+}): AnswerReader {
   const textBytesMax = options.textBytesMax ?? defaultTextBytesMax
   return options.streamed ? createStreamReader(textBytesMax) : createBodyReader(textBytesMax)
 }
@@ -157,7 +160,11 @@ function absorb(gathered: Gathered, body: Json, part: 'message' | 'delta', atMs:
   gathered.finishReason = stringOf(choice['finish_reason']) ?? gathered.finishReason
   const message = objectOf(choice[part])
   if (message === null) return
-  const spoke = [append(gathered, gathered.text, message['content']), append(gathered, gathered.refusal, message['refusal']), tools(gathered, message['tool_calls'])]
+  const spoke = [
+    append(gathered, gathered.text, message['content']),
+    append(gathered, gathered.refusal, message['refusal']),
+    tools(gathered, message['tool_calls']),
+  ]
   if (spoke.some(Boolean)) gathered.firstTokenAtMs ??= atMs
 }
 
@@ -195,7 +202,11 @@ function tools(gathered: Gathered, value: unknown): boolean {
 
 function usageOf(usage: Json): Usage {
   const details = objectOf(usage['prompt_tokens_details'])
-  return { inputTokens: count(usage['prompt_tokens']), outputTokens: count(usage['completion_tokens']), cachedTokens: count(details?.['cached_tokens']) }
+  return {
+    inputTokens: count(usage['prompt_tokens']),
+    outputTokens: count(usage['completion_tokens']),
+    cachedTokens: count(details?.['cached_tokens']),
+  }
 }
 
 function count(value: unknown): number | null {

@@ -6,7 +6,11 @@ export class RedisError extends PenstockError {}
 
 /** Runs Lua scripts on Redis. */
 export interface RedisScripts {
-  run(script: { readonly name: string; readonly lua: string }, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  run(
+    script: { readonly name: string; readonly lua: string },
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown>
   stop(): Promise<void>
 }
 
@@ -14,7 +18,12 @@ const commandTimeoutMs = 2_000
 
 /** Connects in the background and keeps trying; while Redis is away every call rejects at once with code REDIS_AWAY. */
 export function openRedisScripts(url: string): RedisScripts {
-  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs, retryStrategy: (attempt) => Math.min(attempt * 100, 2_000) })
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+  })
   // Without a listener ioredis prints every failed attempt; callers learn of it from their own calls.
   redis.on('error', () => undefined)
   return {
@@ -22,7 +31,11 @@ export function openRedisScripts(url: string): RedisScripts {
       try {
         return await redis.eval(script.lua, keys.length, ...keys, ...args)
       } catch (cause) {
-        throw new RedisError(`script ${script.name}: ${cause instanceof Error ? cause.message : String(cause)}`, { code: 'REDIS_AWAY', retriable: true, cause })
+        throw new RedisError(`script ${script.name}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          code: 'REDIS_AWAY',
+          retriable: true,
+          cause,
+        })
       }
     },
     async stop() {

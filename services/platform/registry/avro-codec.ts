@@ -63,13 +63,15 @@ export function createAvroCodec<Records extends object>(
     decode(value) {
       const buffer = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       if (buffer.length === 0) return bad('EMPTY', 'the value is empty')
-      if (buffer.length < headerBytes || buffer[0] !== magicByte) return bad('NOT_CONFLUENT', 'the value does not begin with 0x00 and a schema id')
+      if (buffer.length < headerBytes || buffer[0] !== magicByte)
+        return bad('NOT_CONFLUENT', 'the value does not begin with 0x00 and a schema id')
       const id = buffer.readUInt32BE(1)
       const reader = readers.get(id)
       if (reader !== undefined) return decodeWith(reader, buffer, id)
       let learning = foreign.get(id)
       if (learning === undefined) {
-        if (foreign.size >= unknownIdsMax) return bad('UNKNOWN_SCHEMA', `more than ${unknownIdsMax} foreign schema ids; ${id} is not looked up`)
+        if (foreign.size >= unknownIdsMax)
+          return bad('UNKNOWN_SCHEMA', `more than ${unknownIdsMax} foreign schema ids; ${id} is not looked up`)
         learning = learn(id)
         foreign.set(id, learning)
         learning.catch(() => foreign.delete(id))
@@ -106,6 +108,9 @@ function readerFor(text: string, types: ReadonlyMap<string, Type>): Reader | nul
   }
 }
 
-function bad(code: 'EMPTY' | 'NOT_CONFLUENT' | 'UNKNOWN_SCHEMA' | 'UNREADABLE', reason: string): { kind: 'bad'; code: typeof code; reason: string } {
+function bad(
+  code: 'EMPTY' | 'NOT_CONFLUENT' | 'UNKNOWN_SCHEMA' | 'UNREADABLE',
+  reason: string,
+): { kind: 'bad'; code: typeof code; reason: string } {
   return { kind: 'bad', code, reason }
 }

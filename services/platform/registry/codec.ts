@@ -13,7 +13,20 @@ export interface Codec<Records extends object> {
 }
 
 export type Decoded<Records extends object> =
-  | { [Name in keyof Records & string]: { readonly kind: 'record'; readonly name: Name; readonly value: Records[Name]; readonly schemaId: number } }[keyof Records & string]
+  | {
+      [Name in keyof Records & string]: {
+        readonly kind: 'record'
+        readonly name: Name
+        readonly value: Records[Name]
+        readonly schemaId: number
+      }
+    }[keyof Records & string]
   | { readonly kind: 'bad'; readonly code: BadRecordCode; readonly reason: string }
 
-export type BadRecordCode = 'EMPTY' | 'NOT_CONFLUENT' | 'UNKNOWN_SCHEMA' | 'FOREIGN_RECORD' | 'UNREADABLE' | 'INVALID_VALUE'
+export type BadRecordCode =
+  | 'EMPTY'
+  | 'NOT_CONFLUENT'
+  | 'UNKNOWN_SCHEMA'
+  | 'FOREIGN_RECORD'
+  | 'UNREADABLE'
+  | 'INVALID_VALUE'

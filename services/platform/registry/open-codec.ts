@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAvroCodec } from './avro-codec.ts'
 import type { Codec } from './codec.ts'
@@ -22,7 +22,11 @@ interface Cache {
 /** Looks up the ids of our schemas (registry first, then the cache on disk). Throws RegistryError when a schema is not registered or nobody can say. */
 export async function openCodec<Records extends object>(options: OpenCodecOptions<Records>): Promise<Codec<Records>> {
   const client = createRegistryClient(options.registryUrl)
-  const digest = createHash('sha256').update(options.registryUrl).update(JSON.stringify(options.schemaTexts)).digest('hex').slice(0, 16)
+  const digest = createHash('sha256')
+    .update(options.registryUrl)
+    .update(JSON.stringify(options.schemaTexts))
+    .digest('hex')
+    .slice(0, 16)
   const path = join(options.stateDir, `schemas-${digest}.json`)
   const cache = readCache(path)
   const names = Object.keys(options.schemaTexts) as (keyof Records & string)[]
@@ -33,21 +37,29 @@ export async function openCodec<Records extends object>(options: OpenCodecOption
         if (kept === undefined || !(error instanceof RegistryError) || !error.retriable) throw error
         return kept
       })
-      if (id === null) throw new RegistryError(`${options.subjectPrefix}${name} is not registered in this version; run the deploy step`, { code: 'NOT_REGISTERED' })
+      if (id === null)
+        throw new RegistryError(
+          `${options.subjectPrefix}${name} is not registered in this version; run the deploy step`,
+          { code: 'NOT_REGISTERED' },
+        )
       cache.ids[name] = id
     }),
   )
   writeCache(path, cache)
-  return createAvroCodec<Records>(options.schemaTexts, cache.ids as Record<keyof Records & string, number>, async (id) => {
-    const known = cache.foreign[String(id)]
-    if (known !== undefined) return known
-    const text = await client.textOf(id)
-    if (text !== null) {
-      cache.foreign[String(id)] = text
-      writeCache(path, cache)
-    }
-    return text
-  })
+  return createAvroCodec<Records>(
+    options.schemaTexts,
+    cache.ids as Record<keyof Records & string, number>,
+    async (id) => {
+      const known = cache.foreign[String(id)]
+      if (known !== undefined) return known
+      const text = await client.textOf(id)
+      if (text !== null) {
+        cache.foreign[String(id)] = text
+        writeCache(path, cache)
+      }
+      return text
+    },
+  )
 }
 
 function readCache(path: string): Cache {

@@ -43,7 +43,11 @@ export function createRegistryClient(url: string): RegistryClient {
         headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
         body: JSON.stringify({ compatibility }),
       })
-      if (!config.ok) throw away(new Error(`status ${config.status}: ${await config.text()}`), `setting the compatibility of ${subject}`)
+      if (!config.ok)
+        throw away(
+          new Error(`status ${config.status}: ${await config.text()}`),
+          `setting the compatibility of ${subject}`,
+        )
       const response = await ask(`${base}/subjects/${encodeURIComponent(subject)}/versions`, {
         method: 'POST',
         headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
@@ -68,5 +72,9 @@ async function ask(url: string, init: RequestInit): Promise<Response> {
 }
 
 function away(cause: unknown, doing: string): RegistryError {
-  return new RegistryError(`${doing}: ${cause instanceof Error ? cause.message : String(cause)}`, { code: 'REGISTRY_AWAY', retriable: true, cause })
+  return new RegistryError(`${doing}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    code: 'REGISTRY_AWAY',
+    retriable: true,
+    cause,
+  })
 }

@@ -9,7 +9,14 @@ const stirlingFrom = 10
 function stirlingCorrection(x: number): number {
   const inverse = 1 / x
   const square = inverse * inverse
-  return inverse * (1 / 12 + square * (-1 / 360 + square * (1 / 1260 + square * (-1 / 1680 + square * (1 / 1188 + square * (-691 / 360_360 + square * (1 / 156)))))))
+  return (
+    inverse *
+    (1 / 12 +
+      square *
+        (-1 / 360 +
+          square *
+            (1 / 1260 + square * (-1 / 1680 + square * (1 / 1188 + square * (-691 / 360_360 + square * (1 / 156)))))))
+  )
 }
 
 /** ln Γ(x) for x > 0. */
@@ -32,11 +39,23 @@ export function logBeta(a: number, b: number): number {
   if (small >= stirlingFrom) {
     const correction = stirlingCorrection(small) + stirlingCorrection(large) - stirlingCorrection(small + large)
     const ratio = small / large
-    return -0.5 * Math.log(large) + halfLogTwoPi + correction + (small - 0.5) * Math.log(ratio / (1 + ratio)) - large * Math.log1p(ratio)
+    return (
+      -0.5 * Math.log(large) +
+      halfLogTwoPi +
+      correction +
+      (small - 0.5) * Math.log(ratio / (1 + ratio)) -
+      large * Math.log1p(ratio)
+    )
   }
   if (large >= stirlingFrom) {
     const correction = stirlingCorrection(large) - stirlingCorrection(small + large)
-    return logGamma(small) + correction + small - small * Math.log(small + large) + (large - 0.5) * Math.log1p(-small / (small + large))
+    return (
+      logGamma(small) +
+      correction +
+      small -
+      small * Math.log(small + large) +
+      (large - 0.5) * Math.log1p(-small / (small + large))
+    )
   }
   return logGamma(small) + logGamma(large) - logGamma(small + large)
 }
@@ -74,7 +93,8 @@ function betaFraction(x: number, a: number, b: number): number {
  * near 1. −∞ at x = 0 and 0 at x = 1. Small tails are computed directly, never as one minus the other.
  */
 export function logRegularizedBeta(x: number, y: number, a: number, b: number): number {
-  if (!(x >= 0 && y >= 0 && a > 0 && b > 0)) throw new StatsError(`incomplete beta needs x, y ≥ 0 and a, b > 0, got ${x}, ${y}, ${a}, ${b}`)
+  if (!(x >= 0 && y >= 0 && a > 0 && b > 0))
+    throw new StatsError(`incomplete beta needs x, y ≥ 0 and a, b > 0, got ${x}, ${y}, ${a}, ${b}`)
   if (x === 0) return Number.NEGATIVE_INFINITY
   if (y === 0) return 0
   const front = a * Math.log(x) + b * Math.log(y) - logBeta(a, b)
