@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { askBroker } from './kafka-wire.ts'
-import { type Part, probeTimeoutMs } from './part.ts'
+import { type Part, type PartPlace, probeTimeoutMs } from './part.ts'
 import type { Ports } from './ports.ts'
 import { requireTool } from './run-tool.ts'
+import type { StackState } from './state.ts'
 
 const heap = '384m'
 
@@ -37,6 +39,9 @@ export function serverProperties(ports: Ports, dataDir: string): string {
     'num.io.threads': 4,
     'background.threads': 2,
     'controlled.shutdown.max.retries': 1,
+    // After kill -9 the node waits until its former self has been silent for this long; the default of 9 s is made for networks.
+    'broker.session.timeout.ms': 5000,
+    'broker.heartbeat.interval.ms': 1000,
   }
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)
@@ -67,24 +72,14 @@ export const kafkaPart: Part = {
 
   async prepare(place, state) {
     const { java, kafkaLibs } = state.programs
+    await mkdir(place.dir, { recursive: true })
     const data = join(place.dir, 'data')
-    await mkdir(data, { recursive: true })
     const properties = join(place.dir, 'server.properties')
     const logging = join(place.dir, 'log4j2.xml')
     await writeFile(properties, serverProperties(state.choice.ports, data))
     await writeFile(logging, log4j2(join(place.logs, 'kafka.log')))
     const classPath = ['-cp', join(kafkaLibs, '*'), `-Dlog4j2.configurationFile=${logging}`]
-    if (!existsSync(join(data, 'meta.properties'))) {
-      const format = ['format', '--ignore-formatted', '-t', state.clusterId, '-c', properties]
-      await requireTool(
-        {
-          command: java,
-          args: ['-Xshare:auto', '-XX:TieredStopAtLevel=1', ...classPath, 'kafka.tools.StorageTool', ...format],
-          timeoutMs: 60_000,
-        },
-        "Kafka's storage could not be formatted",
-      )
-    }
+    if (!existsSync(data)) await format(place, state, data, classPath)
     return { command: java, args: [`-Xmx${heap}`, ...classPath, 'kafka.Kafka', properties], cwd: place.dir, env: {} }
   },
 
@@ -97,4 +92,25 @@ export const kafkaPart: Part = {
       return (error as Error).message
     }
   },
+}
+
+/**
+ * Formats beside, then renames: the tool may outlive a run that is killed, and writing another directory id under a broker that serves would
+ * make that broker's partitions unusable at its next start.
+ */
+async function format(place: PartPlace, state: StackState, data: string, classPath: readonly string[]): Promise<void> {
+  const fresh = `${data}.${randomBytes(4).toString('hex')}.new`
+  const properties = join(place.dir, 'format.properties')
+  await mkdir(fresh)
+  await writeFile(properties, serverProperties(state.choice.ports, fresh))
+  const options = ['format', '--ignore-formatted', '-t', state.clusterId, '-c', properties]
+  await requireTool(
+    {
+      command: state.programs.java,
+      args: ['-XX:TieredStopAtLevel=1', ...classPath, 'kafka.tools.StorageTool', ...options],
+      timeoutMs: 60_000,
+    },
+    "Kafka's storage could not be formatted",
+  )
+  await rename(fresh, data)
 }

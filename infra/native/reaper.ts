@@ -34,7 +34,8 @@ async function reap(): Promise<void> {
 }
 
 function processes(): readonly ProcessId[] {
-  const marked = [...findMarked(markerPrefix(dir)).values()].flat()
+  // Also stacks in folders below: a test that starts one of its own puts it there.
+  const marked = [markerPrefix(dir), `${dir}/`].flatMap((prefix) => [...findMarked(prefix).values()].flat())
   return [...marked, ...recorded()].filter(({ pid }) => pid !== process.pid)
 }
 

@@ -3,12 +3,16 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Part, probeTimeoutMs } from './part.ts'
 
-/** A full Redis must refuse, not forget reservations; and what it acknowledged must survive a restart. */
+/**
+ * A full Redis must refuse, not forget reservations; and what it acknowledged must survive a restart. Writing its title, it would overwrite the
+ * environment that the kernel shows, and with it the mark by which it is found.
+ */
 export function redisConf(port: number, dataDir: string): string {
   return `bind 127.0.0.1
 port ${port}
 dir ${JSON.stringify(dataDir)}
 daemonize no
+set-proc-title no
 maxmemory 256mb
 maxmemory-policy noeviction
 appendonly yes

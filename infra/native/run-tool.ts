@@ -25,7 +25,6 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
     const startedMs = performance.now()
     const child = spawn(run.command, run.args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: run.timeoutMs,
       ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
     })
     let output = ''
@@ -35,8 +34,14 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
     child.stdout.setEncoding('utf8').on('data', keep)
     child.stderr.setEncoding('utf8').on('data', keep)
     const notice = setInterval(() => run.onWait?.((performance.now() - startedMs) / 1000), waitNoticeMs)
+    // Not spawn's own timeout: its timer outlives a command that does not exist, and would keep this process waiting for it.
+    const timer = setTimeout(() => {
+      keep(`\nended after ${Math.round(run.timeoutMs / 1000)} s`)
+      child.kill('SIGTERM')
+    }, run.timeoutMs)
     const end = (code: number | null): void => {
       clearInterval(notice)
+      clearTimeout(timer)
       done({ code, output })
     }
     child.once('error', (error: NodeJS.ErrnoException) => {

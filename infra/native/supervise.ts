@@ -177,10 +177,14 @@ export async function endPart(
 ): Promise<{ readonly killed: boolean }> {
   const { server, keeper } = findPart(stackDir, name, recorded)
   let killed = false
-  if (server !== null) signal(server, 'SIGCONT')
-  if (keeper !== null) killed = await endProcess(keeper, graceMs)
-  // ClickHouse ends when its keeper does; give it the time to flush before insisting.
-  if (server !== null) killed = (await endProcess(server, keeper === null || graceMs === 0 ? graceMs : 0)) || killed
+  // Without grace the server goes first: when its keeper goes, it would begin to stop cleanly.
+  if (server !== null && (graceMs === 0 || keeper === null)) killed = await endProcess(server, graceMs)
+  if (keeper !== null) {
+    if (server !== null) signal(server, 'SIGCONT')
+    killed = (await endProcess(keeper, graceMs)) || killed
+  }
+  // A keeper ends after its server; a server without one was asked above.
+  if (server !== null) killed = (await endProcess(server, 0)) || killed
   const marked = findMarked(markerPrefix(stackDir))
   for (const marker of [markerOf(stackDir, name, true), markerOf(stackDir, name, false)]) {
     for (const stray of marked.get(marker) ?? []) await endProcess(stray, 0)
