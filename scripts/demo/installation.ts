@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { startStack } from '../../infra/native/stack.ts'
+import { inheritedEnvironment } from '../../infra/native/config.ts'
+import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
 import { deploy } from '../deploy-installation.ts'
@@ -32,7 +33,7 @@ export interface Installation {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyWithinMs = 60_000
 
-/** Starts everything in a folder of its own. `modelUrl` is the base URL of the replaying model server, up to /v1. */
+/** Starts everything in a folder of its own; what was started is stopped again when a later step fails. `modelUrl` is the base URL of the model server, up to /v1. */
 export async function startInstallation(options: {
   readonly dir: string
   readonly modelUrl: string
@@ -44,77 +45,108 @@ export async function startInstallation(options: {
     dir: join(dir, 'stack'),
     onProgress: (event) => onProgress(`${event.part}: ${event.message}`),
   })
-  const prefix = `demo-${randomBytes(3).toString('hex')}.`
-  const database = `penstock_${randomBytes(3).toString('hex')}`
-  const { admin, writer, reader } = stack.clickhouse.users
-  const log = createPinoLogger({ name: 'deploy', level: 'error' })
-  const transport = createKafkajsTransport({
-    clientId: 'deploy',
-    brokers: stack.kafka.brokers,
-    topicPrefix: prefix,
-    log,
-  })
-  onProgress('deploying topics, schemas and tables')
-  await deploy({
-    transport,
-    registryUrl: stack.registry.url,
-    clickhouse: { url: stack.clickhouse.url, ...admin, database },
-    migrations: join(root, 'schemas/clickhouse'),
-  })
-  await transport.close()
-  const files = writeFiles(dir, options.modelUrl)
-  const [gatewayPort, apiPort, adminPort] = [await freePort(), await freePort(), await freePort()]
-  const env = {
-    ...process.env,
-    PENSTOCK_KAFKA_BROKERS: stack.kafka.brokers,
-    PENSTOCK_TOPIC_PREFIX: prefix,
-    PENSTOCK_REGISTRY_URL: stack.registry.url,
-    PENSTOCK_REDIS_URL: stack.redis.url,
-    PENSTOCK_CLICKHOUSE_URL: stack.clickhouse.url,
-    PENSTOCK_CLICKHOUSE_DATABASE: database,
-    PENSTOCK_CLICKHOUSE_WRITER: writer.user,
-    PENSTOCK_CLICKHOUSE_WRITER_PASSWORD: writer.password,
-    PENSTOCK_CLICKHOUSE_READER: reader.user,
-    PENSTOCK_CLICKHOUSE_READER_PASSWORD: reader.password,
-    PENSTOCK_STATE_DIR: join(dir, `state-${prefix}`),
-    PENSTOCK_PROVIDERS_FILE: files.providers,
-    PENSTOCK_API_TOKENS_FILE: files.tokens,
-    PENSTOCK_HASH_KEY: randomBytes(24).toString('base64url'),
-    PENSTOCK_GATEWAY_ID: 'gateway-demo',
-    PENSTOCK_GATEWAY_PORT: String(gatewayPort),
-    PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
-    PENSTOCK_API_PORT: String(apiPort),
-    PENSTOCK_ADMIN_PORT: String(adminPort),
-    PENSTOCK_GATE_ID: 'gate-demo',
-    PENSTOCK_LOG_LEVEL: 'info',
+  try {
+    const topicPrefix = `demo-${randomBytes(3).toString('hex')}.`
+    const database = `penstock_${randomBytes(3).toString('hex')}`
+    onProgress('deploying topics, schemas and tables')
+    await deployOn(stack, topicPrefix, database)
+    onProgress('starting the services')
+    return await startServices(stack, { dir, modelUrl: options.modelUrl, topicPrefix, database })
+  } catch (error) {
+    await stack.stop()
+    throw error
   }
-  onProgress('starting the services')
+}
+
+async function deployOn(stack: Stack, topicPrefix: string, database: string): Promise<void> {
+  const log = createPinoLogger({ name: 'deploy', level: 'error' })
+  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix, log })
+  try {
+    await deploy({
+      transport,
+      registryUrl: stack.registry.url,
+      clickhouse: { url: stack.clickhouse.url, ...stack.clickhouse.users.admin, database },
+      migrations: join(root, 'schemas/clickhouse'),
+    })
+  } finally {
+    await transport.close()
+  }
+}
+
+interface ServiceOptions {
+  readonly dir: string
+  readonly modelUrl: string
+  readonly topicPrefix: string
+  readonly database: string
+}
+
+async function startServices(stack: Stack, options: ServiceOptions): Promise<Installation> {
+  const { dir, database } = options
+  const { reader } = stack.clickhouse.users
+  const files = writeFiles(dir, options.modelUrl)
+  const ports = { gateway: await freePort(), api: await freePort(), admin: await freePort() }
+  const logPath = join(dir, 'services.log')
+  const log = openSync(logPath, 'w', 0o600)
   const child = spawn(process.execPath, [join(root, 'services/standalone/main.ts')], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...inheritedEnvironment(), ...environmentOf(stack, options, files, ports) },
+    stdio: ['ignore', log, log],
     detached: true,
   })
-  const logFile = createWriteStream(join(dir, 'services.log'))
-  child.stdout.pipe(logFile)
-  child.stderr.pipe(logFile)
-  await ready(child, `http://127.0.0.1:${apiPort}/v1/runs`, files.apiToken, join(dir, 'services.log'))
+  closeSync(log)
+  const apiUrl = `http://127.0.0.1:${ports.api}`
+  try {
+    await ready(child, `${apiUrl}/v1/runs`, files.apiToken, logPath)
+  } catch (error) {
+    await stopChild(child)
+    throw error
+  }
   return {
     dir,
-    gatewayUrl: `http://127.0.0.1:${gatewayPort}/v1`,
-    apiUrl: `http://127.0.0.1:${apiPort}`,
+    gatewayUrl: `http://127.0.0.1:${ports.gateway}/v1`,
+    apiUrl,
     apiToken: files.apiToken,
     tenantToken: files.tenantToken,
     clickhouse: { url: stack.clickhouse.url, ...reader, database },
     servicesPid: child.pid ?? 0,
     cpuSeconds: () => cpuSecondsOf(child.pid ?? 0),
     async stop({ keep }) {
-      if (keep) {
-        child.unref()
-        return
-      }
+      child.unref()
+      if (keep) return
       await stopChild(child)
       await stack.stop()
     },
+  }
+}
+
+function environmentOf(
+  stack: Stack,
+  options: ServiceOptions,
+  files: ReturnType<typeof writeFiles>,
+  ports: { readonly gateway: number; readonly api: number; readonly admin: number },
+): Record<string, string> {
+  const { writer, reader } = stack.clickhouse.users
+  return {
+    PENSTOCK_KAFKA_BROKERS: stack.kafka.brokers,
+    PENSTOCK_TOPIC_PREFIX: options.topicPrefix,
+    PENSTOCK_REGISTRY_URL: stack.registry.url,
+    PENSTOCK_REDIS_URL: stack.redis.url,
+    PENSTOCK_CLICKHOUSE_URL: stack.clickhouse.url,
+    PENSTOCK_CLICKHOUSE_DATABASE: options.database,
+    PENSTOCK_CLICKHOUSE_WRITER: writer.user,
+    PENSTOCK_CLICKHOUSE_WRITER_PASSWORD: writer.password,
+    PENSTOCK_CLICKHOUSE_READER: reader.user,
+    PENSTOCK_CLICKHOUSE_READER_PASSWORD: reader.password,
+    PENSTOCK_STATE_DIR: join(options.dir, `state-${options.topicPrefix}`),
+    PENSTOCK_PROVIDERS_FILE: files.providers,
+    PENSTOCK_API_TOKENS_FILE: files.tokens,
+    PENSTOCK_HASH_KEY: randomBytes(24).toString('base64url'),
+    PENSTOCK_GATEWAY_ID: 'gateway-demo',
+    PENSTOCK_GATEWAY_PORT: String(ports.gateway),
+    PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
+    PENSTOCK_API_PORT: String(ports.api),
+    PENSTOCK_ADMIN_PORT: String(ports.admin),
+    PENSTOCK_GATE_ID: 'gate-demo',
+    PENSTOCK_LOG_LEVEL: 'info',
   }
 }
 

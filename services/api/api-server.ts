@@ -102,6 +102,12 @@ function readRoutes(server: FastifyInstance, deps: ApiDeps, may: May): void {
 }
 
 function writeRoutes(server: FastifyInstance, deps: ApiDeps, may: May): void {
+  applyRoute(server, deps, may)
+  commandRoute(server, deps, may)
+  killRoutes(server, deps, may)
+}
+
+function applyRoute(server: FastifyInstance, deps: ApiDeps, may: May): void {
   const { model, commander, clock } = deps
   server.post<{ Body: { readonly text?: unknown; readonly golden?: unknown; readonly reason?: unknown } }>(
     '/v1/runs',
@@ -124,6 +130,10 @@ function writeRoutes(server: FastifyInstance, deps: ApiDeps, may: May): void {
       return reply.code(201).send({ run: id, created: true, status: null, plan: planSummary(spec, plan) })
     },
   )
+}
+
+function commandRoute(server: FastifyInstance, deps: ApiDeps, may: May): void {
+  const { model, commander } = deps
   server.post<{
     Params: { run: string }
     Body: { readonly kind?: unknown; readonly reason?: unknown; readonly full?: unknown; readonly latch?: unknown }
@@ -145,6 +155,10 @@ function writeRoutes(server: FastifyInstance, deps: ApiDeps, may: May): void {
     const decision = await commander.command(run.id, kind, payload, caller.name, reason, at)
     return { decision, status: model.statusOf(findRun(model, run.id)) }
   })
+}
+
+function killRoutes(server: FastifyInstance, deps: ApiDeps, may: May): void {
+  const { model, commander, clock } = deps
   server.post<{ Params: { route: string }; Body: { readonly reason?: unknown } }>(
     '/v1/routes/:route/kill',
     async (request) => {

@@ -1,7 +1,14 @@
 import type { Evidence, Heartbeat, Progress, Records } from '../domain/events/records.ts'
 import { type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
-import { accept, createRunGate, enterThrough, type RunGate, type RunGateLimits } from '../domain/gate/run-gate.ts'
+import {
+  accept,
+  type Breach,
+  createRunGate,
+  enterThrough,
+  type RunGate,
+  type RunGateLimits,
+} from '../domain/gate/run-gate.ts'
 import { runGateFromData, runGateToData } from '../domain/gate/run-gate-data.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
@@ -53,123 +60,117 @@ interface Watched {
 }
 
 export function createEvaluator(deps: EvaluatorDeps): Evaluator {
-  const watched = new Map<string, Watched>()
-  const nextOffsets = new Map<number, number>()
+  return new RunWatcher(deps)
+}
 
-  const watch = (run: Run): Watched => {
-    const kept = deps.snapshots.snapshotOf(run.id)
-    const restored = kept === null ? null : runGateFromData(run.id, run.plan, deps.limits, kept.data)
-    const slot = kept?.head.slot === 'a' ? 'b' : 'a'
-    return {
-      run,
-      gate: restored ?? createRunGate(run.id, run.plan, deps.limits),
-      judgement: null,
-      emitted: new Set(),
-      changed: true,
-      slot,
+class RunWatcher implements Evaluator {
+  readonly #deps: EvaluatorDeps
+  readonly #watched = new Map<string, Watched>()
+  readonly #nextOffsets = new Map<number, number>()
+
+  constructor(deps: EvaluatorDeps) {
+    this.#deps = deps
+  }
+
+  get runs(): ReadonlyMap<string, { readonly gate: RunGate; readonly judgement: Judgement | null }> {
+    return this.#watched
+  }
+
+  onRun(run: Run): void {
+    const known = this.#watched.get(run.id)
+    if (!isActive(run)) {
+      // Its last numbers stay to be explained; nothing more is entered.
+      if (known?.judgement != null) this.#deps.emit(snapshotOf(this.#deps, known, known.judgement, this.#nextOffsets))
+      this.#watched.delete(run.id)
+      return
+    }
+    const entry = known ?? this.#watch(run)
+    entry.run = run
+    entry.changed = true
+    this.#watched.set(run.id, entry)
+  }
+
+  onEvidence(evidence: Evidence, partition: number, offset: number): void {
+    const entry = this.#watched.get(evidence.place.run)
+    if (entry !== undefined) accept(entry.gate, evidence, partition, offset)
+  }
+
+  onEvidenceRead(partition: number, nextOffset: number): void {
+    this.#nextOffsets.set(partition, nextOffset)
+    this.#deps.frontier.onEvidence(partition, nextOffset)
+  }
+
+  onProgress(progress: Progress): void {
+    this.#deps.frontier.onProgress(progress, this.#deps.clock.monoMs())
+  }
+
+  evaluate(): void {
+    const readThroughMs = this.#deps.frontier.readThroughMs(this.#deps.clock.monoMs())
+    for (const entry of this.#watched.values()) {
+      const entered = enterThrough(entry.gate, readThroughMs)
+      if (entered === 0 && !entry.changed && entry.judgement !== null) continue
+      entry.changed = true
+      this.#judge(entry)
     }
   }
 
-  const judgeAndTell = (entry: Watched) => {
+  heartbeat(): Heartbeat | null {
+    const { clock, frontier, gate: name } = this.#deps
+    if (frontier.blindness(clock.monoMs()) !== null) return null
+    const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (gate.counts.refused > 0 ? [] : armedOf(run)))
+    if (armed.length === 0) return null
+    return { gate: name, armed, frontier: frontier.readThroughMs(clock.monoMs()), sent_at: clock.nowMs() }
+  }
+
+  snapshot(): void {
+    for (const entry of this.#watched.values()) {
+      if (!entry.changed || entry.judgement === null) continue
+      entry.changed = false
+      this.#deps.emit(snapshotOf(this.#deps, entry, entry.judgement, this.#nextOffsets))
+      entry.slot = entry.slot === 'a' ? 'b' : 'a'
+    }
+  }
+
+  #watch(run: Run): Watched {
+    const { snapshots, limits } = this.#deps
+    const kept = snapshots.snapshotOf(run.id)
+    const restored = kept === null ? null : runGateFromData(run.id, run.plan, limits, kept.data)
+    const gate = restored ?? createRunGate(run.id, run.plan, limits)
+    return { run, gate, judgement: null, emitted: new Set(), changed: true, slot: kept?.head.slot === 'a' ? 'b' : 'a' }
+  }
+
+  #judge(entry: Watched): void {
     const stage = stageOf(entry.run)
     if (stage === null) return
     const judgement = judge(entry.gate, stage)
     entry.judgement = judgement
-    const verdict = verdictOf(deps, entry, judgement)
-    const nowMs = deps.clock.nowMs()
+    const { breach } = judgement
     // The brake first, and by itself: neither the controller nor anything after it is waited for.
-    if (
-      judgement.outcome === 'rollback' &&
-      judgement.breach !== null &&
-      once(entry, `latch/${judgement.breach.test}`)
-    ) {
-      const latch = latchFor(entry.run, judgement.breach, judgement.reason, deps.gate, nowMs)
-      deps.emit([
-        {
-          topic: topics.brakes.name,
-          key: `${entry.run.route}/latch/${latch.id}`,
-          value: deps.codec.encode('Latch', latch),
-        },
-      ])
-      deps.onBreach({ run: entry.run.id, test: judgement.breach.test, frontierMs: entry.gate.enteredThroughMs })
+    if (judgement.outcome === 'rollback' && breach !== null && once(entry, `latch/${breach.test}`)) {
+      this.#brake(entry, breach, judgement.reason)
     }
+    const verdict = verdictOf(this.#deps, entry, judgement)
     const frozen = entry.gate.calibration.frozen
-    if (frozen !== null && entry.run.state.frozen === null && once(entry, 'calibrated')) {
-      tell(
-        entry,
-        stage,
-        {
-          ...verdict,
-          outcome: 'calibrated',
-          reasonCode: 'CALIBRATED',
-          reason: `calibrated with ${frozen.pairs} A/A pairs`,
-          frozen,
-        },
-        'calibrated',
-      )
+    if (frozen !== null && entry.run.state.frozen === null) {
+      const reason = `calibrated with ${frozen.pairs} A/A pairs`
+      this.#tell(entry, stage, { ...verdict, outcome: 'calibrated', reasonCode: 'CALIBRATED', reason, frozen }, '')
     }
-    if (judgement.outcome !== 'hold') tell(entry, stage, verdict, judgement.breach?.test ?? '')
+    if (judgement.outcome !== 'hold') this.#tell(entry, stage, verdict, breach?.test ?? '')
   }
 
-  const tell = (entry: Watched, stage: StageView, verdict: Verdict, about: string) => {
-    const command = verdictCommand(entry.run.id, stage.wave, stage.stageEntry, verdict, about, deps.clock.nowMs())
+  #brake(entry: Watched, breach: Breach, reason: string): void {
+    const { gate, clock, codec, emit, onBreach } = this.#deps
+    const latch = latchFor(entry.run, breach, reason, gate, clock.nowMs())
+    const key = `${entry.run.route}/latch/${latch.id}`
+    emit([{ topic: topics.brakes.name, key, value: codec.encode('Latch', latch) }])
+    onBreach({ run: entry.run.id, test: breach.test, frontierMs: entry.gate.enteredThroughMs })
+  }
+
+  #tell(entry: Watched, stage: StageView, verdict: Verdict, about: string): void {
+    const { clock, codec, emit } = this.#deps
+    const command = verdictCommand(entry.run.id, stage.wave, stage.stageEntry, verdict, about, clock.nowMs())
     if (!once(entry, command.id)) return
-    deps.emit([{ topic: topics.commands.name, key: entry.run.id, value: deps.codec.encode('Command', command) }])
-  }
-
-  return {
-    runs: watched,
-    onRun(run) {
-      if (!isActive(run)) {
-        // Its last numbers stay to be explained; nothing more is entered.
-        const over = watched.get(run.id)
-        if (over?.judgement != null) deps.emit(snapshotOf(deps, over, over.judgement, nextOffsets))
-        watched.delete(run.id)
-        return
-      }
-      const entry = watched.get(run.id) ?? watch(run)
-      entry.run = run
-      entry.changed = true
-      watched.set(run.id, entry)
-    },
-    onEvidence(evidence, partition, offset) {
-      const entry = watched.get(evidence.place.run)
-      if (entry === undefined) return
-      accept(entry.gate, evidence, partition, offset)
-    },
-    onEvidenceRead(partition, nextOffset) {
-      nextOffsets.set(partition, nextOffset)
-      deps.frontier.onEvidence(partition, nextOffset)
-    },
-    onProgress: (progress) => deps.frontier.onProgress(progress, deps.clock.monoMs()),
-    evaluate() {
-      const readThroughMs = deps.frontier.readThroughMs(deps.clock.monoMs())
-      for (const entry of watched.values()) {
-        const entered = enterThrough(entry.gate, readThroughMs)
-        if (entered === 0 && !entry.changed && entry.judgement !== null) continue
-        entry.changed = true
-        judgeAndTell(entry)
-      }
-    },
-    heartbeat() {
-      if (deps.frontier.blindness(deps.clock.monoMs()) !== null) return null
-      const armed = [...watched.values()].flatMap(({ run, gate }) => (gate.counts.refused > 0 ? [] : armedOf(run)))
-      if (armed.length === 0) return null
-      return {
-        gate: deps.gate,
-        armed,
-        frontier: deps.frontier.readThroughMs(deps.clock.monoMs()),
-        sent_at: deps.clock.nowMs(),
-      }
-    },
-    snapshot() {
-      for (const entry of watched.values()) {
-        if (!entry.changed || entry.judgement === null) continue
-        entry.changed = false
-        deps.emit(snapshotOf(deps, entry, entry.judgement, nextOffsets))
-        entry.slot = entry.slot === 'a' ? 'b' : 'a'
-      }
-    },
+    emit([{ topic: topics.commands.name, key: entry.run.id, value: codec.encode('Command', command) }])
   }
 }
 

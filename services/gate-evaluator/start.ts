@@ -72,8 +72,9 @@ async function readSnapshots(transport: Transport): Promise<SnapshotCollector> {
   const reader = await transport.read({
     topics: [topics.snapshots.name],
     startAt: 'beginning',
-    onBatch: async (batch) =>
-      batch.records.forEach((record) => record.key !== null && collector.onRecord(record.key, record.value)),
+    async onBatch(batch) {
+      for (const { key, value } of batch.records) if (key !== null) collector.onRecord(key, value)
+    },
   })
   await reader.caughtUp
   await reader.stop()

@@ -68,7 +68,10 @@ function produce(name: 'Request' | 'Response', id: string, value: Request | Resp
     if (lost > 0) reply({ kind: 'lost', records: lost })
     reply({ kind: 'freed', bytes })
   }
-  if (producer === null || codec === null) return done(1)
+  if (producer === null || codec === null) {
+    done(1)
+    return
+  }
   try {
     const encoded =
       name === 'Request' ? codec.encode('Request', value as Request) : codec.encode('Response', value as Response)

@@ -69,45 +69,85 @@ const idleMarginMs = 1_000
 const evidencePerSend = 500
 
 export function createPairingService(deps: PairingDeps): PairingService {
-  const states = new Map<number, PartitionState>()
-  const brokerTime: BrokerTime = createBrokerTime(deps.clock)
+  return new Pairing(deps)
+}
 
-  const emit = async (state: PartitionState, evidence: readonly Evidence[]) => {
-    for (let from = 0; from < evidence.length; from += evidencePerSend) {
-      const records = evidence
-        .slice(from, from + evidencePerSend)
-        .map((entry) => ({
-          topic: topics.evidence.name,
-          key: entry.place.run,
-          value: deps.codec.encode('Evidence', entry),
-        }))
-      for (const { partition, offset } of await deps.send(records)) {
-        state.evidenceOffsets.set(partition, Math.max(state.evidenceOffsets.get(partition) ?? 0, offset + 1))
-      }
+class Pairing implements PairingService {
+  readonly #deps: PairingDeps
+  readonly #states = new Map<number, PartitionState>()
+  readonly #brokerTime: BrokerTime
+
+  constructor(deps: PairingDeps) {
+    this.#deps = deps
+    this.#brokerTime = createBrokerTime(deps.clock)
+  }
+
+  get partitions(): ReadonlyMap<number, { readonly join: Join }> {
+    return this.#states
+  }
+
+  onAssigned(partitions: readonly (TopicPartition & { readonly committed: number | null })[]): void {
+    for (const { partition, committed } of partitions) {
+      const resumeThroughMs = this.#deps.resumeThroughMs(partition)
+      const nextOffset = committed ?? 0
+      this.#states.set(partition, {
+        join: createJoin({ limit: this.#deps.openMax, resumeThroughMs }),
+        nextOffset,
+        evidenceOffsets: new Map(),
+        sending: Promise.resolve(),
+        unacknowledged: 0,
+        acknowledgedThroughMs: 0,
+        publishedThroughMs: resumeThroughMs,
+        commitOffset: nextOffset,
+      })
     }
   }
 
-  /** Sends evidence in order; when nothing is under way any more, what has been applied is also what is acknowledged. */
-  const settle = (state: PartitionState, evidence: readonly Evidence[]): Promise<void> => {
-    const settled = () => {
-      if (state.unacknowledged > 0) return
-      state.acknowledgedThroughMs = state.join.readThroughMs
-      state.commitOffset = Math.min(lowestOpenOffset(state.join) ?? state.nextOffset, state.nextOffset)
+  onRevoked(partitions: readonly TopicPartition[]): void {
+    for (const { partition } of partitions) this.#states.delete(partition)
+  }
+
+  async onBatch(batch: RecordBatch): Promise<void> {
+    const state = this.#states.get(batch.partition)
+    if (state === undefined) return
+    const evidence: Evidence[] = []
+    for (const record of batch.records) {
+      this.#brokerTime.observe(record.timestampMs)
+      // Time first: a record never changes what fell due before it was appended.
+      evidence.push(...advance(state.join, record.timestampMs))
+      await this.#apply(state, record)
+      state.nextOffset = record.offset + 1
     }
-    if (evidence.length === 0) {
-      settled()
-      return state.sending
-    }
-    state.unacknowledged += 1
-    state.sending = state.sending.then(async () => {
-      await emit(state, evidence)
-      state.unacknowledged -= 1
-      settled()
+    await this.#settle(state, evidence)
+  }
+
+  onCaughtUp({ partition }: TopicPartition, endOffset: number): void {
+    const state = this.#states.get(partition)
+    if (state === undefined || state.nextOffset < endOffset) return
+    const idle = Math.floor(this.#brokerTime.nowMs() - idleMarginMs)
+    this.#settle(state, advance(state.join, idle)).catch(this.#deps.onLost)
+  }
+
+  async tick(): Promise<void> {
+    const progress = [...this.#states].filter(([, state]) => state.acknowledgedThroughMs > state.publishedThroughMs)
+    if (progress.length === 0) return
+    const through = progress.map(([, state]) => state.acknowledgedThroughMs)
+    await this.#deps.send(progress.map(([partition, state]) => progressRecord(this.#deps, partition, state)))
+    progress.forEach(([, state], index) => {
+      state.publishedThroughMs = through[index] ?? state.publishedThroughMs
     })
-    return state.sending
   }
 
-  const apply = async (state: PartitionState, record: InRecord) => {
+  commitOffsets(): readonly ConsumedOffset[] {
+    return [...this.#states].map(([partition, { commitOffset }]) => ({
+      topic: topics.exchanges.name,
+      partition,
+      offset: commitOffset,
+    }))
+  }
+
+  async #apply(state: PartitionState, record: InRecord): Promise<void> {
+    const deps = this.#deps
     const decoded = record.value === null ? null : await deps.codec.decode(record.value)
     if (decoded === null) return
     if (decoded.kind === 'bad') return deps.deadLetter(record, decoded.code, decoded.reason)
@@ -126,63 +166,37 @@ export function createPairingService(deps: PairingDeps): PairingService {
     }
   }
 
-  return {
-    partitions: states,
-    onAssigned(partitions) {
-      for (const { partition, committed } of partitions) {
-        const resumeThroughMs = deps.resumeThroughMs(partition)
-        const join = createJoin({ limit: deps.openMax, resumeThroughMs })
-        const nextOffset = committed ?? 0
-        states.set(partition, {
-          join,
-          nextOffset,
-          evidenceOffsets: new Map(),
-          sending: Promise.resolve(),
-          unacknowledged: 0,
-          acknowledgedThroughMs: 0,
-          publishedThroughMs: resumeThroughMs,
-          commitOffset: nextOffset,
-        })
-      }
-    },
-    onRevoked(partitions) {
-      for (const { partition } of partitions) states.delete(partition)
-    },
-    async onBatch(batch) {
-      const state = states.get(batch.partition)
-      if (state === undefined) return
-      const evidence: Evidence[] = []
-      for (const record of batch.records) {
-        brokerTime.observe(record.timestampMs)
-        // Time first: a record never changes what fell due before it was appended.
-        evidence.push(...advance(state.join, record.timestampMs))
-        await apply(state, record)
-        state.nextOffset = record.offset + 1
-      }
-      await settle(state, evidence)
-    },
-    onCaughtUp({ partition }, endOffset) {
-      const state = states.get(partition)
-      if (state === undefined || state.nextOffset < endOffset) return
-      const idle = Math.floor(brokerTime.nowMs() - idleMarginMs)
-      settle(state, advance(state.join, idle)).catch(deps.onLost)
-    },
-    async tick() {
-      const progress = [...states].filter(([, state]) => state.acknowledgedThroughMs > state.publishedThroughMs)
-      if (progress.length === 0) return
-      const through = progress.map(([, state]) => state.acknowledgedThroughMs)
-      await deps.send(progress.map(([partition, state]) => progressRecord(deps, partition, state)))
-      progress.forEach(([, state], index) => {
-        state.publishedThroughMs = through[index] ?? state.publishedThroughMs
-      })
-    },
-    commitOffsets() {
-      return [...states].map(([partition, state]) => ({
-        topic: topics.exchanges.name,
-        partition,
-        offset: state.commitOffset,
+  /** Sends evidence in order; when nothing is under way any more, what has been applied is also what is acknowledged. */
+  #settle(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
+    const settled = () => {
+      if (state.unacknowledged > 0) return
+      state.acknowledgedThroughMs = state.join.readThroughMs
+      state.commitOffset = Math.min(lowestOpenOffset(state.join) ?? state.nextOffset, state.nextOffset)
+    }
+    if (evidence.length === 0) {
+      settled()
+      return state.sending
+    }
+    state.unacknowledged += 1
+    state.sending = state.sending.then(async () => {
+      await this.#emit(state, evidence)
+      state.unacknowledged -= 1
+      settled()
+    })
+    return state.sending
+  }
+
+  async #emit(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
+    for (let from = 0; from < evidence.length; from += evidencePerSend) {
+      const records = evidence.slice(from, from + evidencePerSend).map((entry) => ({
+        topic: topics.evidence.name,
+        key: entry.place.run,
+        value: this.#deps.codec.encode('Evidence', entry),
       }))
-    },
+      for (const { partition, offset } of await this.#deps.send(records)) {
+        state.evidenceOffsets.set(partition, Math.max(state.evidenceOffsets.get(partition) ?? 0, offset + 1))
+      }
+    }
   }
 }
 

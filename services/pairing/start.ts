@@ -41,7 +41,9 @@ export async function startPairingOn(
     transport.read({
       topics: [topics.runs.name],
       startAt: 'beginning',
-      onBatch: async (batch) => batch.records.forEach((record) => runs.onRecord(record)),
+      async onBatch(batch) {
+        for (const record of batch.records) runs.onRecord(record)
+      },
     }),
   )
   await runsReader.caughtUp

@@ -39,118 +39,130 @@ export interface LegRunner {
 }
 
 const retryPauseMs = 100
+const redisPauseMs = 1_000
 const defaultOutputTokensMax = 1_000
 const retriable: ReadonlySet<string> = new Set(['connection', 'rate_limited', 'provider_5xx'])
 
 export function createLegRunner(options: LegRunnerOptions): LegRunner {
-  const { clock, metrics } = options
-  const waiting: LegTask[] = []
-  const running = new Set<Promise<void>>()
-  const stopping = new AbortController()
-  let waitingBytes = 0
-  let concurrency: ConcurrencyState = createConcurrency(options.concurrency)
+  return new BudgetedRunner(options)
+}
+
+class BudgetedRunner implements LegRunner {
+  readonly #options: LegRunnerOptions
+  readonly #waiting: LegTask[] = []
+  readonly #running = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+  readonly #observed: ReturnType<typeof runnerMetrics>
+  #waitingBytes = 0
+  #concurrency: ConcurrencyState
   // Asked again only after a pause, so that a spent budget or a dead Redis costs no busy loop.
-  let pausedUntilMonoMs = 0
-  const observed = runnerMetrics(metrics)
+  #pausedUntilMonoMs = 0
 
-  const pump = () => {
-    giveUpLate()
+  constructor(options: LegRunnerOptions) {
+    this.#options = options
+    this.#observed = runnerMetrics(options.metrics)
+    this.#concurrency = createConcurrency(options.concurrency)
+  }
+
+  submit(task: LegTask): void {
+    if (this.#waitingBytes + task.bodyBytes > this.#options.waitingBytesMax) {
+      this.#skip(task, 'skipped_backlog', 'waiting_bytes')
+      return
+    }
+    this.#waiting.push(task)
+    this.#waitingBytes += task.bodyBytes
+    this.pump()
+  }
+
+  observeBaseline(answer: { readonly ttftMs: number | null; readonly quotaRemaining: number | null }): void {
+    const { concurrency, clock } = this.#options
+    this.#concurrency = observeBaseline(this.#concurrency, concurrency, answer, clock.monoMs())
+  }
+
+  pump(): void {
+    const { clock } = this.#options
+    this.#giveUpLate()
     while (
-      !stopping.signal.aborted &&
-      clock.monoMs() >= pausedUntilMonoMs &&
-      running.size < allowedCalls(concurrency)
+      !this.#stopping.signal.aborted &&
+      clock.monoMs() >= this.#pausedUntilMonoMs &&
+      this.#running.size < allowedCalls(this.#concurrency)
     ) {
-      const task = waiting.shift()
+      const task = this.#waiting.shift()
       if (task === undefined) break
-      waitingBytes -= task.bodyBytes
-      const run: Promise<void> = runTask(task).finally(() => {
-        running.delete(run)
-        pump()
+      this.#waitingBytes -= task.bodyBytes
+      const run: Promise<void> = this.#run(task).finally(() => {
+        this.#running.delete(run)
+        this.pump()
       })
-      running.add(run)
+      this.#running.add(run)
     }
-    observed.running.set(running.size)
-    observed.waiting.set(waiting.length)
-    observed.limit.set(allowedCalls(concurrency))
+    this.#observed.running.set(this.#running.size)
+    this.#observed.waiting.set(this.#waiting.length)
+    this.#observed.limit.set(allowedCalls(this.#concurrency))
   }
 
-  const giveUpLate = () => {
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.allSettled([...this.#running])
+  }
+
+  #giveUpLate(): void {
     for (;;) {
-      const oldest = waiting[0]
-      if (oldest === undefined || oldest.startByMonoMs > clock.monoMs()) return
-      waiting.shift()
-      waitingBytes -= oldest.bodyBytes
-      skip(oldest, 'skipped_backlog', null)
+      const oldest = this.#waiting[0]
+      if (oldest === undefined || oldest.startByMonoMs > this.#options.clock.monoMs()) return
+      this.#waiting.shift()
+      this.#waitingBytes -= oldest.bodyBytes
+      this.#skip(oldest, 'skipped_backlog', null)
     }
   }
 
-  const skip = (
-    task: LegTask,
-    resolution: 'skipped_backlog' | 'skipped_budget' | 'shadow_infrastructure',
-    why: string | null,
-  ) => {
-    observed.legs.add(1, { resolution })
-    options.onResolved(task, skippedResponse(task, resolution, why, clock.nowMs()))
+  #skip(task: LegTask, resolution: 'skipped_backlog' | 'skipped_budget' | 'shadow_infrastructure', why: string | null) {
+    this.#observed.legs.add(1, { resolution })
+    this.#options.onResolved(task, skippedResponse(task, resolution, why, this.#options.clock.nowMs()))
   }
 
-  const runTask = async (task: LegTask): Promise<void> => {
-    const provider = options.provider(task.variant)
-    const limits = options.limits(task.place.run)
-    if (provider === null || limits === null)
-      return skip(task, 'shadow_infrastructure', provider === null ? 'unknown_provider' : 'run_ended')
-    const price = options.price(task.variant)
+  async #run(task: LegTask): Promise<void> {
+    const { budget } = this.#options
+    const { run } = task.place
+    const provider = this.#options.provider(task.variant)
+    const limits = this.#options.limits(run)
+    if (provider === null) return this.#skip(task, 'shadow_infrastructure', 'unknown_provider')
+    if (limits === null) return this.#skip(task, 'shadow_infrastructure', 'run_ended')
+    const price = this.#options.price(task.variant)
     const estimate = costMicroUsd(price, estimateTokens(task.bodyBytes), outputTokensMax(task)) ?? 0
-    const reserved = await options.budget.reserve(task.place.run, limits, estimate)
-    observed.paused.set(reserved === 'reserved' ? 0 : 1, { why: reserved === 'away' ? 'redis_away' : 'budget' })
-    if (reserved === 'away') return putBack(task)
-    if (reserved !== 'reserved') return skip(task, 'skipped_budget', reserved)
-    const { result, attempt } = await callWithRetries(task, provider)
+    const reserved = await budget.reserve(run, limits, estimate)
+    this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
+    this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
+    if (reserved === 'away') return this.#putBack(task)
+    if (reserved !== 'reserved') return this.#skip(task, 'skipped_budget', reserved)
+    const { result, attempt } = await this.#callWithRetries(task, provider)
     // A call that our own stopping cut off says nothing about the model: the leg stays open and is asked again after the restart.
-    if (stopping.signal.aborted) return
+    if (this.#stopping.signal.aborted) return
     const response = calledResponse(task, provider, result, price, task.attemptBase, attempt)
-    await options.budget.settle(task.place.run, estimate, response.cost_micro_usd ?? 0)
-    observed.legs.add(1, { resolution: response.resolution })
-    options.onResolved(task, response)
+    await budget.settle(run, estimate, response.cost_micro_usd ?? 0)
+    this.#observed.legs.add(1, { resolution: response.resolution })
+    this.#options.onResolved(task, response)
   }
 
-  const putBack = (task: LegTask) => {
-    pausedUntilMonoMs = clock.monoMs() + 1_000
-    waiting.unshift(task)
-    waitingBytes += task.bodyBytes
+  #putBack(task: LegTask): void {
+    this.#pausedUntilMonoMs = this.#options.clock.monoMs() + redisPauseMs
+    this.#waiting.unshift(task)
+    this.#waitingBytes += task.bodyBytes
   }
 
-  const callWithRetries = async (
-    task: LegTask,
-    provider: Provider,
-  ): Promise<{ result: CallResult; attempt: number }> => {
+  async #callWithRetries(task: LegTask, provider: Provider): Promise<{ result: CallResult; attempt: number }> {
+    const { caller, clock, retriesMax } = this.#options
     for (let attempt = 1; ; attempt += 1) {
-      const result = await options.caller.call(provider, task.body, {
+      const result = await caller.call(provider, task.body, {
         timeoutMs: task.timeoutMs,
         requestId: `${task.exchangeId}-${task.arm}-${attempt}`,
-        signal: stopping.signal,
+        signal: this.#stopping.signal,
       })
       const again = result.outcome === 'failed' && !result.begun && retriable.has(result.errorClass ?? '')
-      if (!again || attempt > options.retriesMax || clock.monoMs() + retryPauseMs >= task.startByMonoMs)
-        return { result, attempt }
+      const late = clock.monoMs() + retryPauseMs >= task.startByMonoMs
+      if (!again || attempt > retriesMax || late) return { result, attempt }
       await new Promise((resolve) => setTimeout(resolve, retryPauseMs * 2 ** (attempt - 1)))
     }
-  }
-
-  return {
-    submit(task) {
-      if (waitingBytes + task.bodyBytes > options.waitingBytesMax) return skip(task, 'skipped_backlog', 'waiting_bytes')
-      waiting.push(task)
-      waitingBytes += task.bodyBytes
-      pump()
-    },
-    observeBaseline(answer) {
-      concurrency = observeBaseline(concurrency, options.concurrency, answer, clock.monoMs())
-    },
-    pump,
-    async stop() {
-      stopping.abort()
-      await Promise.allSettled([...running])
-    },
   }
 }
 

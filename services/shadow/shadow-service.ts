@@ -42,135 +42,144 @@ interface OpenExchange {
 }
 
 export function createShadowService(deps: ShadowServiceDeps): ShadowService {
-  const watermarks = new Map<number, LowWatermark>()
-  const open = new Map<string, OpenExchange>()
-  const ages = createAgeEstimator(deps.clock)
+  return new LoggedPlanner(deps)
+}
 
-  const send = (records: readonly OutRecord[]) =>
-    deps.producer.send(records).then(
-      () => true,
-      (cause: unknown) => {
-        deps.onLost(cause)
-        return false
-      },
-    )
+class LoggedPlanner implements ShadowService {
+  readonly #deps: ShadowServiceDeps
+  readonly #watermarks = new Map<number, LowWatermark>()
+  readonly #open = new Map<string, OpenExchange>()
+  readonly #ages: ReturnType<typeof createAgeEstimator>
 
-  const legDone = (exchangeId: string) => {
-    const exchange = open.get(exchangeId)
-    if (exchange === undefined) return
-    exchange.legsLeft -= 1
-    if (exchange.legsLeft > 0) return
-    open.delete(exchangeId)
-    watermarks.get(exchange.partition)?.finish(exchange.offset)
+  constructor(deps: ShadowServiceDeps) {
+    this.#deps = deps
+    this.#ages = createAgeEstimator(deps.clock)
   }
 
-  const respond = (response: Response) => {
-    const record = {
-      topic: topics.exchanges.name,
-      key: response.exchange_id,
-      value: deps.codec.encode('Response', response),
+  async onBatch(batch: RecordBatch): Promise<void> {
+    const watermark = this.#watermarks.get(batch.partition) ?? createLowWatermark()
+    this.#watermarks.set(batch.partition, watermark)
+    for (const record of batch.records) {
+      this.#ages.observe(record.timestampMs)
+      const decoded = record.value === null ? null : await this.#deps.codec.decode(record.value)
+      if (decoded?.kind === 'record' && decoded.name === 'Request') {
+        this.#onRequest(record, decoded.value, watermark)
+        continue
+      }
+      watermark.read(record.offset, 'done')
+      if (decoded?.kind === 'record' && decoded.name === 'Response') this.#onResponse(decoded.value)
+      if (decoded?.kind === 'bad') await this.#deps.deadLetter(record, decoded.code, decoded.reason)
     }
-    void send([record]).then((written) => {
-      if (written) legDone(response.exchange_id)
+    this.#deps.runner.pump()
+  }
+
+  onAssigned(partitions: readonly TopicPartition[]): void {
+    for (const { partition } of partitions) this.#watermarks.set(partition, createLowWatermark())
+  }
+
+  onRevoked(partitions: readonly TopicPartition[]): void {
+    const lost = new Set(partitions.map(({ partition }) => partition))
+    for (const partition of lost) this.#watermarks.delete(partition)
+    for (const [id, exchange] of this.#open) if (lost.has(exchange.partition)) this.#open.delete(id)
+  }
+
+  onResolved(_task: LegTask, response: Response): void {
+    this.#respond(response)
+  }
+
+  commitOffsets(): readonly { readonly topic: string; readonly partition: number; readonly offset: number }[] {
+    return [...this.#watermarks].flatMap(([partition, watermark]) => {
+      const offset = watermark.commitOffset()
+      return offset === null ? [] : [{ topic: topics.exchanges.name, partition, offset }]
     })
   }
 
-  const onRequest = (record: InRecord, request: Request, watermark: LowWatermark) => {
-    const split = deps.view.split(request.route)
-    if (request.shadow_plan !== null || split === null || request.place === null)
-      return watermark.read(record.offset, 'done')
-    const blocked = deps.view.blocked(request.route, request.place.wave)
+  #onRequest(record: InRecord, request: Request, watermark: LowWatermark): void {
+    const split = this.#deps.view.split(request.route)
+    if (request.shadow_plan !== null || split === null || request.place === null) {
+      watermark.read(record.offset, 'done')
+      return
+    }
+    const blocked = this.#deps.view.blocked(request.route, request.place.wave)
     const plan = planShadow(request, split, { blocked, arrivalMs: record.timestampMs })
-    if (plan === null) return watermark.read(record.offset, 'done')
+    if (plan === null) {
+      watermark.read(record.offset, 'done')
+      return
+    }
     watermark.read(record.offset, 'open')
+    const id = request.exchange_id
     // One more than the legs: the plan itself must be acknowledged, too.
-    open.set(request.exchange_id, {
-      partition: record.partition,
-      offset: record.offset,
-      legsLeft: plan.legs.length + 1,
-    })
-    const value = deps.codec.encode('ShadowPlan', plan)
-    void send([{ topic: topics.exchanges.name, key: request.exchange_id, value }]).then((written) => {
+    this.#open.set(id, { partition: record.partition, offset: record.offset, legsLeft: plan.legs.length + 1 })
+    const value = this.#deps.codec.encode('ShadowPlan', plan)
+    void this.#send([{ topic: topics.exchanges.name, key: id, value }]).then((written) => {
       if (!written) return
-      legDone(request.exchange_id)
-      for (const leg of plan.legs) startLeg(record, request, leg.arm)
+      this.#legDone(id)
+      for (const leg of plan.legs) this.#startLeg(record, request, leg.arm)
     })
   }
 
-  const startLeg = (record: InRecord, request: Request, arm: 'baseline' | 'candidate') => {
-    const split = deps.view.split(request.route)
+  #startLeg(record: InRecord, request: Request, arm: 'baseline' | 'candidate'): void {
+    const { clock, runner, allowedProviders, view } = this.#deps
+    const split = view.split(request.route)
     const baseline = split?.variants.find((variant) => variant.id === split.default_variant)
     const variant =
       arm === 'baseline' ? baseline : split?.variants.find((candidate) => candidate.id !== split.default_variant)
     if (split?.shadow == null || variant === undefined || baseline === undefined || request.place === null) {
       const unknown = { id: arm, provider: '', model: '', prompt_version: null, parameters: {} }
-      return respond(
-        skippedResponse(
-          { exchangeId: request.exchange_id, arm, variant: unknown, promptVersion: null },
-          'shadow_infrastructure',
-          'run_ended',
-          deps.clock.nowMs(),
-        ),
-      )
+      const leg = { exchangeId: request.exchange_id, arm, variant: unknown, promptVersion: null }
+      this.#respond(skippedResponse(leg, 'shadow_infrastructure', 'run_ended', clock.nowMs()))
+      return
     }
-    const admitted = admitLeg(request, variant, baseline.provider, deps.allowedProviders)
+    const admitted = admitLeg(request, variant, baseline.provider, allowedProviders)
     const leg = { exchangeId: request.exchange_id, arm, variant, promptVersion: request.prompt_version }
-    if (admitted.kind === 'skip')
-      return respond(skippedResponse(leg, 'skipped_policy', admitted.why, deps.clock.nowMs()))
+    if (admitted.kind === 'skip') {
+      this.#respond(skippedResponse(leg, 'skipped_policy', admitted.why, clock.nowMs()))
+      return
+    }
     const startDelayMs = Math.max(0, split.shadow.deadline_ms - split.shadow.leg_timeout_ms)
-    deps.runner.submit({
+    const attempt = createHash('sha256').update(`${request.exchange_id}-${arm}-${clock.monoMs()}`).digest('hex')
+    runner.submit({
       ...leg,
       tenant: request.tenant,
       place: request.place,
       body: admitted.body,
       bodyBytes: request.body.length,
-      startByMonoMs: deps.clock.monoMs() + startDelayMs - ages.ageMs(record.timestampMs),
+      startByMonoMs: clock.monoMs() + startDelayMs - this.#ages.ageMs(record.timestampMs),
       timeoutMs: split.shadow.leg_timeout_ms,
-      attemptBase: createHash('sha256')
-        .update(`${request.exchange_id}-${arm}-${deps.clock.monoMs()}`)
-        .digest('hex')
-        .slice(0, 16),
+      attemptBase: attempt.slice(0, 16),
     })
   }
 
-  const onResponse = (response: Response) => {
+  #onResponse(response: Response): void {
     if (response.leg !== 'live' || response.arm !== 'baseline') return
     const ttftMs = response.first_token_at === null ? null : response.first_token_at - response.started_at
-    deps.runner.observeBaseline({ ttftMs, quotaRemaining: response.quota_remaining })
+    this.#deps.runner.observeBaseline({ ttftMs, quotaRemaining: response.quota_remaining })
   }
 
-  return {
-    async onBatch(batch) {
-      const watermark = watermarks.get(batch.partition) ?? createLowWatermark()
-      watermarks.set(batch.partition, watermark)
-      for (const record of batch.records) {
-        ages.observe(record.timestampMs)
-        const decoded = record.value === null ? null : await deps.codec.decode(record.value)
-        if (decoded?.kind === 'record' && decoded.name === 'Request') {
-          onRequest(record, decoded.value, watermark)
-          continue
-        }
-        watermark.read(record.offset, 'done')
-        if (decoded?.kind === 'record' && decoded.name === 'Response') onResponse(decoded.value)
-        if (decoded?.kind === 'bad') await deps.deadLetter(record, decoded.code, decoded.reason)
-      }
-      deps.runner.pump()
-    },
-    onAssigned(partitions) {
-      for (const { partition } of partitions) watermarks.set(partition, createLowWatermark())
-    },
-    onRevoked(partitions) {
-      const lost = new Set(partitions.map(({ partition }) => partition))
-      for (const partition of lost) watermarks.delete(partition)
-      for (const [id, exchange] of open) if (lost.has(exchange.partition)) open.delete(id)
-    },
-    onResolved: (_task, response) => respond(response),
-    commitOffsets() {
-      return [...watermarks].flatMap(([partition, watermark]) => {
-        const offset = watermark.commitOffset()
-        return offset === null ? [] : [{ topic: topics.exchanges.name, partition, offset }]
-      })
-    },
+  #respond(response: Response): void {
+    const value = this.#deps.codec.encode('Response', response)
+    void this.#send([{ topic: topics.exchanges.name, key: response.exchange_id, value }]).then((written) => {
+      if (written) this.#legDone(response.exchange_id)
+    })
+  }
+
+  #legDone(exchangeId: string): void {
+    const exchange = this.#open.get(exchangeId)
+    if (exchange === undefined) return
+    exchange.legsLeft -= 1
+    if (exchange.legsLeft > 0) return
+    this.#open.delete(exchangeId)
+    this.#watermarks.get(exchange.partition)?.finish(exchange.offset)
+  }
+
+  #send(records: readonly OutRecord[]): Promise<boolean> {
+    return this.#deps.producer.send(records).then(
+      () => true,
+      (cause: unknown) => {
+        this.#deps.onLost(cause)
+        return false
+      },
+    )
   }
 }
 

@@ -119,3 +119,8 @@ function ratesOf(
 function roleOf(gate: RunGate, metric: string): MetricRole {
   return gate.plan.metrics.find((planned) => planned.name === metric)?.role ?? 'signal'
 }
+
+/** Engines whose e-value alone says "worse"; the others need more than it (a window), or already say "beyond the margin". */
+function hasNoHarmNull(test: HarmTest): boolean {
+  return test.engine === 'paired_binary' || test.engine === 'event_share'
+}

@@ -42,93 +42,117 @@ export function createKafkajsConsumer(
   log: Logger,
   options: KafkajsConsumerOptions,
 ): KafkajsConsumer {
-  const consumer = kafka.consumer({
-    groupId: names.toBroker(options.groupId),
-    sessionTimeout: sessionTimeoutMs,
-    heartbeatInterval: heartbeatMs,
-    rebalanceTimeout: rebalanceTimeoutMs,
-    maxWaitTimeInMs: options.maxWaitMs ?? defaultMaxWaitMs,
-    minBytes: 1,
-    maxBytesPerPartition: options.maxBatchBytesPerPartition ?? defaultMaxBytesPerPartition,
-    allowAutoTopicCreation: false,
-    readUncommitted: false,
-  })
-  const positions = createPartitionPositions()
-  let joined: Promise<void> = new Promise(() => undefined)
-  let dead = false
-  let crash: (cause: unknown) => void = () => undefined
-  const crashed = new Promise<never>((_, reject) => {
-    crash = (cause) => {
-      dead = true
-      reject(cause)
+  return new OnceDeliveringConsumer(kafka, admin, names, log, options)
+}
+
+class OnceDeliveringConsumer implements KafkajsConsumer {
+  readonly consumer: Consumer
+  readonly positions: PartitionPositions = createPartitionPositions()
+  readonly crashed: Promise<never>
+  readonly #options: KafkajsConsumerOptions
+  readonly #names: TopicNames
+  readonly #poll: { stop(): void } | null
+  #joined: Promise<void> = new Promise(() => undefined)
+  #dead = false
+  #reject: (cause: unknown) => void = () => undefined
+
+  constructor(
+    kafka: Kafka,
+    admin: () => Promise<Admin>,
+    names: TopicNames,
+    log: Logger,
+    options: KafkajsConsumerOptions,
+  ) {
+    this.#options = options
+    this.#names = names
+    this.crashed = new Promise<never>((_, reject) => {
+      this.#reject = reject
+    })
+    this.crashed.catch(() => undefined)
+    this.consumer = kafka.consumer({
+      groupId: names.toBroker(options.groupId),
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      maxWaitTimeInMs: options.maxWaitMs ?? defaultMaxWaitMs,
+      minBytes: 1,
+      maxBytesPerPartition: options.maxBatchBytesPerPartition ?? defaultMaxBytesPerPartition,
+      allowAutoTopicCreation: false,
+      readUncommitted: false,
+    })
+    this.#listen(log)
+    const { onCaughtUp } = options
+    this.#poll = onCaughtUp === undefined ? null : pollCaughtUp(admin, names, this.positions, onCaughtUp)
+  }
+
+  async start(): Promise<void> {
+    const { topics } = this.#options
+    try {
+      await this.consumer.connect()
+      await this.consumer.subscribe({ topics: topics.map(this.#names.toBroker), fromBeginning: true })
+      await this.consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: true,
+        partitionsConsumedConcurrently: 3,
+        eachBatch: (payload) => this.#deliver(payload),
+      })
+    } catch (cause) {
+      throw transportError(cause, `subscribing to ${topics.join(', ')}`)
     }
-  })
-  crashed.catch(() => undefined)
+  }
 
-  consumer.on(consumer.events.REBALANCING, () => options.onRebalance())
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    const assigned = Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
-      partitions.map((partition) => ({ topic: names.fromBroker(topic), partition })),
-    )
-    joined = options.onJoin(assigned)
-    joined.catch(crash)
-  })
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    // The broker is away or a leader moves: kafkajs starts over by itself. Everything else is final.
-    if (payload.restart)
-      log.warn({ group: options.groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
-    else crash(transportError(payload.error, `consuming ${options.topics.join(', ')}`))
-  })
-  // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    const partition = { topic: names.fromBroker(payload.topic), partition: payload.partition }
-    if (!dead && payload.batchSize === 0) positions.advance(partition, Number(payload.lastOffset) + 1)
-  })
+  async stop(): Promise<void> {
+    this.#dead = true
+    this.#poll?.stop()
+    await this.consumer.disconnect()
+  }
 
-  const eachBatch = async ({ batch, isRunning, isStale }: EachBatchPayload) => {
-    await joined
-    const partition = { topic: names.fromBroker(batch.topic), partition: batch.partition }
-    if (dead || !isRunning() || isStale() || !positions.owns(partition)) return
-    const records = positions.fresh(
-      partition,
-      batch.messages.map((message) => toRecord(partition, message)),
-    )
+  #crash(cause: unknown): void {
+    this.#dead = true
+    this.#reject(cause)
+  }
+
+  #listen(log: Logger): void {
+    const { consumer } = this
+    const { events } = consumer
+    consumer.on(events.REBALANCING, () => this.#options.onRebalance())
+    consumer.on(events.GROUP_JOIN, ({ payload }) => {
+      const assigned = Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
+        partitions.map((partition) => ({ topic: this.#names.fromBroker(topic), partition })),
+      )
+      this.#joined = this.#options.onJoin(assigned)
+      this.#joined.catch((cause: unknown) => this.#crash(cause))
+    })
+    consumer.on(events.CRASH, ({ payload }) => {
+      const { groupId, topics } = this.#options
+      // The broker is away or a leader moves: kafkajs starts over by itself. Everything else is final.
+      if (payload.restart)
+        log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
+      else this.#crash(transportError(payload.error, `consuming ${topics.join(', ')}`))
+    })
+    // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
+    consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      const partition = { topic: this.#names.fromBroker(payload.topic), partition: payload.partition }
+      if (!this.#dead && payload.batchSize === 0) this.positions.advance(partition, Number(payload.lastOffset) + 1)
+    })
+  }
+
+  async #deliver({ batch, isRunning, isStale }: EachBatchPayload): Promise<void> {
+    await this.#joined
+    const partition = { topic: this.#names.fromBroker(batch.topic), partition: batch.partition }
+    if (this.#dead || !isRunning() || isStale() || !this.positions.owns(partition)) return
+    const messages = batch.messages.map((message) => toRecord(partition, message))
+    const records = this.positions.fresh(partition, messages)
     const endOffset = Number(batch.highWatermark)
     try {
-      if (records.length > 0) await options.onBatch({ ...partition, records, endOffset })
+      if (records.length > 0) await this.#options.onBatch({ ...partition, records, endOffset })
     } catch (cause) {
-      crash(cause)
+      this.#crash(cause)
       return
     }
     const next = Number(batch.lastOffset()) + 1
-    positions.advance(partition, next)
-    if (next >= endOffset) options.onCaughtUp?.(partition, endOffset)
-  }
-
-  const poll = options.onCaughtUp === undefined ? null : pollCaughtUp(admin, names, positions, options.onCaughtUp)
-  return {
-    consumer,
-    positions,
-    crashed,
-    async start() {
-      try {
-        await consumer.connect()
-        await consumer.subscribe({ topics: options.topics.map(names.toBroker), fromBeginning: true })
-        await consumer.run({
-          autoCommit: false,
-          eachBatchAutoResolve: true,
-          partitionsConsumedConcurrently: 3,
-          eachBatch,
-        })
-      } catch (cause) {
-        throw transportError(cause, `subscribing to ${options.topics.join(', ')}`)
-      }
-    },
-    async stop() {
-      dead = true
-      poll?.stop()
-      await consumer.disconnect()
-    },
+    this.positions.advance(partition, next)
+    if (next >= endOffset) this.#options.onCaughtUp?.(partition, endOffset)
   }
 }
 

@@ -84,7 +84,7 @@ async function ensureTopics(admin: Admin, specs: readonly TopicSpec[], toBroker:
   const missing = specs.filter((spec) => !existing.has(toBroker(spec.name)))
   if (missing.length > 0) {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: missing.map((spec) => ({
         topic: toBroker(spec.name),
         numPartitions: spec.partitions,
@@ -92,6 +92,10 @@ async function ensureTopics(admin: Admin, specs: readonly TopicSpec[], toBroker:
       })),
     })
   }
+  await waitForLeaders(
+    admin,
+    missing.map((spec) => toBroker(spec.name)),
+  )
   const present = specs.filter((spec) => existing.has(toBroker(spec.name)))
   const metadata =
     present.length === 0
@@ -101,4 +105,23 @@ async function ensureTopics(admin: Admin, specs: readonly TopicSpec[], toBroker:
     (spec) => metadata.find(({ name }) => name === toBroker(spec.name))?.partitions.length !== spec.partitions,
   )
   return { created: missing.map((spec) => spec.name), differing: differing.map((spec) => spec.name) }
+}
+
+const leadersWithinMs = 30_000
+const leadersPollMs = 100
+
+/** A topic that was just made is unknown to parts of the broker for a moment, and kafkajs gives up on that at once. */
+async function waitForLeaders(admin: Admin, topics: string[]): Promise<void> {
+  if (topics.length === 0) return
+  for (let waitedMs = 0; ; waitedMs += leadersPollMs) {
+    try {
+      const { topics: known } = await admin.fetchTopicMetadata({ topics })
+      if (known.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+        return
+    } catch (cause) {
+      const error = transportError(cause, 'waiting for new topics')
+      if (!error.retriable || waitedMs >= leadersWithinMs) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, leadersPollMs))
+  }
 }

@@ -1,6 +1,6 @@
 import { StatsError } from '../stats-error.ts'
 
-const halfLogTwoPi = 0.918938533204672741780329736406
+const halfLogTwoPi = 0.9189385332046728
 
 /** ln Γ(x + n) − ln Γ(x) is shifted away below this, where Stirling's series is exact to the last digit. */
 const stirlingFrom = 10
