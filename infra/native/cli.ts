@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { defaultCacheDir, defaultStackDir } from './config.ts'
 import { parsePorts } from './ports.ts'
 import { formatProgress, type Progress } from './progress.ts'
-import { openStack, resetStack, type Stack, startStack } from './stack.ts'
+import { openStack, resetStack, type Stack, startStack, stopStack } from './stack.ts'
 import { StackError } from './stack-error.ts'
 import { type PartName, partNames, readState } from './state.ts'
 
@@ -130,11 +130,7 @@ Passwords: npm run -s stack -- status --json     Logs: ${join(dir, 'logs')}     
 }
 
 async function down({ dir }: Options): Promise<number> {
-  if (!existsSync(dir) || readState(dir) === null) {
-    process.stderr.write(`stack: nothing was started in ${dir}\n`)
-    return 0
-  }
-  await openStack(dir, onProgress).stop()
+  if (!(await stopStack(dir, onProgress))) process.stderr.write(`stack: nothing was started in ${dir}\n`)
   return 0
 }
 

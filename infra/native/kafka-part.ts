@@ -111,6 +111,7 @@ async function format(place: PartPlace, state: StackState, data: string, classPa
       timeoutMs: 60_000,
     },
     "Kafka's storage could not be formatted",
+    'START',
   )
   await rename(fresh, data)
 }

@@ -54,9 +54,14 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
 }
 
 /** As `runTool`, but a failure is a StackError that ends with what the tool said last. */
-export async function requireTool(run: ToolRun, failing: string): Promise<string> {
-  const { code, output } = await runTool(run)
-  if (code === 0) return output
-  const said = code === null ? 'the command does not exist' : output.trim().split('\n').slice(-8).join('\n  ')
-  throw new StackError(`${failing}: ${run.command} failed\n  ${said}`, { code: 'DOWNLOAD', retriable: true })
+export async function requireTool(
+  run: ToolRun,
+  failing: string,
+  code: 'DOWNLOAD' | 'START' = 'DOWNLOAD',
+): Promise<string> {
+  const result = await runTool(run)
+  if (result.code === 0) return result.output
+  const said =
+    result.code === null ? 'the command does not exist' : result.output.trim().split('\n').slice(-8).join('\n  ')
+  throw new StackError(`${failing}: ${run.command} failed\n  ${said}`, { code, retriable: code === 'DOWNLOAD' })
 }

@@ -7,7 +7,7 @@ import { requireDisk } from './cache-entry.ts'
 import { defaultCacheDir, inheritedEnvironment } from './config.ts'
 import { choosePorts, machinePorts, type PortName, type Ports } from './ports.ts'
 import { acquireLock, type ProcessLock } from './process-lock.ts'
-import { isPaused, signal } from './processes.ts'
+import { findMarked, isPaused, signal } from './processes.ts'
 import { type OnProgress, progressFrom, type Say } from './progress.ts'
 import { type Programs, provision } from './provision.ts'
 import { StackError } from './stack-error.ts'
@@ -23,7 +23,7 @@ import {
   withPart,
   writeState,
 } from './state.ts'
-import { awaitReady, endPart, findPart, isWhole, launchPart, parts, placeOf } from './supervise.ts'
+import { awaitReady, endPart, findPart, isWhole, launchPart, markerPrefix, parts, placeOf } from './supervise.ts'
 
 export interface StartOptions {
   /** Where configuration, data, logs and the state file are; an ephemeral stack gets a temporary folder when none is given. */
@@ -77,10 +77,12 @@ export async function startStack(options: StartOptions = {}): Promise<Stack> {
   const programs = await provision({ cacheDir: options.cacheDir ?? defaultCacheDir(), ...pick(options.onProgress) })
   const dir = folderFor(options.dir, ephemeral)
   await requireDisk(dir, dataBytesMin)
+  requireKind(dir, ephemeral)
   const owned = ephemeral ? spawnReaper(dir) : null
   const lock = await lockStack(dir, say)
   try {
-    const before = settleParts(dir, readState(dir) ?? null)
+    const before = settleParts(dir, readState(dir))
+    requireNoOrphans(dir, before)
     const state = await withPorts(dir, before, programs, { ports: options.ports ?? {}, ephemeral })
     await bringUp(dir, state, say)
   } catch (error) {
@@ -90,6 +92,25 @@ export async function startStack(options: StartOptions = {}): Promise<Stack> {
     lock.release()
   }
   return attach(dir, say, owned)
+}
+
+/** A stack that stays must never come under a reaper, nor one that goes be taken for one that stays. */
+function requireKind(dir: string, ephemeral: boolean): void {
+  const state = readState(dir)
+  if (state === null || state.ephemeral === ephemeral) return
+  const [is, wanted] = ephemeral ? ['stays', 'ends with its starter'] : ['ends with its starter', 'stays']
+  throw new StackError(`${dir} holds a stack that ${is}; a stack that ${wanted} needs another folder`, {
+    code: 'STATE',
+  })
+}
+
+/** Without its state, nobody knows the ports, passwords and cluster of what is in the folder. The state is written before anything else is. */
+function requireNoOrphans(dir: string, state: StackState | null): void {
+  if (state !== null || !partNames.some((name) => existsSync(join(dir, name)))) return
+  throw new StackError(
+    `${dir} holds data of a stack but no state.json: \`npm run stack -- reset\` removes it, or put the file back`,
+    { code: 'STATE' },
+  )
 }
 
 function pick(onProgress: OnProgress | undefined): { readonly onProgress?: OnProgress } {
@@ -117,6 +138,19 @@ export function openStack(dir: string, onProgress?: OnProgress): Stack {
     progressFrom(onProgress, () => performance.now()),
     null,
   )
+}
+
+/** Stops the stack in a folder, also when its state file is gone; says whether there was anything to stop. */
+export async function stopStack(dir: string, onProgress?: OnProgress): Promise<boolean> {
+  if (!existsSync(dir)) return false
+  const real = realpathSync(dir)
+  if (readState(real) !== null) {
+    await openStack(real, onProgress).stop()
+    return true
+  }
+  if (findMarked(markerPrefix(real)).size === 0) return false
+  for (const name of stopOrder) await endPart(real, name, noProcesses, parts[name].graceMs)
+  return true
 }
 
 const ownedNames = ['state.json', 'kafka', 'registry', 'redis', 'clickhouse', 'logs', 'lock', 'lock-journal']

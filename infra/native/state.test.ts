@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { addressesOf, newState, readState, withPart, writeState } from './state.ts'
+import { addressesOf, clusterIdFrom, newState, readState, withPart, writeState } from './state.ts'
 
 let dir = ''
 
@@ -48,6 +49,15 @@ describe('the state file', () => {
       expect(() => readState(dir)).toThrow(/run `npm run stack -- reset`/)
     },
   )
+
+  it('names the cluster so that no tool takes the name for an option', () => {
+    expect(clusterIdFrom(new Uint8Array(16).fill(0xfa))).toMatch(/^[^-]/)
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+        expect(clusterIdFrom(bytes)).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/)
+      }),
+    )
+  })
 
   it('has other passwords for every user and every stack', () => {
     const passwords = [newState(choice, programs, false), newState(choice, programs, true)].flatMap((state) =>

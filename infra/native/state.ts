@@ -39,13 +39,20 @@ export function newState(choice: PortChoice, programs: Programs, ephemeral: bool
   return {
     version: 1,
     choice,
-    clusterId: randomBytes(16).toString('base64url'),
+    clusterId: clusterIdFrom(randomBytes(16)),
     database: 'penstock',
     passwords: { admin: password(), writer: password(), reader: password() },
     programs,
     ephemeral,
     parts: { kafka: noProcesses, registry: noProcesses, redis: noProcesses, clickhouse: noProcesses },
   }
+}
+
+/** Sixteen bytes as Kafka writes them, never beginning with "-", which Kafka's tools would take for an option. */
+export function clusterIdFrom(bytes: Uint8Array): string {
+  const id = Buffer.from(bytes)
+  id[0] = (id[0] ?? 0) & 0x7f
+  return id.toString('base64url')
 }
 
 /** The state in a folder; null when no stack was ever started there. Throws StackError (STATE) when the file cannot be understood. */

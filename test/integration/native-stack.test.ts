@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { inheritedEnvironment } from '../../infra/native/config.ts'
 import { findMarked, identify, isAlive } from '../../infra/native/processes.ts'
-import { openStack, type Stack } from '../../infra/native/stack.ts'
+import { openStack, type Stack, startStack } from '../../infra/native/stack.ts'
 import { type PartName, partNames, type StackAddresses } from '../../infra/native/state.ts'
 import { testStack } from '../support/stack.ts'
 
@@ -146,6 +146,19 @@ describe.sequential('npm run stack', () => {
     expect(partNames.map((name) => neighbours[name].condition)).toEqual(['ready', 'ready', 'ready', 'ready'])
   })
 
+  it('stops what runs although its state file is gone, and does not start over the data', async () => {
+    await up()
+    const file = join(dir, 'state.json')
+    const state = readFileSync(file, 'utf8')
+    rmSync(file)
+    const refused = await run(['up', '--dir', dir])
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('holds data of a stack but no state.json')])
+    expect(running()).toEqual(whole)
+    expect((await run(['down', '--dir', dir])).code).toBe(0)
+    expect(running()).toEqual({})
+    writeFileSync(file, state)
+  })
+
   it('down on what is down is content, status is not', async () => {
     expect((await run(['down', '--dir', dir])).code).toBe(0)
     const { code, out } = await run(['status', '--dir', dir])
@@ -225,7 +238,11 @@ describe('a stack of a test run', () => {
     const runner = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const [line] = (await once(runner.stdout.setEncoding('utf8'), 'data')) as [string]
+    const ended = once(runner, 'exit').then(() => {
+      throw new Error('the runner ended before its stack was up')
+    })
+    const [line] = (await Promise.race([once(runner.stdout.setEncoding('utf8'), 'data'), ended])) as [string]
+    ended.catch(() => undefined)
     const prefix = `${line.trim()}#`
     expect(findMarked(prefix).size).toBe(5)
     runner.kill('SIGKILL')
@@ -310,6 +327,11 @@ describe('one part at a time', () => {
     await expect.poll(async () => (await stack.status())[name].condition).toBe('paused')
     await stack.resume(name)
     await expect.poll(async () => (await stack.status())[name].condition, { timeout: 20_000 }).toBe('ready')
+  })
+
+  it('is not put under a reaper by a test run that names its folder', async () => {
+    await expect(startStack({ dir, ephemeral: true })).rejects.toThrow('holds a stack that stays')
+    expect(running()).toEqual(whole)
   })
 
   it('stops one cleanly and leaves the others alone', async () => {
