@@ -37,8 +37,7 @@ function harmStateName(gate: RunGate, test: HarmTest, difference: number | null,
   const state = gate.harm.get(test.id)
   if (state === undefined || state.shown.n === 0) return 'no_data'
   if (state.actedAtMs !== null) return 'unacceptable'
-  if (test.engine !== 'beyond_margin' && test.engine !== 'ceiling' && state.logE >= -Math.log(test.alpha))
-    return 'worse'
+  if (hasNoHarmNull(test) && state.logE >= -Math.log(test.alpha)) return 'worse'
   return difference !== null && half !== null && difference + half < 0 ? 'better' : 'unclear'
 }
 

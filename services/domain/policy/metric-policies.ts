@@ -22,7 +22,7 @@ export function metricPolicies(
     const start: MetricPolicy =
       base.name === 'golden_wrong' && known.golden ? { ...base, role: 'guardrail', mustHaveData: true } : base
     const merged = override === undefined ? start : merge(start, override, problems)
-    check(merged, override !== undefined, known, problems)
+    check(merged, override?.budget !== undefined, known, problems)
     // A budget longer than the leg's timeout could never be exceeded before the leg counts as an error.
     return merged.budgetMs !== null && merged.budgetMs > known.legTimeoutMs
       ? { ...merged, budgetMs: known.legTimeoutMs }
@@ -68,7 +68,7 @@ function marginOf(
 
 function check(
   metric: MetricPolicy,
-  written: boolean,
+  budgetWritten: boolean,
   known: { readonly golden: boolean; readonly legTimeoutMs: number },
   problems: PolicyProblem[],
 ): void {
@@ -96,7 +96,7 @@ function check(
       fix: 'add `harmRule: beyond_margin`, or make the metric a signal',
     })
   }
-  if (written && metric.budgetMs !== null && metric.budgetMs > known.legTimeoutMs) {
+  if (budgetWritten && metric.budgetMs !== null && metric.budgetMs > known.legTimeoutMs) {
     problems.push({
       path: [...path, 'budget'],
       message: 'the budget is longer than legTimeout',

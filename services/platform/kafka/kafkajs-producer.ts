@@ -1,12 +1,9 @@
 import type { Kafka, Message, ProducerBatch, RecordMetadata } from 'kafkajs'
 import { type PartitionCounts, partitionOf } from './partition-counts.ts'
+import { defaultMaxBatchBytes, recordBytes } from './record-size.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { OutRecord, Producer, TransactionalProducer, Written } from './transport.ts'
 import { TransportError, transportError } from './transport-error.ts'
-
-/** Below the broker's default `message.max.bytes` of 1 MiB, with room for the batch's own header. */
-export const defaultMaxBatchBytes = 900_000
-const recordOverheadBytes = 100
 
 /** A record with the partition that it goes to. */
 interface Placed {
@@ -70,9 +67,9 @@ export async function createKafkajsProducer(
   return {
     send(records) {
       if (closed) return Promise.reject(new TransportError('the producer is closed', { code: 'CLOSED' }))
-      const tooLarge = records.find((record) => sizeOf(record) > maxBatchBytes)
+      const tooLarge = records.find((record) => recordBytes(record) > maxBatchBytes)
       if (tooLarge !== undefined) {
-        const message = `a record of ${sizeOf(tooLarge)} bytes for ${tooLarge.topic} is larger than ${maxBatchBytes}`
+        const message = `a record of ${recordBytes(tooLarge)} bytes for ${tooLarge.topic} is larger than ${maxBatchBytes}`
         return Promise.reject(new TransportError(message, { code: 'RECORD_TOO_LARGE' }))
       }
       return new Promise((resolve, reject) => {
@@ -136,7 +133,7 @@ function takeCalls(waiting: Waiting[], maxBytes: number): Waiting[] {
   const taken: Waiting[] = []
   let bytes = 0
   for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-    bytes += next.records.reduce((sum, record) => sum + sizeOf(record), 0)
+    bytes += next.records.reduce((sum, record) => sum + recordBytes(record), 0)
     if (taken.length > 0 && bytes > maxBytes) break
     taken.push(next)
     waiting.shift()
@@ -165,7 +162,7 @@ async function sendAll(
     bytes = 0
   }
   for (const record of records) {
-    const size = sizeOf(record)
+    const size = recordBytes(record)
     if (bytes + size > maxBytes) await flush()
     const partition =
       record.partition ?? (record.key === null ? 0 : partitionOf(record.key, await counts.of(record.topic)))
@@ -206,8 +203,4 @@ async function sendChunk(
     next.set(at, offset + 1)
     return { topic: record.topic, partition, offset }
   })
-}
-
-function sizeOf(record: OutRecord): number {
-  return (record.value?.length ?? 0) + Buffer.byteLength(record.key ?? '') + recordOverheadBytes
 }

@@ -1,0 +1,177 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Evidence } from '../events/records.ts'
+import type { RolloutDocument } from '../policy/rollout-document.ts'
+import { specFromDocument } from '../policy/spec-from-document.ts'
+import { compilePlan } from './compile-plan.ts'
+import { judge, type StageView } from './judge.ts'
+import type { AnalysisPlan } from './plan.ts'
+import { accept, createRunGate, enterThrough, type RunGate, releaseTimeOf } from './run-gate.ts'
+import { runGateFromData, runGateToData } from './run-gate-data.ts'
+
+const limits = { waitingMax: 10_000, unitsMax: 100_000 }
+const stage: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
+
+function planOf(overrides: Partial<RolloutDocument> = {}): AnalysisPlan {
+  const document: RolloutDocument = {
+    name: 'test',
+    route: 'route',
+    change: 'model',
+    baseline: { id: 'a', provider: 'p', model: 'a' },
+    candidate: { id: 'b', provider: 'p', model: 'b' },
+    routers: ['r'],
+    legTimeout: '3s',
+    shadow: { startWithin: '1s' },
+    calibrationPairs: 0,
+    metrics: {
+      refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
+      error: { role: 'signal' },
+      fast_error: { role: 'signal' },
+      latency_over_budget: { role: 'signal' },
+      ttft_over_budget: { role: 'signal' },
+      abandoned: { role: 'signal' },
+      fast_refusal: { role: 'signal' },
+    },
+    ...overrides,
+  }
+  const result = specFromDocument(document, null)
+  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
+  return compilePlan(result.spec)
+}
+
+function pair(index: number, baseline: number, candidate: number, change: Partial<Evidence> = {}): Evidence {
+  return {
+    id: `id-${String(index).padStart(6, '0')}`,
+    version: 0,
+    place: { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 },
+    exchange_id: `x${index}`,
+    comparison: 'content_ab',
+    source: 'pairing',
+    horizon_ms: 3_000,
+    arrived_at: 1_000_000 + index * 10,
+    arm: null,
+    baseline_resolution: 'answered',
+    candidate_resolution: 'answered',
+    unit: `unit-${index}-padded-to-length`,
+    assignment_unit: `key-${index}-padded-to-length`,
+    turn: 0,
+    tenant: 't',
+    segments: {},
+    inclusion_p: 1,
+    metrics: [{ name: 'refusal', baseline, candidate }],
+    late: false,
+    ...change,
+  }
+}
+
+function fed(
+  plan: AnalysisPlan,
+  evidence: readonly Evidence[],
+  steps: readonly number[] = [Number.MAX_SAFE_INTEGER],
+): RunGate {
+  const gate = createRunGate('run', plan, limits)
+  evidence.forEach((entry, offset) => accept(gate, entry, 0, offset))
+  for (const through of steps) enterThrough(gate, through)
+  return gate
+}
+
+const harmless = (n: number) =>
+  Array.from({ length: n }, (_, i) => pair(i, i % 20 === 0 ? 1 : 0, i % 20 === 10 ? 1 : 0))
+const harmful = (n: number) => Array.from({ length: n }, (_, i) => pair(i, 0, i % 2))
+
+describe('the gate of a run', () => {
+  it('latches harm within a few dozen pairs and says with which numbers', () => {
+    const answer = judge(fed(planOf(), harmful(60)), stage)
+    expect(answer.outcome).toBe('rollback')
+    expect(answer.breach?.test).toBe('harm/refusal/content_ab/paired_binary')
+    expect(answer.reason).toMatch(/refusal on content_ab harms \(candidate \d+\.\d %, baseline 0\.0 %\), n = \d+/)
+  })
+
+  it('permits an advance only from the required number of pairs on', () => {
+    const plan = planOf()
+    const required = Math.ceil((plan.advance.find((test) => test.stages === 'shadow')?.informationFixed ?? 0) * 0.1)
+    const before = judge(fed(plan, harmless(required - 1)), stage)
+    expect(before.outcome).toBe('hold')
+    expect(before.reasonCode).toBe('NEED_UNITS')
+    expect(judge(fed(plan, harmless(required + 10)), stage)).toMatchObject({
+      outcome: 'advance',
+      reasonCode: 'ALL_ACCEPTABLE',
+    })
+  })
+
+  it('never passes without data, and holds while legs of its own are lost', () => {
+    const plan = planOf()
+    expect(judge(createRunGate('run', plan, limits), stage).reasonCode).toBe('NO_DATA')
+    const lost = Array.from({ length: 60 }, (_, i) =>
+      pair(100_000 + i, 0, 0, { candidate_resolution: null, metrics: [] }),
+    )
+    const answer = judge(fed(plan, [...harmless(1_500), ...lost]), stage)
+    expect(answer.outcome).toBe('hold')
+    expect(answer.reasonCode).toBe('LOW_COMPLETENESS')
+  })
+
+  it('counts a unit once: repeating one session a thousand times is one pair', () => {
+    const evidence = harmful(1_000).map((entry) => ({ ...entry, unit: 'one-session-that-goes-on' }))
+    const gate = fed(planOf(), evidence)
+    expect(judge(gate, stage).outcome).toBe('hold')
+    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.shown.n).toBe(1)
+  })
+
+  it('does not enter what comes after its release time was passed', () => {
+    const plan = planOf()
+    const gate = fed(plan, harmless(10))
+    accept(gate, pair(3, 0, 1), 0, 99)
+    expect(gate.counts).toMatchObject({ entered: 10, late: 1 })
+  })
+
+  it('skipped legs are not sampled, and a not-a-number outcome enters nothing', () => {
+    const skipped = pair(1, 0, 1, { candidate_resolution: 'skipped_budget' })
+    const odd = pair(2, 0, Number.NaN)
+    const gate = fed(planOf(), [skipped, odd])
+    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.shown.n).toBe(0)
+  })
+
+  it('gives the same state for every order, duplication and batching of the same evidence', () => {
+    const plan = planOf()
+    const evidence = harmful(40)
+    const expected = JSON.stringify(runGateToData(fed(plan, evidence)).harm)
+    const last = releaseTimeOf(plan, evidence.at(-1) as Evidence)
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(evidence, { minLength: 40 }),
+        fc.array(fc.integer({ min: 0, max: 39 }), { maxLength: 20 }),
+        fc.array(fc.integer({ min: 1_000_000, max: last }), { maxLength: 5 }),
+        (order, again, cuts) => {
+          const repeated = [...order, ...again.map((index) => evidence[index] as Evidence)]
+          const gate = fed(plan, repeated, [...cuts.sort((a, b) => a - b), Number.MAX_SAFE_INTEGER])
+          expect(JSON.stringify(runGateToData(gate).harm)).toBe(expected)
+        },
+      ),
+      { numRuns: 50 },
+    )
+  })
+
+  it('is the same after a restart from its snapshot at any point', () => {
+    const plan = planOf()
+    const evidence = harmful(60)
+    const whole = JSON.stringify(runGateToData(fed(plan, evidence)).harm)
+    for (const cut of [1, 17, 44]) {
+      const first = fed(plan, evidence.slice(0, cut))
+      const data = JSON.parse(
+        JSON.stringify(
+          runGateToData({ ...first, enteredThroughMs: releaseTimeOf(plan, evidence[cut - 1] as Evidence) }),
+        ),
+      )
+      const restored = runGateFromData('run', plan, limits, data)
+      if (restored === null) throw new Error('the snapshot was refused')
+      evidence.forEach((entry, offset) => accept(restored, entry, 0, offset))
+      enterThrough(restored, Number.MAX_SAFE_INTEGER)
+      expect(JSON.stringify(runGateToData(restored).harm)).toBe(whole)
+    }
+  })
+
+  it('refuses the snapshot of another plan', () => {
+    const data = runGateToData(fed(planOf(), harmless(3)))
+    expect(runGateFromData('run', planOf({ legTimeout: '4s' }), limits, data)).toBeNull()
+  })
+})

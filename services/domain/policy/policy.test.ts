@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import rolloutSchema from '../../../schemas/policy/rollout.schema.json' with { type: 'json' }
+import { compileSchema } from '../../platform/documents/json-schema.ts'
+import { readDocument } from '../../platform/documents/read-document.ts'
+import { compilePlan } from '../gate/compile-plan.ts'
+import { goldenSet } from './golden-set.ts'
+import type { RolloutDocument } from './rollout-document.ts'
+import { specFromDocument } from './spec-from-document.ts'
+import { formatDuration, formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
+
+const check = compileSchema(rolloutSchema)
+const examples = new URL('../../../schemas/policy/examples/', import.meta.url)
+
+function problemsOf(text: string): readonly string[] {
+  const read = readDocument(text, check)
+  if (read.kind === 'problems')
+    return read.problems.map((problem) => `${problem.line}: ${problem.path}: ${problem.message}`)
+  const result = specFromDocument(read.value as RolloutDocument, null)
+  return result.kind === 'spec'
+    ? []
+    : result.problems.map(
+        (problem) => `${read.lineOf(problem.path)}: ${problem.path.join('.')}: ${problem.message}; ${problem.fix}`,
+      )
+}
+
+const good = `apiVersion: penstock/v1
+kind: Rollout
+name: prompt-edit
+route: support
+change: prompt
+baseline: { id: v1, provider: openai, model: gpt, promptVersion: one }
+candidate: { id: v2, provider: openai, model: gpt, promptVersion: two }
+routers: [gateway]
+`
+
+describe('rollout files', () => {
+  it.each(readdirSync(examples))('the example %s is valid and compiles', (name) => {
+    const text = readFileSync(new URL(name, examples), 'utf8')
+    expect(problemsOf(text)).toEqual([])
+  })
+
+  it('fills in the defaults of a prompt change and spends at most 5 % on false rollbacks', () => {
+    const read = readDocument(good, check)
+    if (read.kind === 'problems') throw new Error('invalid')
+    const result = specFromDocument(read.value as RolloutDocument, null)
+    if (result.kind === 'problems') throw new Error('refused')
+    const plan = compilePlan(result.spec)
+    expect(result.spec.waves[0]?.stages.map((stage) => stage.candidateWeight)).toEqual([
+      0, 1_000, 10_000, 50_000, 100_000,
+    ])
+    expect(result.spec.deviations).toEqual([])
+    expect(plan.harm.reduce((sum, test) => sum + test.alpha, 0)).toBeLessThanOrEqual(0.05)
+    expect(plan.hash).toBe(compilePlan(result.spec).hash)
+    expect(plan.hash).not.toBe(compilePlan({ ...result.spec, unitsMin: 41 }).hash)
+  })
+
+  it.each([
+    [
+      'an unknown field with the one that was meant',
+      `${good}stickykey: user\n`,
+      /^9: stickykey: unknown field; did you mean `stickyKey`\?/,
+    ],
+    [
+      'a ramp that does not begin in shadow',
+      `${good}stages:\n  - weight: 5%\n  - weight: 100%\n`,
+      /^10: stages\.0\.weight: the first stage must be the shadow stage; begin with/,
+    ],
+    [
+      'weights that do not grow',
+      `${good}stages:\n  - weight: 0%\n  - weight: 9%\n  - weight: 9%\n  - weight: 100%\n`,
+      /weights must grow/,
+    ],
+    [
+      'an unknown metric',
+      `${good}metrics:\n  speed: { role: guardrail }\n`,
+      /^10: metrics\.speed: unknown metric `speed`; use one of error/,
+    ],
+    [
+      'a margin that is both',
+      `${good}metrics:\n  error: { margin: { absolute: 0.1, relative: 0.2 } }\n`,
+      /either absolute, or relative with a floor/,
+    ],
+    ['golden answers without a set', `${good}metrics:\n  golden_wrong: { role: guardrail }\n`, /names no golden set/],
+    [
+      'a mean that cannot decide',
+      `${good}metrics:\n  cost_micro_usd: { role: guardrail }\n`,
+      /only decide by `beyond_margin`/,
+    ],
+    ['a candidate equal to the baseline', good.replace('promptVersion: two', 'promptVersion: one'), /are the same/],
+    [
+      'a last wave that leaves traffic out',
+      `${good}waves:\n  - { id: gold, match: { tier: gold } }\n`,
+      /does not match everything/,
+    ],
+    ['broken YAML', `${good}x: [\n`, /^\d+: : /],
+    ['a key written twice', `${good}route: twice\n`, /^9: : /],
+  ])('refuses %s, with its line', (_, text, expected) => {
+    expect(problemsOf(text).join('\n')).toMatch(expected)
+  })
+})
+
+describe('golden sets', () => {
+  it('are cut into chunks under one digest, whatever the order of keys', () => {
+    const a = goldenSet([
+      { ref: 'a', expected: 'x' },
+      { promptHash: 'b', expected: 'y' },
+    ])
+    const b = goldenSet([
+      { expected: 'x', ref: 'a' },
+      { expected: 'y', promptHash: 'b' },
+    ])
+    expect(a).toEqual(b)
+    const large = goldenSet(
+      Array.from({ length: 3_000 }, (_, index) => ({ ref: `r${index}`, expected: 'x'.repeat(300) })),
+    )
+    expect(large.kind === 'set' && large.chunks.length).toBeGreaterThan(1)
+  })
+
+  it('say which line is wrong', () => {
+    expect(goldenSet([{ ref: 'a', expected: 'x' }, { expected: 'y' }])).toEqual({
+      kind: 'problems',
+      problems: [{ line: 2, message: 'needs `ref` or `promptHash`' }],
+    })
+    expect(
+      goldenSet([{ ref: 'a', expected: 'x', rule: { kind: 'last_match', pattern: '(a+)+', flags: '' } }]),
+    ).toMatchObject({ kind: 'problems' })
+  })
+})
+
+it('reads and writes durations and weights', () => {
+  expect(['500ms', '1.5s', '15m', '24h', '7d', '5 min'].map(parseDuration)).toEqual([
+    500,
+    1_500,
+    900_000,
+    86_400_000,
+    604_800_000,
+    null,
+  ])
+  expect(['0%', '1%', '12.5%', '100%', '101%', '5'].map(parseWeight)).toEqual([0, 1_000, 12_500, 100_000, null, null])
+  expect([500, 90_000, 3_600_000, 90_000_000].map(formatDuration)).toEqual(['500ms', '1m 30s', '1h', '1d 1h'])
+  expect([0, 12_500, 100_000].map(formatWeight)).toEqual(['0%', '12.5%', '100%'])
+})

@@ -1,0 +1,112 @@
+import type { MemoryPartition } from './memory-log.ts'
+import { laneKey, MemoryPump } from './memory-pump.ts'
+import type { ConsumedOffset, GroupConsumer, GroupConsumerOptions, TopicPartition } from './transport.ts'
+
+type Placed = TopicPartition & { readonly log: MemoryPartition }
+
+interface Member {
+  readonly options: GroupConsumerOptions
+  readonly pump: MemoryPump
+  /** The generation that this member has joined: commits of any other are refused. Null while a rebalance is under way. */
+  generation: number | null
+}
+
+export interface GroupPorts {
+  partitionsOf(topic: string): readonly MemoryPartition[]
+  stalled(): boolean
+  /** Throws what a commit of offsets shall fail with. */
+  beforeCommit(): void
+}
+
+/** A consumer group in memory: eager rebalances as kafkajs does them, committed offsets with metadata, fenced commits. */
+export class MemoryGroup {
+  readonly #ports: GroupPorts
+  readonly #members: Member[] = []
+  readonly #committed = new Map<string, { readonly offset: number; readonly metadata: string }>()
+  #generation = 0
+  #line: Promise<void> = Promise.resolve()
+
+  constructor(ports: GroupPorts) {
+    this.#ports = ports
+  }
+
+  commitOffsets(offsets: readonly ConsumedOffset[]): void {
+    for (const offset of offsets)
+      this.#committed.set(laneKey(offset), { offset: offset.offset, metadata: offset.metadata ?? '' })
+  }
+
+  wake(): void {
+    for (const { pump } of this.#members) pump.wake()
+  }
+
+  async join(options: GroupConsumerOptions): Promise<GroupConsumer> {
+    const pump = new MemoryPump(options, this.#ports.stalled)
+    const member: Member = { options, pump, generation: null }
+    this.#members.push(member)
+    await this.#rebalance()
+    return {
+      crashed: pump.crashed,
+      assigned: () => pump.owned(),
+      pause: (partitions) => pump.setPaused(partitions, true),
+      resume: (partitions) => pump.setPaused(partitions, false),
+      commit: async (offsets) => {
+        this.#ports.beforeCommit()
+        if (member.generation !== this.#generation || offsets.some((offset) => !pump.has(offset))) return false
+        this.commitOffsets(offsets)
+        return true
+      },
+      stop: async () => {
+        const index = this.#members.indexOf(member)
+        if (index < 0) return
+        await pump.stop()
+        this.#members.splice(this.#members.indexOf(member), 1)
+        member.generation = null
+        await this.#rebalance()
+      },
+    }
+  }
+
+  #rebalance(): Promise<void> {
+    for (const member of this.#members) member.generation = null
+    this.#line = this.#line.then(() => this.#reassign())
+    return this.#line
+  }
+
+  /** No partition is given to anybody before its former owner has finished the batch under way and knows that it is lost. */
+  async #reassign(): Promise<void> {
+    this.#generation += 1
+    const generation = this.#generation
+    const members = [...this.#members]
+    const topics = [...new Set(members.flatMap(({ options }) => options.topics))]
+    const all = topics.flatMap((topic) =>
+      this.#ports.partitionsOf(topic).map((log, partition) => ({ topic, partition, log })),
+    )
+    const wanted = members.map((_, index) => all.filter((_at, at) => at % members.length === index))
+    for (const [index, { options, pump }] of members.entries()) {
+      await pump.quiet()
+      const now = new Set(wanted[index]?.map(laneKey))
+      const lost = pump.owned().filter((at) => !now.has(laneKey(at)))
+      for (const at of lost) pump.remove(at)
+      if (lost.length > 0) options.onRevoked?.(lost)
+    }
+    for (const [index, member] of members.entries()) {
+      try {
+        await this.#give(member, wanted[index] ?? [], generation)
+      } catch (cause) {
+        member.pump.crash(cause)
+      }
+    }
+  }
+
+  async #give(member: Member, wanted: readonly Placed[], generation: number): Promise<void> {
+    const gained = wanted.filter((at) => !member.pump.has(at))
+    const committed = gained.map(({ topic, partition }) => {
+      const known = this.#committed.get(laneKey({ topic, partition }))
+      return { topic, partition, committed: known?.offset ?? null, metadata: known?.metadata ?? '' }
+    })
+    if (gained.length > 0) await member.options.onAssigned?.(committed)
+    if (this.#members.includes(member)) member.generation = generation
+    for (const [index, { topic, partition, log }] of gained.entries())
+      member.pump.add({ topic, partition }, log, committed[index]?.committed ?? 0)
+  }
+}
