@@ -1,4 +1,5 @@
 import type { Ack, Decision, Evidence, Request, Response } from '../domain/events/records.ts'
+import { redactDocument } from '../domain/redaction/redact-document.ts'
 import type { Redactor } from '../domain/redaction/redactor.ts'
 import type { RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 
@@ -100,7 +101,7 @@ const redactionsOf = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
 export function writeRequest(writer: RowBinaryWriter, request: Request, appendMs: number, redact: Redactor): void {
-  const redacted = redact(Buffer.from(request.body).toString('utf8'))
+  const redacted = redactDocument(redact, Buffer.from(request.body).toString('utf8'))
   const place = request.place
   writer.string(request.exchange_id).string('request').string(request.live_arm).string('').dateTime64(appendMs)
   writer.string(request.route).string(request.tenant).string(request.operation)

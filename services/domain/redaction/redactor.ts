@@ -6,31 +6,36 @@ interface Detector {
   readonly pattern: RegExp
   /** Confirms a match, so that ordinary numbers and words stay. */
   valid(match: string): boolean
+  /** Whether a valid match may begin within an invalid one: digits of a phone number before those of a card. Only for patterns of bounded length. */
+  readonly overlapping?: boolean
 }
 
-/** Every pattern is linear: no nested repetition, bounded lengths. */
+/** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
 const detectors: readonly Detector[] = [
   {
     kind: 'KEY',
     pattern:
-      /\b(?:sk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_-]{16,200}|AKIA[0-9A-Z]{16}|gh[opsur]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|xox[abprs]-[A-Za-z0-9-]{10,200}|AIza[A-Za-z0-9_-]{35}|glpat-[A-Za-z0-9_-]{20,64})\b/g,
-    valid: () => true,
+      /(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_])|glpat-[A-Za-z0-9_-]{20,})/g,
+    // Words joined by hyphens ("sk-learn-pipelines-explained") have neither digits nor capitals; one random key in a million has neither.
+    valid: (match) => /[0-9A-Z]/.test(match),
   },
   {
     kind: 'EMAIL',
+    // No letters of scripts that write without spaces: there the words before an address would be taken for a part of it.
     pattern:
-      /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
-    valid: (match) => !match.includes('..'),
+      /(?!')[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
+    valid: (match) => !/\.\.|[@.-]\.|\.@/.test(match),
   },
   {
     kind: 'CARD',
-    pattern: /(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d.-]\d|\d)/g,
+    pattern: /(?<!\w|\d[.-])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5})(?!\w|[.-]\d)/g,
     valid: (match) => isCard(match.replaceAll(/[ -]/g, '')),
+    overlapping: true,
   },
   {
     kind: 'PHONE',
     pattern:
-      /(?<![\w+.-])(?:\+\d(?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w-]|\.\d)/g,
+      /(?<![\w+.-])(?:\+[1-9](?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}([.-])\d{3}\1\d{4})(?!\w|[.-]\d)/g,
     valid: (match) => {
       const digits = match.replaceAll(/\D/g, '').length
       return digits >= 7 && digits <= 15
@@ -43,15 +48,31 @@ export function createRedactor(options: { pseudonym(kind: string, value: string)
   return (text) => {
     const counts: Record<string, number> = {}
     let result = text
-    for (const { kind, pattern, valid } of detectors) {
-      result = result.replaceAll(pattern, (match) => {
-        if (!valid(match)) return match
-        counts[kind] = (counts[kind] ?? 0) + 1
-        return `<${kind}_${options.pseudonym(kind, match)}>`
+    for (const detector of detectors) {
+      result = replaceFound(detector, result, (match) => {
+        counts[detector.kind] = (counts[detector.kind] ?? 0) + 1
+        return `<${detector.kind}_${options.pseudonym(detector.kind, match)}>`
       })
     }
     return { text: result, counts }
   }
+}
+
+function replaceFound(
+  { pattern, valid, overlapping }: Detector,
+  text: string,
+  mark: (match: string) => string,
+): string {
+  let result = ''
+  let copied = 0
+  pattern.lastIndex = 0
+  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
+    if (valid(found[0])) {
+      result += text.slice(copied, found.index) + mark(found[0])
+      copied = found.index + found[0].length
+    } else if (overlapping === true) pattern.lastIndex = found.index + 1
+  }
+  return result + text.slice(copied)
 }
 
 /** 13 to 19 digits of a known issuer that pass Luhn's check (ISO/IEC 7812). */

@@ -1,0 +1,54 @@
+import type { Redactor } from './redactor.ts'
+
+const depthMax = 64
+
+/**
+ * Redacts a text that may be a JSON document (a request body, the arguments of a tool call). In JSON an escape such as `\n` stands right before a
+ * value and hides where it begins, so documents are read, their strings, keys and numbers redacted, and written again. A text without findings
+ * and a text that is no JSON keep their exact form.
+ */
+export function redactDocument(redact: Redactor, text: string): ReturnType<Redactor> {
+  try {
+    return redactAtDepth(redact, text, 0)
+  } catch (error) {
+    // The serialiser gives up on what is nested by the thousand; as plain text it is still redacted.
+    if (error instanceof RangeError) return redact(text)
+    throw error
+  }
+}
+
+function redactAtDepth(redact: Redactor, text: string, depth: number): ReturnType<Redactor> {
+  const document = depth < depthMax && /^\s*[[{"]/.test(text) ? parse(text) : undefined
+  if (document === undefined) return redact(text)
+  const counts: Record<string, number> = {}
+  const redactString = (value: string, at: number): string => {
+    const done = redactAtDepth(redact, value, at)
+    for (const [kind, count] of Object.entries(done.counts)) counts[kind] = (counts[kind] ?? 0) + count
+    return done.text
+  }
+  const walk = (value: unknown, at: number): unknown => {
+    if (typeof value === 'string') return redactString(value, at)
+    // Deeper than any request is meant to be: what lies below is redacted as one text.
+    if (at >= depthMax) return typeof value === 'object' ? redactString(JSON.stringify(value), at) : value
+    if (typeof value === 'number') {
+      const written = String(value)
+      const done = redactString(written, at)
+      return done === written ? value : done
+    }
+    if (Array.isArray(value)) return value.map((item) => walk(item, at + 1))
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [redactString(key, at + 1), walk(item, at + 1)]),
+    )
+  }
+  const redacted = walk(document, depth + 1)
+  return Object.keys(counts).length === 0 ? { text, counts } : { text: JSON.stringify(redacted), counts }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
