@@ -26,7 +26,7 @@ export function createBatchCutter(policy: CutPolicy, announcedEnd: number | null
   const take = (count: number): readonly InRecord[] => {
     const taken = waiting.slice(0, count)
     waiting = waiting.slice(count)
-    bytes = waiting.reduce((sum, record) => sum + (record.value?.length ?? 0), 0)
+    bytes = waiting.reduce((sum, record) => sum + bytesOf(record), 0)
     firstAtMs = null
     return taken
   }
@@ -34,7 +34,7 @@ export function createBatchCutter(policy: CutPolicy, announcedEnd: number | null
     add(record) {
       // Fetch responses are shared buffers: a record that waits needs bytes of its own.
       waiting.push(record.value === null ? record : { ...record, value: Buffer.from(record.value) })
-      bytes += record.value?.length ?? 0
+      bytes += bytesOf(record)
     },
     cut(nowMonoMs) {
       const last = waiting.at(-1)
@@ -43,15 +43,31 @@ export function createBatchCutter(policy: CutPolicy, announcedEnd: number | null
         if (last.offset + 1 < announced) return null
         const end = announced
         announced = null
-        return take(waiting.filter((record) => record.offset < end).length)
+        const count = waiting.filter((record) => record.offset < end).length
+        // Nothing left of it: retention was faster than the new owner. What follows is cut as usual.
+        if (count > 0) return take(count)
       }
       firstAtMs ??= nowMonoMs
       const full = waiting.length >= policy.recordsMax || bytes >= policy.bytesMax
       if (!full && nowMonoMs - firstAtMs < policy.waitMaxMs) return null
-      return take(Math.min(waiting.length, policy.recordsMax))
+      return take(countWithin(waiting, policy))
     },
     get waitingBytes() {
       return bytes
     },
   }
+}
+
+const bytesOf = (record: InRecord): number => record.value?.length ?? 0
+
+/** How many of the first records keep both limits; at least one, however large. */
+function countWithin(records: readonly InRecord[], policy: CutPolicy): number {
+  let bytes = 0
+  let count = 0
+  for (const record of records) {
+    bytes += bytesOf(record)
+    if (count > 0 && (count >= policy.recordsMax || bytes > policy.bytesMax)) break
+    count += 1
+  }
+  return count
 }

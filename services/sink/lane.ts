@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { GroupConsumer, InRecord, Transport } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { type BatchCutter, type CutPolicy, createBatchCutter } from './batch-cutter.ts'
-import { columns, type Table } from './rows.ts'
+import { createRangeInserter } from './insert-range.ts'
+import type { Table } from './rows.ts'
 
 /** Rows of one range, by table. */
 export type EncodedRange = ReadonlyMap<Table, { readonly rows: number; readonly bytes: Buffer }>
@@ -13,7 +12,7 @@ export interface LaneOptions {
   readonly groupId: string
   readonly topics: readonly string[]
   readonly policy: CutPolicy
-  readonly store: ClickHouseStore
+  readonly store: Pick<ClickHouseStore, 'insertRowBinary'>
   readonly transport: Transport
   /** Deterministic: the same records give the same rows. Records that cannot be used are dealt with inside. */
   encode(records: readonly InRecord[]): Promise<EncodedRange>
@@ -28,10 +27,8 @@ interface PartitionLane {
 }
 
 const pollMs = 100
-const retryFirstMs = 200
-const retryLongestMs = 5_000
-/** Waiting bytes per partition at which the partition is no longer fetched. */
-const pauseAtBytes = 32 * 1024 * 1024
+/** Waiting bytes per partition at which the partition is no longer fetched; never less than two inserts, or an announced one could not be cut again. */
+const pauseAtBytesMin = 32 * 1024 * 1024
 
 /**
  * Writes a lane's records into the store exactly once: announce the range in the metadata of the committed offset, insert with a token made of
@@ -40,8 +37,7 @@ const pauseAtBytes = 32 * 1024 * 1024
  */
 export async function startLane(scope: Scope, options: LaneOptions): Promise<void> {
   const lanes = new Map<string, PartitionLane>()
-  const rows = scope.metrics.counter('penstock_sink_rows_total', 'Rows inserted', ['table'])
-  const retries = scope.metrics.counter('penstock_sink_retries_total', 'Inserts tried again')
+  const pauseAtBytes = Math.max(pauseAtBytesMin, 2 * options.policy.bytesMax)
   const waiting = scope.metrics.gauge('penstock_sink_waiting_bytes', 'Bytes waiting for an insert', ['group'])
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
@@ -71,37 +67,20 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   )
   consumer.crashed.catch((error: unknown) => scope.fail(error))
 
-  const insert = async (lane: PartitionLane, records: readonly InRecord[]) => {
-    const start = records[0]?.offset ?? 0
-    const end = (records.at(-1)?.offset ?? 0) + 1
-    const { topic, partition } = lane
-    if (!(await consumer.commit([{ topic, partition, offset: start, metadata: JSON.stringify({ end }) }]))) return
-    const encoded = await options.encode(records)
-    for (const [table, { bytes, rows: count }] of encoded) {
-      await persistently(scope, retries.add, () =>
-        options.store.insertRowBinary(table, columns[table], bytes, {
-          deduplicationToken: `${table}-${topic}-${partition}-${start}-${end}-v1`,
-        }),
-      )
-      rows.add(count, { table })
-    }
-    await consumer.commit([{ topic, partition, offset: end }])
-  }
+  const owned = (lane: PartitionLane) => !scope.signal.aborted && lanes.get(idOf(lane.topic, lane.partition)) === lane
+  const insert = createRangeInserter<PartitionLane>({ ...options, scope, consumer, owned })
 
   const work = async (lane: PartitionLane) => {
-    for (
-      let records = lane.cutter.cut(scope.clock.monoMs());
-      records !== null && !scope.signal.aborted;
-      records = lane.cutter.cut(scope.clock.monoMs())
-    ) {
-      await insert(lane, records)
+    while (owned(lane)) {
+      const records = lane.cutter.cut(scope.clock.monoMs())
+      if (records === null || !(await insert(lane, records))) return
     }
   }
 
   const busy = new Set<PartitionLane>()
   const timer = setInterval(() => {
     for (const lane of lanes.values()) {
-      steer(consumer, lane)
+      steer(consumer, lane, pauseAtBytes)
       if (busy.has(lane)) continue
       busy.add(lane)
       lane.working = work(lane)
@@ -121,27 +100,12 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   })
 }
 
-function steer(consumer: GroupConsumer, lane: PartitionLane): void {
+/** A rebalance forgets what was paused, so a full lane is paused at every turn. */
+function steer(consumer: GroupConsumer, lane: PartitionLane, pauseAtBytes: number): void {
   const full = lane.cutter.waitingBytes >= pauseAtBytes
-  if (full === lane.paused) return
-  lane.paused = full
   if (full) consumer.pause([lane])
-  else consumer.resume([lane])
-}
-
-/** Waits out a store that is away; a statement that the store refuses for good ends the process. */
-async function persistently(scope: Scope, onRetry: () => void, insert: () => Promise<void>): Promise<void> {
-  for (let pauseMs = retryFirstMs; ; pauseMs = Math.min(pauseMs * 2, retryLongestMs)) {
-    try {
-      await insert()
-      return
-    } catch (error) {
-      if (!(error instanceof PenstockError) || !error.retriable || scope.signal.aborted) throw error
-      onRetry()
-      scope.log.warn({ err: error.message }, 'insert not done; trying again')
-      await delay(pauseMs, undefined, { signal: scope.signal })
-    }
-  }
+  else if (lane.paused) consumer.resume([lane])
+  lane.paused = full
 }
 
 /** End of the range that a former owner announced and may have inserted; null when it had none under way. */

@@ -169,7 +169,11 @@ export function writeEvidence(writer: RowBinaryWriter, evidence: Evidence): void
   const { place } = evidence
   const values = (arm: 'baseline' | 'candidate') =>
     Object.fromEntries(
-      evidence.metrics.flatMap((metric) => (metric[arm] === null ? [] : [[metric.name, metric[arm] as number]])),
+      evidence.metrics.flatMap((metric) => {
+        const value = metric[arm]
+        // Not a number is no measurement: one of them would blank every mean it enters.
+        return value === null || !Number.isFinite(value) ? [] : [[metric.name, value]]
+      }),
     )
   writer.string(evidence.id).uint32(evidence.version).string(evidence.exchange_id)
   writer

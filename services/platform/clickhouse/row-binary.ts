@@ -8,15 +8,20 @@ export interface RowBinaryWriter {
   int64(value: number): RowBinaryWriter
   float64(value: number): RowBinaryWriter
   bool(value: boolean): RowBinaryWriter
-  /** DateTime64(3): milliseconds since the epoch. */
+  /** DateTime64(3): milliseconds since the epoch. Throws RangeError, as the numbers do, for a value that does not fit. */
   dateTime64(ms: number): RowBinaryWriter
   nullable<T>(value: T | null, write: (value: T) => void): RowBinaryWriter
   array<T>(values: readonly T[], write: (value: T) => void): RowBinaryWriter
   map<T>(values: Readonly<Record<string, T>>, write: (value: T) => void): RowBinaryWriter
   readonly length: number
+  /** Takes back what was written behind `length`: a row that turned out not to fit. */
+  rewind(length: number): void
   bytes(): Buffer
 }
 
+/** DateTime64 itself ends in 2299; a time far outside is a broken producer, and each would open a partition of its own. */
+const firstDateTimeMs = Date.UTC(1900, 0, 1)
+const endDateTimeMs = Date.UTC(2200, 0, 1)
 const firstCapacity = 64 * 1024
 
 export function createRowBinaryWriter(): RowBinaryWriter {
@@ -76,7 +81,10 @@ export function createRowBinaryWriter(): RowBinaryWriter {
       return writer
     },
     bool: (value) => writer.uint8(value ? 1 : 0),
-    dateTime64: (ms) => writer.int64(Math.trunc(ms)),
+    dateTime64(ms) {
+      if (!(ms >= firstDateTimeMs && ms < endDateTimeMs)) throw new RangeError(`${ms} is no time between 1900 and 2200`)
+      return writer.int64(Math.trunc(ms))
+    },
     nullable(value, write) {
       writer.uint8(value === null ? 1 : 0)
       if (value !== null) write(value)
@@ -95,6 +103,9 @@ export function createRowBinaryWriter(): RowBinaryWriter {
         write(value)
       }
       return writer
+    },
+    rewind(to) {
+      length = Math.min(length, to)
     },
     get length() {
       return length

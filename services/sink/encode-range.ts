@@ -1,0 +1,115 @@
+import { createHmac } from 'node:crypto'
+import type { Records } from '../domain/events/records.ts'
+import { createRedactor, type Redactor } from '../domain/redaction/redactor.ts'
+import { createRowBinaryWriter, type RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
+import type { DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import type { InRecord } from '../platform/kafka/transport.ts'
+import type { Codec, Decoded } from '../platform/registry/codec.ts'
+import type { EncodedRange } from './lane.ts'
+import { type Table, writeAck, writeDecision, writeEvidence, writeRequest, writeResponse } from './rows.ts'
+
+export interface RangeEncoderOptions {
+  readonly codec: Codec<Records>
+  /** Key of the pseudonyms: the same value gets the same mark in every text of this installation. */
+  readonly hashKey: string
+  /** Throws when too many records are unusable. */
+  readonly guard: DeadLetterGuard
+  deadLetter(record: InRecord, code: string, reason: string): Promise<void>
+}
+
+interface TableRows {
+  readonly writer: RowBinaryWriter
+  rows: number
+}
+
+type Good = Extract<Decoded<Records>, { readonly kind: 'record' }>
+
+/** Turns a range of records into rows. Records that cannot be read or do not fit a column go to the dead letters; the rest of the range is written. */
+export function createRangeEncoder(
+  options: RangeEncoderOptions,
+): (records: readonly InRecord[]) => Promise<EncodedRange> {
+  const { codec, guard, hashKey } = options
+  const redact = createRedactor({
+    pseudonym: (kind, value) => createHmac('sha256', hashKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8),
+  })
+  const refuse = async (record: InRecord, code: string, reason: string) => {
+    await options.deadLetter(record, code, reason)
+    guard.bad(record)
+  }
+  return async (records) => {
+    const tables = new Map<Table, TableRows>()
+    for (const record of records) {
+      if (record.value === null) continue
+      const decoded = await codec.decode(record.value)
+      if (decoded.kind === 'bad') {
+        await refuse(record, decoded.code, decoded.reason)
+        continue
+      }
+      const problem = append(tables, decoded, record.timestampMs, redact)
+      if (problem === null) guard.good(1, record)
+      else await refuse(record, 'INVALID_VALUE', problem)
+    }
+    return new Map(
+      [...tables]
+        .filter(([, { rows }]) => rows > 0)
+        .map(([table, { writer, rows }]) => [table, { rows, bytes: writer.bytes() }]),
+    )
+  }
+}
+
+/** Appends one record's row; a value that no column can hold leaves no trace of the row and is named in the result. */
+function append(tables: Map<Table, TableRows>, decoded: Good, appendMs: number, redact: Redactor): string | null {
+  const table = tableOf(decoded.name)
+  if (table === null) return null
+  const entry = tables.get(table) ?? { writer: createRowBinaryWriter(), rows: 0 }
+  tables.set(table, entry)
+  const before = entry.writer.length
+  try {
+    write(entry.writer, decoded, appendMs, redact)
+    entry.rows += 1
+    return null
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    entry.writer.rewind(before)
+    // The message of a RangeError quotes numbers only, never text of a prompt or an answer.
+    return `${decoded.name}: ${error.message}`
+  }
+}
+
+function tableOf(name: Good['name']): Table | null {
+  switch (name) {
+    case 'Request':
+    case 'Response':
+      return 'legs'
+    case 'Evidence':
+      return 'evidence'
+    case 'Decision':
+      return 'decisions'
+    case 'Ack':
+      return 'acks'
+    default:
+      return null
+  }
+}
+
+function write(writer: RowBinaryWriter, decoded: Good, appendMs: number, redact: Redactor): void {
+  switch (decoded.name) {
+    case 'Request':
+      writeRequest(writer, decoded.value, appendMs, redact)
+      break
+    case 'Response':
+      writeResponse(writer, decoded.value, appendMs, redact)
+      break
+    case 'Evidence':
+      writeEvidence(writer, decoded.value)
+      break
+    case 'Decision':
+      writeDecision(writer, decoded.value)
+      break
+    case 'Ack':
+      writeAck(writer, decoded.value)
+      break
+    default:
+      break
+  }
+}

@@ -1,0 +1,177 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ClickHouseError } from '../platform/clickhouse/clickhouse-store.ts'
+import { MemoryTransport } from '../platform/kafka/memory-transport.ts'
+import type { Transport } from '../platform/kafka/transport.ts'
+import { TransportError } from '../platform/kafka/transport-error.ts'
+import { systemClock } from '../platform/lifecycle/clocks.ts'
+import { createScope } from '../platform/lifecycle/process-scope.ts'
+import type { Logger } from '../platform/log/logger.ts'
+import { startLane } from './lane.ts'
+
+const topic = 'exchanges'
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
+const nothing = { add() {}, set() {}, observe() {} }
+const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
+
+/** A store that knows tokens, as ClickHouse does: the same token twice is one insert. */
+class TokenStore {
+  readonly tokens = new Map<string, readonly string[]>()
+  awayFor = 0
+  calls = 0
+
+  async insertRowBinary(
+    _table: string,
+    _columns: readonly string[],
+    rows: Buffer,
+    options: { readonly deduplicationToken: string },
+  ) {
+    this.calls += 1
+    if (this.awayFor > 0) {
+      this.awayFor -= 1
+      throw new ClickHouseError('nobody answers', { code: 'STORE_AWAY', retriable: true })
+    }
+    if (!this.tokens.has(options.deduplicationToken))
+      this.tokens.set(options.deduplicationToken, rows.toString().trim().split('\n'))
+  }
+
+  rows(): readonly string[] {
+    return [...this.tokens.values()].flat().sort()
+  }
+}
+
+class Death extends Error {}
+
+/** Dies at the n-th announcement, insert or commit of an end: before it is done, or after it and before anybody hears of it. */
+class Reaper {
+  #left: number
+  readonly #done: boolean
+  constructor(step: number, done: boolean) {
+    this.#left = step
+    this.#done = done
+  }
+
+  async pass<T>(act: () => Promise<T>): Promise<T> {
+    this.#left -= 1
+    if (this.#left > 0) return act()
+    if (this.#left === 0 && this.#done) await act()
+    throw new Death()
+  }
+}
+
+const immortal = new Reaper(Number.POSITIVE_INFINITY, false)
+
+async function openLog(count: number) {
+  const log = new MemoryTransport(systemClock)
+  await log.ensureTopics([{ name: topic, partitions: 2, config: {} }])
+  const producer = await log.producer()
+  const send = (from: number, to: number) =>
+    producer.send(
+      Array.from({ length: to - from }, (_, index) => ({
+        topic,
+        key: null,
+        partition: index % 2,
+        value: Buffer.from(`r${from + index}`),
+      })),
+    )
+  await send(0, count)
+  return { log, send }
+}
+
+/** One process: a lane on the log and the store, with a reaper between them. */
+async function startProcess(log: Transport, store: TokenStore, reaper: Reaper) {
+  const scope = createScope({ log: quiet, metrics, clock: systemClock, deadlineMs: 5_000 })
+  const transport: Transport = {
+    ...facade(log),
+    async consume(options) {
+      const consumer = await log.consume(options)
+      return { ...consumer, commit: (offsets) => reaper.pass(() => consumer.commit(offsets)) }
+    },
+  }
+  await startLane(scope, {
+    groupId: 'sink',
+    topics: [topic],
+    policy: { recordsMax: 3, bytesMax: 1_000, waitMaxMs: 20 },
+    transport,
+    store: {
+      insertRowBinary: (table, names, rows, options) =>
+        reaper.pass(() => store.insertRowBinary(table, names, rows, options)),
+    },
+    encode: async (records) => {
+      const text = records.map((record) => `${record.value?.toString()}\n`).join('')
+      return new Map([['legs' as const, { rows: records.length, bytes: Buffer.from(text) }]])
+    },
+  })
+  onTestFinished(async () => void (await scope.stop()))
+  return scope
+}
+
+/** Methods of the class, bound, so that one of them can be replaced. */
+function facade(log: Transport): Transport {
+  return {
+    producer: (options) => log.producer(options),
+    transactional: (id) => log.transactional(id),
+    consume: (options) => log.consume(options),
+    read: (options) => log.read(options),
+    ensureTopics: (specs) => log.ensureTopics(specs),
+    partitionCount: (name) => log.partitionCount(name),
+    endOffsets: (name) => log.endOffsets(name),
+    close: () => log.close(),
+  }
+}
+
+const named = (count: number) => Array.from({ length: count }, (_, index) => `r${index}`).sort()
+const arrived = (store: TokenStore, count: number) =>
+  vi.waitFor(() => expect(store.rows()).toEqual(named(count)), { timeout: 10_000 })
+
+describe('exactly once', () => {
+  const steps = Array.from({ length: 8 }, (_, index) => index + 1)
+  it.each(
+    steps.flatMap((step) => [
+      { step, done: false },
+      { step, done: true },
+    ]),
+  )('dies at step $step, done: $done', async ({ step, done }) => {
+    const { log, send } = await openLog(10)
+    const store = new TokenStore()
+    const first = await startProcess(log, store, new Reaper(step, done))
+    expect(await first.failed).toBeInstanceOf(Death)
+    await first.stop()
+    await send(10, 16)
+    await startProcess(log, store, immortal)
+    await arrived(store, 16)
+  })
+
+  it('dies again and again, one step further each time', async () => {
+    const { log } = await openLog(10)
+    const store = new TokenStore()
+    for (const step of [1, 1, 2, 2, 3, 3, 4]) {
+      const scope = await startProcess(log, store, new Reaper(step, step % 2 === 0))
+      await scope.failed
+      await scope.stop()
+    }
+    await startProcess(log, store, immortal)
+    await arrived(store, 10)
+  })
+})
+
+describe('what passes by itself', () => {
+  it('waits for a store that is away', async () => {
+    const { log, send } = await openLog(5)
+    const store = new TokenStore()
+    store.awayFor = 3
+    await startProcess(log, store, immortal)
+    await vi.waitFor(() => expect(store.calls).toBeGreaterThan(1))
+    await send(5, 9)
+    await arrived(store, 9)
+  })
+
+  it('loses nothing when commits are refused in a rebalance or fail for a while', async () => {
+    const { log } = await openLog(8)
+    const store = new TokenStore()
+    for (let times = 0; times < 3; times += 1)
+      log.failNext('commit', { error: new TransportError('no broker', { code: 'BROKER_AWAY', retriable: true }) })
+    await startProcess(log, store, immortal)
+    await startProcess(log, store, immortal)
+    await arrived(store, 8)
+  })
+})
