@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
+import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
+import type { Records } from '../../services/domain/events/records.ts'
+import { schemaTexts } from '../../services/domain/events/schemas.ts'
+import { topics } from '../../services/flow.ts'
+import { type ClickHouseStore, openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
+import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
+import type { Transport } from '../../services/platform/kafka/transport.ts'
+import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
+import { createScope, type OwnedScope } from '../../services/platform/lifecycle/process-scope.ts'
+import { openCodec } from '../../services/platform/registry/open-codec.ts'
+import type { SinkConfig } from '../../services/sink/config.ts'
+import { startSink } from '../../services/sink/start.ts'
+import { silentLog } from '../support/silent-log.ts'
+import { type TestStack, testStack } from '../support/stack.ts'
+import { request, response } from './clickhouse-rows.ts'
+
+const { kafka, registry, clickhouse } = inject('stack') as TestStack
+const topicPrefix = `sink-${randomUUID().slice(0, 8)}-`
+const database = `penstock_sink_${randomUUID().slice(0, 8)}`
+const stateDir = mkdtempSync(join(tmpdir(), 'penstock-sink-'))
+const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined }
+const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
+let transport: Transport
+let store: ClickHouseStore
+
+const config = (lanes: SinkConfig['lanes']): SinkConfig => ({
+  brokers: kafka.brokers,
+  registryUrl: registry.url,
+  stateDir,
+  topicPrefix,
+  logLevel: 'error',
+  adminPort: 0,
+  clickhouseUrl: clickhouse.url,
+  clickhouseUser: clickhouse.users.writer.user,
+  clickhousePassword: clickhouse.users.writer.password,
+  clickhouseDatabase: database,
+  hashKey: 'a key for tests only',
+  lanes,
+  recordsMax: 25,
+  bytesMax: 1_000_000,
+  waitMaxMs: 50,
+})
+
+async function startProcess(): Promise<OwnedScope> {
+  const scope = createScope({ log: silentLog, metrics, clock: systemClock, deadlineMs: 10_000 })
+  onTestFinished(async () => void (await scope.stop()))
+  await startSink(scope, config('exchanges'))
+  return scope
+}
+
+const exchanges = () => createSender(topics.exchanges.name)
+
+async function createSender(topic: string) {
+  const codec = await openCodec<Records>({ registryUrl: registry.url, stateDir, subjectPrefix, schemaTexts })
+  const producer = await transport.producer()
+  onTestFinished(() => producer.close())
+  return {
+    async send(from: number, to: number) {
+      const ids = Array.from({ length: to - from }, (_, index) => `x${from + index}`)
+      await producer.send(
+        ids.flatMap((id) => [
+          {
+            topic,
+            key: id,
+            value: codec.encode('Request', { ...request(id, 'baseline'), body: Buffer.from(`${id} ann@example.com`) }),
+          },
+          {
+            topic,
+            key: id,
+            value: codec.encode('Response', response(id, 'baseline', 'live', `to ann@example.com of ${id}`)),
+          },
+        ]),
+      )
+    },
+    raw: (value: Buffer) => producer.send([{ topic, key: 'poison', value }]),
+    negative: () =>
+      producer.send([
+        {
+          topic,
+          key: 'n',
+          value: codec.encode('Request', {
+            ...request('n', 'baseline'),
+            body: Buffer.alloc(0),
+            place: { run: 'r', wave: 'w', stage: 's', rule: 'x', epoch: -1, stage_entry: -5, candidate_weight: 0 },
+          }),
+        },
+      ]),
+  }
+}
+
+const ledger = () =>
+  store.query<{ rows: number; legs: number; exchanges: number }>(
+    'SELECT count() AS rows, uniqExact(exchange_id, leg) AS legs, uniqExact(exchange_id) AS exchanges FROM legs',
+  )
+const holds = (count: number) =>
+  vi.waitFor(async () => expect(await ledger()).toEqual([{ rows: count * 2, legs: count * 2, exchanges: count }]), {
+    timeout: 60_000,
+    interval: 200,
+  })
+
+beforeAll(async () => {
+  transport = createKafkajsTransport({ clientId: 'sink-test', brokers: kafka.brokers, topicPrefix, log: silentLog })
+  await deploy({
+    transport,
+    registryUrl: registry.url,
+    clickhouse: { url: clickhouse.url, ...clickhouse.users.admin, database },
+    migrations: join(import.meta.dirname, '../../schemas/clickhouse'),
+  })
+  store = openClickHouse({ url: clickhouse.url, ...clickhouse.users.admin, database })
+})
+
+afterAll(async () => {
+  await store?.command(`DROP DATABASE IF EXISTS ${database}`)
+  await store?.stop()
+  await transport?.close()
+  rmSync(stateDir, { recursive: true, force: true })
+})
+
+describe('sink on real parts', () => {
+  it('writes each leg once, redacted with one mark per value, across stops in mid-flight and a store that is away', async () => {
+    const { send, raw, negative } = await exchanges()
+    await send(0, 100)
+    const first = await startProcess()
+    await send(100, 200)
+    await first.stop()
+    await raw(Buffer.from('no avro at all'))
+    await negative()
+    await send(200, 300)
+    const second = await startProcess()
+    await holds(300)
+    const stack = testStack()
+    await stack.kill('clickhouse')
+    await send(300, 400)
+    await stack.start('clickhouse')
+    await holds(400)
+    await second.stop()
+    const marks = await store.query<{ mark: string }>(
+      "SELECT DISTINCT extract(text, '<EMAIL_[0-9a-f]{8}>') AS mark FROM legs",
+    )
+    expect(marks).toHaveLength(1)
+    expect(marks[0]?.mark).toMatch(/^<EMAIL_/)
+    expect(await store.query("SELECT count() AS n FROM legs WHERE text LIKE '%example.com%'")).toEqual([{ n: 0 }])
+    const letters = await transport.endOffsets(topics.deadLetters.name)
+    expect(letters.reduce((sum, { offset }) => sum + offset, 0)).toBe(2)
+  })
+})
