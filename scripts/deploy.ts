@@ -18,7 +18,7 @@ const settings = {
 } as const
 
 const config = loadConfig('deploy', settings, inheritedEnvironment(), process.argv.slice(2))
-const log = createPinoLogger({ name: 'deploy', level: 'warn', toStderr: true })
+const log = createPinoLogger({ name: 'deploy', level: 'error', toStderr: true })
 const { brokers, topicPrefix } = config
 const transport = createKafkajsTransport({ clientId: 'deploy', brokers, topicPrefix, log })
 try {
