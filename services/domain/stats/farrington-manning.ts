@@ -1,4 +1,4 @@
-import { requireCounts, requireWithin } from './stats-error.ts'
+import { requireCounts, requireWithin, StatsError } from './stats-error.ts'
 
 /**
  * Score statistic for a difference of two independent proportions against a margin (Farrington & Manning 1990, Stat. Med. 9:1447): the variance uses the
@@ -14,6 +14,8 @@ export function farringtonManning(input: {
   const { candidateEvents, candidateUnits, baselineEvents, baselineUnits, difference: s } = input
   requireCounts({ candidateEvents, candidateUnits, baselineEvents, baselineUnits })
   requireWithin({ difference: s }, -1, 1)
+  if (candidateEvents > candidateUnits || baselineEvents > baselineUnits)
+    throw new StatsError('more units with events than units in an arm')
   if (candidateUnits === 0 || baselineUnits === 0) return { z: 0, candidateRate: Number.NaN, baselineRate: Number.NaN }
   const p1 = candidateEvents / candidateUnits
   const p0 = baselineEvents / baselineUnits

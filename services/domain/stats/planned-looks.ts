@@ -1,5 +1,5 @@
 import { normalQuantile, normalSf } from './special-functions/normal.ts'
-import { requireWithin } from './stats-error.ts'
+import { requireWithin, StatsError } from './stats-error.ts'
 
 /** Information fractions of the looks: the first falls where power analysis asked for, and there is never one after the last. */
 export const lookFractions: readonly number[] = [1 / 2, 2 / 3, 5 / 6, 1]
@@ -22,6 +22,10 @@ export function plannedLooks(input: {
 }): readonly { readonly fraction: number; readonly bound: number }[] {
   requireWithin({ alpha: input.alpha }, 1e-12, 0.5)
   const fractions = input.fractions ?? lookFractions
+  fractions.forEach((fraction, index) => {
+    if (!(fraction > (fractions[index - 1] ?? 0) && fraction <= 1))
+      throw new StatsError(`fractions must rise within (0, 1], got ${fractions.join(', ')}`)
+  })
   const looks: { fraction: number; bound: number }[] = []
   let density: { readonly at: Float64Array; readonly weight: Float64Array } | null = null
   let spent = 0

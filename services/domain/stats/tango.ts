@@ -1,4 +1,4 @@
-import { requireCounts, requireWithin } from './stats-error.ts'
+import { requireCounts, requireWithin, StatsError } from './stats-error.ts'
 
 /**
  * Tango's score statistic for a difference of paired proportions (Tango 1998, Stat. Med. 17:891): T(δ) = (n₀₁ − n₁₀ − nδ) / √(n(2q̃ + δ(1−δ))), with
@@ -14,6 +14,8 @@ export function tangoScore(input: {
   const { onlyCandidate, onlyBaseline, n, difference } = input
   requireCounts({ onlyCandidate, onlyBaseline, n })
   requireWithin({ difference }, -1, 1)
+  if (onlyCandidate + onlyBaseline > n)
+    throw new StatsError(`${onlyCandidate} + ${onlyBaseline} discordant pairs cannot lie among ${n} pairs`)
   if (n === 0) return 0
   const b = -onlyCandidate - onlyBaseline + (2 * n - onlyCandidate + onlyBaseline) * difference
   const c = -onlyBaseline * difference * (1 - difference)

@@ -1,5 +1,5 @@
 import { normalQuantile } from './special-functions/normal.ts'
-import { requireCounts, requireWithin } from './stats-error.ts'
+import { requireCounts, requireWithin, StatsError } from './stats-error.ts'
 
 /** Upper limit of Wilson's one-sided score interval for a proportion (Wilson 1927, JASA 22:209); 1 when n = 0. */
 export function wilsonUpper(input: {
@@ -10,6 +10,7 @@ export function wilsonUpper(input: {
   const { events, n, confidence } = input
   requireCounts({ events, n })
   requireWithin({ confidence }, 0.5, 1 - 1e-15)
+  if (events > n) throw new StatsError(`${events} events cannot lie among ${n}`)
   if (n === 0) return 1
   const z = normalQuantile(confidence)
   const p = events / n

@@ -1,4 +1,4 @@
-import { StatsError } from '../stats-error.ts'
+import { requireCounts, requireWithin, StatsError } from '../stats-error.ts'
 
 const halfLogTwoPi = 0.9189385332046728
 
@@ -105,6 +105,9 @@ export function logRegularizedBeta(x: number, y: number, a: number, b: number): 
 
 /** P(X ≥ k) for X ~ Bin(n, p), directly. */
 export function binomialSfGe(k: number, n: number, p: number): number {
+  requireCounts({ n })
+  requireWithin({ p }, 0, 1)
+  if (!Number.isSafeInteger(k)) throw new StatsError(`k must be a whole number, got ${k}`)
   if (k <= 0) return 1
   if (k > n) return 0
   return Math.exp(logRegularizedBeta(p, 1 - p, k, n - k + 1))
