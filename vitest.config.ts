@@ -10,7 +10,7 @@ const onRealParts = {
   fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 180_000,
-  exclude: ignored,
+  exclude: [...ignored, '**/*.unit.test.ts'],
 }
 
 export default defineConfig({
@@ -20,7 +20,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['services/**/*.test.ts', 'scripts/**/*.test.ts', 'infra/**/*.test.ts', 'schemas/**/*.test.ts'],
+          include: ['{services,scripts,infra,schemas}/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
           exclude: ignored,
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },

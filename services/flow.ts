@@ -142,8 +142,6 @@ export const topics = {
   },
 } as const satisfies Record<string, Topic>
 
-export type TopicName = (typeof topics)[keyof typeof topics]['name']
-
 /** In the order in which a request meets them. */
 export const services = {
   gateway: {

@@ -41,7 +41,7 @@ export function loadApiConfig(argv: readonly string[]): ApiConfig {
 }
 
 /** Throws ConfigError with the line of every problem. */
-export function readTokens(path: string): Tokens {
+function readTokens(path: string): Tokens {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
   if (parsed.kind === 'syntax')
     throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))

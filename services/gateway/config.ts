@@ -86,7 +86,7 @@ export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
 }
 
 /** Throws ConfigError with the line of every problem. */
-export function readRoutingFile(path: string): RoutingFile {
+function readRoutingFile(path: string): RoutingFile {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
   if (parsed.kind === 'syntax')
     throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))

@@ -19,7 +19,7 @@ export function authenticate(headers: IncomingHttpHeaders, tenants: readonly Ten
 }
 
 /** Keyed hash of an identity: what leaves the gateway names nobody. */
-export function keyedHash(key: string, kind: string, value: string): string {
+function keyedHash(key: string, kind: string, value: string): string {
   return createHmac('sha256', key).update(`${kind}\u001f${value}`).digest('hex').slice(0, 32)
 }
 

@@ -26,7 +26,7 @@ export async function startPairing(scope: Scope, config: PairingConfig): Promise
 }
 
 /** The same on parts that are open already. */
-export async function startPairingOn(
+async function startPairingOn(
   scope: Scope,
   config: Pick<PairingConfig, 'groupId' | 'openMax'>,
   parts: { readonly transport: Transport; readonly codec: Codec<Records> },

@@ -55,7 +55,7 @@ export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
 }
 
 /** Throws ConfigError with every problem of the file. */
-export function readProviders(path: string): ProvidersFile {
+function readProviders(path: string): ProvidersFile {
   const parsed = parseYaml(readFileSync(path, 'utf8'))
   if (parsed.kind === 'syntax')
     throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))

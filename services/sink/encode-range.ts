@@ -5,7 +5,7 @@ import { createRowBinaryWriter, type RowBinaryWriter } from '../platform/clickho
 import type { DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
 import type { Codec, Decoded } from '../platform/registry/codec.ts'
-import type { EncodedRange } from './lane.ts'
+import type { EncodedRange } from './insert-range.ts'
 import { type Table, writeAck, writeDecision, writeEvidence, writeRequest, writeResponse } from './rows.ts'
 
 export interface RangeEncoderOptions {

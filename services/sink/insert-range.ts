@@ -3,8 +3,10 @@ import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { GroupConsumer, InRecord, TopicPartition } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
-import type { EncodedRange } from './lane.ts'
-import { columns } from './rows.ts'
+import { columns, type Table } from './rows.ts'
+
+/** Rows of one range, by table. */
+export type EncodedRange = ReadonlyMap<Table, { readonly rows: number; readonly bytes: Buffer }>
 
 export interface RangeInserterOptions<Lane extends TopicPartition> {
   readonly scope: Scope

@@ -2,11 +2,7 @@ import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts
 import type { GroupConsumer, InRecord, Transport } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { type BatchCutter, type CutPolicy, createBatchCutter } from './batch-cutter.ts'
-import { createRangeInserter } from './insert-range.ts'
-import type { Table } from './rows.ts'
-
-/** Rows of one range, by table. */
-export type EncodedRange = ReadonlyMap<Table, { readonly rows: number; readonly bytes: Buffer }>
+import { createRangeInserter, type EncodedRange } from './insert-range.ts'
 
 export interface LaneOptions {
   readonly groupId: string

@@ -52,7 +52,7 @@ export function marginValue(
  * 1 / (p(1−p)(1/n₁ + 1/n₀)) with the pooled rate p not below the assumed one. Neither lies below the margin M: a difference of M needs that many
  * events, so data without any event know no more than that. A floor keeps a quiet start from looking like knowledge.
  */
-export function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
+function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
   if (test.engine === 'tango') {
     const { n, difference, discordance } = paired(state)
     if (n === 0) return 0

@@ -70,7 +70,7 @@ function fed(
   steps: readonly number[] = [Number.MAX_SAFE_INTEGER],
 ): RunGate {
   const gate = createRunGate('run', plan, limits)
-  evidence.forEach((entry, offset) => accept(gate, entry, 0, offset))
+  for (const [offset, entry] of evidence.entries()) accept(gate, entry, 0, offset)
   for (const through of steps) enterThrough(gate, through)
   return gate
 }
@@ -164,7 +164,7 @@ describe('the gate of a run', () => {
       )
       const restored = runGateFromData('run', plan, limits, data)
       if (restored === null) throw new Error('the snapshot was refused')
-      evidence.forEach((entry, offset) => accept(restored, entry, 0, offset))
+      for (const [offset, entry] of evidence.entries()) accept(restored, entry, 0, offset)
       enterThrough(restored, Number.MAX_SAFE_INTEGER)
       expect(JSON.stringify(runGateToData(restored).harm)).toBe(whole)
     }

@@ -169,6 +169,10 @@ function steps(id: string): Step[] {
   ]
 }
 
+function play(join: Join, order: readonly Step[]): void {
+  for (const [offset, step] of order.entries()) step(join, offset)
+}
+
 const fresh = () => createJoin({ limit: 1_000, resumeThroughMs: 0 })
 const byId = (evidence: readonly Evidence[]) => [...evidence].sort((a, b) => (a.id < b.id ? -1 : 1))
 const through = at + 60_000
@@ -176,7 +180,7 @@ const through = at + 60_000
 describe('the join of one exchange partition', () => {
   it('reads every leg at every horizon once', () => {
     const join = fresh()
-    steps('x').forEach((step, offset) => step(join, offset))
+    play(join, steps('x'))
     const evidence = advance(join, through)
     const found = evidence.map((entry) => `${entry.comparison}@${entry.horizon_ms}`).sort()
     expect(found).toEqual([
@@ -203,7 +207,7 @@ describe('the join of one exchange partition', () => {
 
   it('emits nothing before the horizon and grace have passed', () => {
     const join = fresh()
-    steps('x').forEach((step, offset) => step(join, offset))
+    play(join, steps('x'))
     expect(advance(join, at + 2_999)).toEqual([])
     expect(advance(join, at + 3_000).map((entry) => `${entry.comparison}@${entry.horizon_ms}`)).toEqual([
       'live_ab@2000',
@@ -214,7 +218,7 @@ describe('the join of one exchange partition', () => {
   it('gives the same evidence for any order and duplication', () => {
     const reference = fresh()
     const all = [...steps('x'), ...steps('y')]
-    all.forEach((step, offset) => step(reference, offset))
+    play(reference, all)
     const expected = byId(advance(reference, through))
     fc.assert(
       fc.property(
@@ -233,15 +237,13 @@ describe('the join of one exchange partition', () => {
 
   it('a restart from the low watermark makes nothing twice and loses nothing', () => {
     const whole = fresh()
-    steps('x').forEach((step, offset) => step(whole, offset))
+    play(whole, steps('x'))
     const expected = byId(advance(whole, through))
     const before = fresh()
-    steps('x').forEach((step, offset) => step(before, offset))
+    play(before, steps('x'))
     const first = advance(before, at + 3_200)
     const after = createJoin({ limit: 1_000, resumeThroughMs: at + 3_200 })
-    steps('x')
-      .slice(lowestOpenOffset(before) ?? 0)
-      .forEach((step, offset) => step(after, offset))
+    play(after, steps('x').slice(lowestOpenOffset(before) ?? 0))
     expect(byId([...first, ...advance(after, through)])).toEqual(expected)
   })
 

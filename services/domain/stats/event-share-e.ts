@@ -2,7 +2,7 @@ import { logSumExp } from './log-sum.ts'
 import { requireWithin } from './stats-error.ts'
 
 /** Rate ratios that the alternative spreads its weight over, evenly: e^0.1 to e^3 (1.1 to 20) in equal steps of the logarithm. */
-export const rateRatioGrid: readonly number[] = Array.from({ length: 30 }, (_, index) => Math.exp(0.1 * (index + 1)))
+const rateRatioGrid: readonly number[] = Array.from({ length: 30 }, (_, index) => Math.exp(0.1 * (index + 1)))
 
 /**
  * Given a unit with an event, the chance that it is the candidate's is π(q, R) = qR/(qR + 1 − q), whatever the base rate does over time.

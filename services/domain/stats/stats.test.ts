@@ -118,41 +118,30 @@ describe('e-processes', () => {
   })
 
   it('a candidate that always fails is found within twenty units, and one bad hour after a clean year is found', () => {
-    const mixture = createRestartMixture(() => ({ x: 0, y: 0 }))
+    const empty = () => ({ x: 0, y: 0 })
+    const count = (which: 'x' | 'y') => (segment: { x: number; y: number }) => {
+      segment[which] += 1
+    }
+    const mixture = createRestartMixture(empty)
     const logE = ({ x, y }: { x: number; y: number }) =>
       logTruncatedBetaBinomialE({ events: x, others: y, nullShare: 0.5, a: 0.5, b: 0.5 })
-    for (let i = 0; i < 2_000; i += 1) {
-      addToMixture(
-        mixture,
-        'clean',
-        () => ({ x: 0, y: 0 }),
-        (segment) => void (i % 2 === 0 ? (segment.x += 1) : (segment.y += 1)),
-      )
-    }
+    for (let i = 0; i < 2_000; i += 1) addToMixture(mixture, 'clean', empty, count(i % 2 === 0 ? 'x' : 'y'))
     expect(evaluateMixture(mixture, logE).logE).toBeLessThan(Math.log(100))
-    for (let i = 0; i < 20; i += 1)
-      addToMixture(
-        mixture,
-        'bad',
-        () => ({ x: 0, y: 0 }),
-        (segment) => void (segment.x += 1),
-      )
+    for (let i = 0; i < 20; i += 1) addToMixture(mixture, 'bad', empty, count('x'))
     const { logE: after, dominant } = evaluateMixture(mixture, logE)
     expect(after).toBeGreaterThan(Math.log(100))
     expect(dominant).toEqual({ x: 20, y: 0 })
   })
 
   it('begins no more restarts than its limit', () => {
-    const mixture = createRestartMixture(() => ({ n: 0 }))
-    for (let i = 0; i < restartsMax + 50; i += 1)
-      addToMixture(
-        mixture,
-        String(i),
-        () => ({ n: 0 }),
-        (segment) => void (segment.n += 1),
-      )
+    const empty = () => ({ x: 0, y: 0 })
+    const mixture = createRestartMixture(empty)
+    const add = (segment: { x: number }) => {
+      segment.x += 1
+    }
+    for (let i = 0; i < restartsMax + 50; i += 1) addToMixture(mixture, String(i), empty, add)
     expect(mixture.restarts).toHaveLength(restartsMax)
-    expect(mixture.whole.n).toBe(restartsMax + 50)
+    expect(mixture.whole.x).toBe(restartsMax + 50)
   })
 })
 

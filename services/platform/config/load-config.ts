@@ -46,10 +46,7 @@ export const commonSettings = {
 } as const
 
 /** Reads all settings and reports all problems at once. Throws ConfigError. */
-export function readSettings<S extends Settings>(
-  settings: S,
-  env: Readonly<Record<string, string | undefined>>,
-): ConfigOf<S> {
+function readSettings<S extends Settings>(settings: S, env: Readonly<Record<string, string | undefined>>): ConfigOf<S> {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, { env: variable, help, type }] of Object.entries(settings)) {

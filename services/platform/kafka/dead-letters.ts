@@ -11,7 +11,7 @@ export interface DeadLetterPolicy {
   readonly consecutiveMax: number
 }
 
-export const defaultDeadLetterPolicy: DeadLetterPolicy = { invalidRatioMax: 0.5, windowMin: 200, consecutiveMax: 100 }
+const defaultDeadLetterPolicy: DeadLetterPolicy = { invalidRatioMax: 0.5, windowMin: 200, consecutiveMax: 100 }
 
 /** Counts good and unusable records per partition, and throws TooMuchPoisonError when there are too many of the latter. */
 export interface DeadLetterGuard {

@@ -80,7 +80,7 @@ export class MemoryPump {
 
   /** Settles when no batch is being handled. */
   async quiet(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ busy }) => busy))
+    await Promise.all([...this.#lanes.values()].flatMap(({ busy }) => (busy === null ? [] : [busy])))
   }
 
   async stop(): Promise<void> {

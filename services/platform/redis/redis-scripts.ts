@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 
 /** Redis did not answer. Always retriable; callers say what they do meanwhile. */
-export class RedisError extends PenstockError {}
+class RedisError extends PenstockError {}
 
 /** Runs Lua scripts on Redis. */
 export interface RedisScripts {

@@ -3,7 +3,7 @@ import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 import type { Codec, Decoded } from './codec.ts'
 
 /** A value does not fit its schema: a bug of the producer. Names the field. */
-export class EncodeError extends PenstockError {}
+class EncodeError extends PenstockError {}
 
 /** Where writer schemas come from when an id is met for the first time; null when nobody knows the id. */
 export type SchemaSource = (id: number) => Promise<string | null>

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import rolloutSchema from '../../../schemas/policy/rollout.schema.json' with { type: 'json' }
-import { compileSchema } from '../../platform/documents/json-schema.ts'
-import { readDocument } from '../../platform/documents/read-document.ts'
-import { compilePlan } from '../gate/compile-plan.ts'
-import { goldenSet } from './golden-set.ts'
-import type { RolloutDocument } from './rollout-document.ts'
-import { specFromDocument } from './spec-from-document.ts'
-import { formatDuration, formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
+import rolloutSchema from '../../schemas/policy/rollout.schema.json' with { type: 'json' }
+import { compilePlan } from '../domain/gate/compile-plan.ts'
+import { goldenSet } from '../domain/policy/golden-set.ts'
+import type { RolloutDocument } from '../domain/policy/rollout-document.ts'
+import { specFromDocument } from '../domain/policy/spec-from-document.ts'
+import { formatDuration, formatWeight, parseDuration, parseWeight } from '../domain/policy/units-of-measure.ts'
+import { compileSchema } from '../platform/documents/json-schema.ts'
+import { readDocument } from '../platform/documents/read-document.ts'
 
 const check = compileSchema(rolloutSchema)
-const examples = new URL('../../../schemas/policy/examples/', import.meta.url)
+const examples = new URL('../../schemas/policy/examples/', import.meta.url)
 
 function problemsOf(text: string): readonly string[] {
   const read = readDocument(text, check)

@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest'
+import type { Request, Response, Split, Variant } from '../domain/events/records.ts'
+import { planShadow } from '../domain/sampling/plan-shadow.ts'
+import { replayBody } from '../domain/sampling/replay-body.ts'
+import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
+import type { Budget } from './budget.ts'
+import type { CallResult, ModelCaller } from './call-model.ts'
+import { allowedCalls, createConcurrency, observeBaseline } from './concurrency.ts'
+import { createLegRunner } from './leg-runner.ts'
+import type { LegTask } from './leg-task.ts'
+
+const place = { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 }
+const variant: Variant = {
+  id: 'b',
+  provider: 'p',
+  model: 'model-b',
+  prompt_version: null,
+  parameters: { temperature: '0.2' },
+}
+const shares = {
+  share: 0.5,
+  second_leg_share: 0.4,
+  counterfactual_share: 0,
+  segment_shares: {},
+  deadline_ms: 4_000,
+  leg_timeout_ms: 3_000,
+  budgets: {},
+  salt: 's',
+}
+const split = {
+  route: 'r',
+  epoch: 1,
+  run: 'run',
+  rules: [{ id: 'all', wave: 'all', match: {}, candidate_weight: 0 }],
+  stage_entries: { all: 1 },
+  stages: { all: 'shadow' },
+  shadow: shares,
+} as unknown as Split
+const request = (id: string, change: object = {}) =>
+  ({ exchange_id: id, place, live_arm: 'baseline', ...change }) as unknown as Request
+const body = (value: object) => new TextEncoder().encode(JSON.stringify(value))
+
+describe('planning', () => {
+  it('asks the planned shares, the second leg only with the first, and the same again after a restart', () => {
+    const plans = Array.from({ length: 4_000 }, (_, index) =>
+      planShadow(request(`id-${index}`), split, { blocked: false, arrivalMs: 7 }),
+    )
+    const count = (arm: string) => plans.filter((plan) => plan?.legs.some((leg) => leg.arm === arm)).length
+    expect(count('candidate') / 4_000).toBeCloseTo(0.5, 1)
+    expect(count('baseline') / 4_000).toBeCloseTo(0.2, 1)
+    expect(plans.every((plan) => plan?.legs.every((leg) => leg.arm !== 'baseline' || plan.legs.length === 2))).toBe(
+      true,
+    )
+    expect(planShadow(request('id-1'), split, { blocked: false, arrivalMs: 7 })).toEqual(plans[1])
+    expect(plans[0]?.deadline_at).toBe(4_007)
+  })
+
+  it.each([
+    ['a brake', request('x'), split, true],
+    ['a live candidate', request('x', { live_arm: 'candidate' }), split, false],
+    ['a split of another run', request('x'), { ...split, run: 'other' }, false],
+    ['a wave that waits', request('x', { place: { ...place, stage_entry: 0 } }), split, false],
+  ])('plans no legs under %s', (_, given, at, blocked) => {
+    expect(planShadow(given, { ...at, shadow: { ...shares, share: 1 } }, { blocked, arrivalMs: 0 })?.legs).toEqual([])
+  })
+
+  it('makes no plan for what belongs to no run', () => {
+    expect(planShadow(request('x', { place: null }), split, { blocked: false, arrivalMs: 0 })).toBeNull()
+  })
+})
+
+describe('replaying', () => {
+  it('sets model and parameters and leaves nothing stateful', () => {
+    const original = body({
+      model: 'a',
+      temperature: 1,
+      n: 3,
+      store: true,
+      user: 'u',
+      metadata: { x: 1 },
+      previous_response_id: 'r',
+      messages: [],
+      tools: [{ type: 'function' }],
+    })
+    expect(replayBody(original, variant)).toEqual({
+      kind: 'body',
+      body: { model: 'model-b', temperature: 0.2, n: 1, messages: [], tools: [{ type: 'function' }] },
+    })
+  })
+
+  it('refuses tools that the provider would run, and what is no JSON object', () => {
+    expect(replayBody(body({ tools: [{ type: 'web_search' }] }), variant)).toEqual({
+      kind: 'refused',
+      reason: 'runs_tools',
+    })
+    expect(replayBody(body([]), variant)).toEqual({ kind: 'refused', reason: 'not_an_object' })
+    expect(replayBody(new Uint8Array([1]), variant)).toEqual({ kind: 'refused', reason: 'not_json' })
+  })
+})
+
+describe('concurrency', () => {
+  const policy = { max: 16, slowdownMax: 1.5, toleranceMs: 20, quotaFloor: 0.1 }
+  it('halves while the baseline suffers, comes back slowly, and stops when its quota is nearly used up', () => {
+    let state = createConcurrency(policy)
+    let ms = 0
+    const observe = (ttftMs: number, times: number, quotaRemaining: number | null = null) => {
+      for (let i = 0; i < times; i += 1) {
+        ms += 100
+        state = observeBaseline(state, policy, { ttftMs, quotaRemaining }, ms)
+      }
+    }
+    observe(100, 200)
+    expect(allowedCalls(state)).toBe(16)
+    observe(1_000, 30)
+    expect(allowedCalls(state)).toBeLessThan(16)
+    observe(100, 400)
+    expect(allowedCalls(state)).toBe(16)
+    observe(100, 1, 0.05)
+    expect(allowedCalls(state)).toBe(0)
+  })
+})
+
+describe('running legs', () => {
+  const answered: CallResult = {
+    outcome: 'answered',
+    errorClass: null,
+    status: 200,
+    begun: true,
+    startedAtMs: 1,
+    firstTokenAtMs: 2,
+    endedAtMs: 3,
+    answer: null,
+  }
+  const failed: CallResult = { ...answered, outcome: 'failed', errorClass: 'rate_limited', status: 429, begun: false }
+
+  function setUp(options: {
+    readonly results?: CallResult[]
+    readonly reserve?: () => ReturnType<Budget['reserve']>
+    readonly waitingBytesMax?: number
+  }) {
+    const resolved: Response[] = []
+    const calls: string[] = []
+    let mono = 0
+    const caller: ModelCaller = {
+      call: async (_provider, _body, { requestId }) => {
+        calls.push(requestId)
+        return options.results?.shift() ?? answered
+      },
+      stop: async () => undefined,
+    }
+    const runner = createLegRunner({
+      clock: { nowMs: () => 0, monoMs: () => mono },
+      caller,
+      budget: { reserve: options.reserve ?? (async () => 'reserved'), settle: async () => undefined },
+      concurrency: { max: 4, slowdownMax: 2, toleranceMs: 0, quotaFloor: 0 },
+      retriesMax: 2,
+      waitingBytesMax: options.waitingBytesMax ?? 1_000,
+      provider: () => ({ id: 'p', baseUrl: 'http://p', apiKey: null }),
+      price: () => null,
+      limits: () => ({ calls: 10, microUsd: 10 }),
+      onResolved: (_task, response) => void resolved.push(response),
+      metrics: createPrometheusMetrics(),
+    })
+    const task: LegTask = {
+      exchangeId: 'x',
+      tenant: 't',
+      place,
+      arm: 'candidate',
+      variant,
+      body: {},
+      bodyBytes: 10,
+      promptVersion: null,
+      startByMonoMs: 1_000,
+      timeoutMs: 100,
+      attemptBase: 'a',
+    }
+    return {
+      runner,
+      resolved,
+      calls,
+      task,
+      at(ms: number) {
+        mono = ms
+      },
+    }
+  }
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 350))
+
+  it('repeats what had not begun, and resolves once', async () => {
+    const { runner, resolved, calls, task } = setUp({ results: [failed, failed] })
+    runner.submit(task)
+    await settled()
+    expect(calls).toHaveLength(3)
+    expect(resolved.map((response) => response.resolution)).toEqual(['answered'])
+  })
+
+  it('does not repeat an answer that had begun', async () => {
+    const { runner, resolved, calls, task } = setUp({ results: [{ ...failed, begun: true, errorClass: 'truncated' }] })
+    runner.submit(task)
+    await settled()
+    expect(calls).toHaveLength(1)
+    expect(resolved.map((response) => response.resolution)).toEqual(['failed'])
+  })
+
+  it('skips when the budget is spent, waits while Redis is away, gives up when it is too late, and refuses above its bytes', async () => {
+    const spent = setUp({ reserve: async () => 'exhausted_money' })
+    spent.runner.submit(spent.task)
+    await settled()
+    expect(spent.resolved[0]).toMatchObject({ resolution: 'skipped_budget', error_class: 'exhausted_money' })
+
+    const away = setUp({ reserve: async () => 'away' })
+    away.runner.submit(away.task)
+    await settled()
+    expect(away.resolved).toEqual([])
+    away.at(1_001)
+    away.runner.pump()
+    expect(away.resolved[0]).toMatchObject({ resolution: 'skipped_backlog' })
+
+    const full = setUp({ waitingBytesMax: 5 })
+    full.runner.submit(full.task)
+    expect(full.resolved[0]).toMatchObject({ resolution: 'skipped_backlog', error_class: 'waiting_bytes' })
+  })
+})

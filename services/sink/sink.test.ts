@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { createRowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
+import type { InRecord } from '../platform/kafka/transport.ts'
+import { createBatchCutter } from './batch-cutter.ts'
+
+const record = (offset: number, bytes = 10): InRecord => ({
+  topic: 't',
+  partition: 0,
+  offset,
+  key: null,
+  value: Buffer.alloc(bytes),
+  headers: {},
+  timestampMs: 0,
+})
+const policy = { recordsMax: 3, bytesMax: 100, waitMaxMs: 1_000 }
+const offsets = (records: readonly InRecord[] | null) => records?.map((entry) => entry.offset) ?? null
+
+describe('cutting ranges', () => {
+  it('cuts when full, when heavy and when old', () => {
+    const cutter = createBatchCutter(policy, null)
+    expect(cutter.cut(0)).toBeNull()
+    for (let offset = 0; offset < 5; offset += 1) cutter.add(record(offset))
+    expect(offsets(cutter.cut(0))).toEqual([0, 1, 2])
+    expect(cutter.cut(1)).toBeNull()
+    expect(offsets(cutter.cut(1_001))).toEqual([3, 4])
+    cutter.add(record(5, 200))
+    expect(offsets(cutter.cut(2_000))).toEqual([5])
+    expect(cutter.waitingBytes).toBe(0)
+  })
+
+  it('cuts an announced range again exactly as it was, also with gaps in the offsets', () => {
+    const cutter = createBatchCutter(policy, 9)
+    for (const offset of [4, 5, 8]) cutter.add(record(offset))
+    cutter.add(record(9))
+    expect(offsets(cutter.cut(0))).toEqual([4, 5, 8])
+    expect(cutter.cut(0)).toBeNull()
+    expect(offsets(cutter.cut(1_000))).toEqual([9])
+  })
+
+  it('waits for the rest of an announced range', () => {
+    const cutter = createBatchCutter(policy, 9)
+    cutter.add(record(4))
+    expect(cutter.cut(1_000_000)).toBeNull()
+  })
+
+  it('keeps bytes of its own', () => {
+    const shared = Buffer.from('before')
+    const cutter = createBatchCutter(policy, null)
+    cutter.add({ ...record(0), value: shared })
+    shared.fill('x')
+    expect(cutter.cut(10_000) ?? cutter.cut(20_000)?.[0]?.value?.toString()).toBe('before')
+  })
+})
+
+it('writes RowBinary as the format says', () => {
+  const writer = createRowBinaryWriter()
+  writer
+    .string('é')
+    .uint8(1)
+    .uint16(2)
+    .uint32(3)
+    .uint64(4)
+    .bool(true)
+    .nullable(null, writer.uint8)
+    .nullable(5, writer.uint8)
+  writer.array(['a'], writer.string).map({ k: 1 }, writer.uint8).dateTime64(-1)
+  expect([...writer.bytes()]).toEqual([
+    2, 0xc3, 0xa9, 1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 5, 1, 1, 97, 1, 1, 107, 1, 255, 255, 255, 255,
+    255, 255, 255, 255,
+  ])
+  const large = createRowBinaryWriter()
+  for (let i = 0; i < 1_000; i += 1) large.string('x'.repeat(300))
+  expect(large.length).toBe(1_000 * 302)
+})
