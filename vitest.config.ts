@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
-const stackSetup = 'test/support/global-setup.ts'
 const ignored = ['**/node_modules/**', '**/dist/**', '.cache/**', 'test/house/known-bad/**']
 
 /** Tests that need real servers: one file at a time, because the machines they must run on have two cores. */
 const onRealParts = {
-  globalSetup: existsSync(stackSetup) ? [stackSetup] : [],
+  globalSetup: ['test/support/global-setup.ts'],
   fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 180_000,

@@ -131,6 +131,16 @@ async function exchanges(): Promise<readonly (Request | Response)[]> {
   return found
 }
 
+/** What the tap says about one exchange, once its end is there: partitions keep no order among exchanges. */
+async function captured(id: string | null): Promise<readonly (Request | Response)[]> {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const records = (await exchanges()).filter(({ exchange_id }) => exchange_id === id)
+    if (records.length === 2) return records
+    await delay(250)
+  }
+  throw new Error(`exchange ${id} was not captured`)
+}
+
 describe('the gateway, with the real client', () => {
   let upstream: Upstream
   let scope: OwnedScope
@@ -157,6 +167,12 @@ describe('the gateway, with the real client', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
+  const open = async (model: string) => {
+    const { data, response } = await client.chat.completions
+      .create({ model, stream: true, messages: [{ role: 'user', content: 'hi' }] })
+      .withResponse()
+    return { data, id: response.headers.get('x-penstock-exchange') }
+  }
   const ask = (model: string) => client.chat.completions.create({ model, messages: [{ role: 'user', content: 'hi' }] })
 
   it('passes JSON through, with the provider’s key and without ours, and captures both sides', async () => {
@@ -175,8 +191,7 @@ describe('the gateway, with the real client', () => {
     expect(
       Object.keys(sent?.headers ?? {}).filter((name) => name.startsWith('x-penstock') || name === 'cookie'),
     ).toEqual([])
-    await delay(500)
-    const records = (await exchanges()).filter((record) => record.exchange_id === id)
+    const records = await captured(id)
     expect(records[0]).toMatchObject({ assignment: 'no_split', place: null, tenant: 'acme', capture: 'full' })
     expect(JSON.stringify(records[0])).not.toContain(token)
     expect(records[1]).toMatchObject({
@@ -189,11 +204,7 @@ describe('the gateway, with the real client', () => {
   })
 
   it('streams event by event, and estimates usage that nobody asked for', async () => {
-    const stream = await client.chat.completions.create({
-      model: 'stream',
-      stream: true,
-      messages: [{ role: 'user', content: 'hi' }],
-    })
+    const { data: stream, id } = await open('stream')
     const times: number[] = []
     let text = ''
     for await (const chunk of stream) {
@@ -203,8 +214,7 @@ describe('the gateway, with the real client', () => {
     expect(text).toBe('w0 w1 w2 w3 w4 ')
     expect(new Set(times.map((ms) => Math.round(ms / 5))).size).toBeGreaterThan(2)
     expect(upstream.seen.at(-1)?.body).not.toContain('stream_options')
-    await delay(500)
-    expect((await exchanges()).at(-1)).toMatchObject({
+    expect((await captured(id))[1]).toMatchObject({
       resolution: 'answered',
       usage_source: 'estimated',
       output: text,
@@ -220,33 +230,23 @@ describe('the gateway, with the real client', () => {
       body: '{"model":"limited"}',
     })
     expect(response.headers.get('retry-after')).toBe('7')
-    await delay(500)
-    expect((await exchanges()).at(-1)).toMatchObject({ resolution: 'failed', error_class: 'rate_limited', status: 429 })
+    const records = await captured(response.headers.get('x-penstock-exchange'))
+    expect(records[1]).toMatchObject({ resolution: 'failed', error_class: 'rate_limited', status: 429 })
   })
 
   it('an aborting client cancels the provider’s work; a breaking provider breaks the stream', async () => {
-    const stream = await client.chat.completions.create({
-      model: 'endless',
-      stream: true,
-      messages: [{ role: 'user', content: 'hi' }],
-    })
+    const { data: stream, id } = await open('endless')
     for await (const _ of stream) break
     stream.controller.abort()
-    await delay(500)
+    expect((await captured(id))[1]).toMatchObject({ resolution: 'aborted_by_client' })
     expect(upstream.seen.at(-1)?.aborted).toBe(true)
-    expect((await exchanges()).at(-1)).toMatchObject({ resolution: 'aborted_by_client' })
-    const broken = await client.chat.completions.create({
-      model: 'broken',
-      stream: true,
-      messages: [{ role: 'user', content: 'hi' }],
-    })
+    const broken = await open('broken')
     await expect(
       (async () => {
-        for await (const _ of broken);
+        for await (const _ of broken.data);
       })(),
     ).rejects.toThrow()
-    await delay(500)
-    expect((await exchanges()).at(-1)).toMatchObject({ resolution: 'failed', error_class: 'truncated' })
+    expect((await captured(broken.id))[1]).toMatchObject({ resolution: 'failed', error_class: 'truncated' })
   })
 
   it('refuses strangers and unknown operations in the provider’s form', async () => {

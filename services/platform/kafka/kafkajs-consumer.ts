@@ -1,7 +1,8 @@
-import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import { describe } from '../lifecycle/process-scope.ts'
 import type { Logger } from '../log/logger.ts'
 import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
+import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { InRecord, RecordBatch, TopicPartition } from './transport.ts'
 import { transportError } from './transport-error.ts'
@@ -37,7 +38,7 @@ const caughtUpPollMs = 500
 
 export function createKafkajsConsumer(
   kafka: Kafka,
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
   options: KafkajsConsumerOptions,
@@ -53,16 +54,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   readonly #names: TopicNames
   readonly #poll: { stop(): void } | null
   #joined: Promise<void> = new Promise(() => undefined)
+  /** What follows the last join is done: before that, nothing may be delivered or said about a partition. */
+  #ready = false
   #dead = false
   #reject: (cause: unknown) => void = () => undefined
 
-  constructor(
-    kafka: Kafka,
-    admin: () => Promise<Admin>,
-    names: TopicNames,
-    log: Logger,
-    options: KafkajsConsumerOptions,
-  ) {
+  constructor(kafka: Kafka, admin: SharedAdmin, names: TopicNames, log: Logger, options: KafkajsConsumerOptions) {
     this.#options = options
     this.#names = names
     this.crashed = new Promise<never>((_, reject) => {
@@ -82,7 +79,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     })
     this.#listen(log)
     const { onCaughtUp } = options
-    this.#poll = onCaughtUp === undefined ? null : pollCaughtUp(admin, names, this.positions, onCaughtUp)
+    this.#poll =
+      onCaughtUp === undefined
+        ? null
+        : pollCaughtUp(admin, names, this.positions, (partition, endOffset) => {
+            if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset)
+          })
   }
 
   async start(): Promise<void> {
@@ -115,13 +117,23 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   #listen(log: Logger): void {
     const { consumer } = this
     const { events } = consumer
-    consumer.on(events.REBALANCING, () => this.#options.onRebalance())
+    consumer.on(events.REBALANCING, () => {
+      this.#ready = false
+      this.#options.onRebalance()
+    })
     consumer.on(events.GROUP_JOIN, ({ payload }) => {
       const assigned = Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) =>
         partitions.map((partition) => ({ topic: this.#names.fromBroker(topic), partition })),
       )
-      this.#joined = this.#options.onJoin(assigned)
-      this.#joined.catch((cause: unknown) => this.#crash(cause))
+      this.#ready = false
+      const joined = this.#options.onJoin(assigned)
+      this.#joined = joined
+      joined.then(
+        () => {
+          this.#ready = this.#joined === joined
+        },
+        (cause: unknown) => this.#crash(cause),
+      )
     })
     consumer.on(events.CRASH, ({ payload }) => {
       const { groupId, topics } = this.#options
@@ -158,7 +170,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
 
 /** An idle partition tells nothing by itself, so the broker is asked twice a second where the ends are. */
 function pollCaughtUp(
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   positions: PartitionPositions,
   onCaughtUp: (partition: TopicPartition, endOffset: number) => void,
@@ -167,7 +179,7 @@ function pollCaughtUp(
   const poll = async () => {
     const owned = positions.owned()
     for (const topic of new Set(owned.map((partition) => partition.topic))) {
-      const ends = await (await admin()).fetchTopicOffsets(names.toBroker(topic))
+      const ends = await admin.ask('asking for ends', (client) => client.fetchTopicOffsets(names.toBroker(topic)))
       for (const { partition, high } of ends) {
         const position = positions.position({ topic, partition })
         if (position !== null && position >= Number(high)) onCaughtUp({ topic, partition }, Number(high))

@@ -1,6 +1,7 @@
-import type { Admin, Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { GroupConsumer, GroupConsumerOptions, TopicPartition } from './transport.ts'
 import { transportError } from './transport-error.ts'
@@ -11,7 +12,7 @@ import { transportError } from './transport-error.ts'
  */
 export async function startKafkajsGroup(
   kafka: Kafka,
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
   options: GroupConsumerOptions,
@@ -80,13 +81,15 @@ export async function startKafkajsGroup(
 }
 
 async function fetchCommitted(
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[]> {
   const topics = [...new Set(partitions.map(({ topic }) => names.toBroker(topic)))]
-  const answer = await (await admin()).fetchOffsets({ groupId: names.toBroker(groupId), topics })
+  const answer = await admin.ask('asking for committed offsets', (client) =>
+    client.fetchOffsets({ groupId: names.toBroker(groupId), topics }),
+  )
   return partitions.map((wanted) => {
     const found = answer
       .find(({ topic }) => names.fromBroker(topic) === wanted.topic)

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import type { Admin, Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { Reader, ReaderOptions, StartAt, TopicPartition } from './transport.ts'
 
 /** Reads all partitions alone, in a group of its own that nobody shares and that is deleted at the end (kafkajs has no assign()). */
 export async function startKafkajsReader(
   kafka: Kafka,
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
   options: ReaderOptions,
@@ -63,9 +64,7 @@ export async function startKafkajsReader(
     async stop() {
       await inner.stop()
       // The group is nobody else's; left behind it would only expire after days.
-      await admin()
-        .then((client) => client.deleteGroups([names.toBroker(groupId)]))
-        .catch(() => undefined)
+      await admin.ask('leaving', (client) => client.deleteGroups([names.toBroker(groupId)])).catch(() => undefined)
     },
   }
 }
@@ -76,20 +75,17 @@ interface Bound extends TopicPartition {
 }
 
 async function fetchBounds(
-  admin: () => Promise<Admin>,
+  admin: SharedAdmin,
   names: TopicNames,
   topics: readonly string[],
 ): Promise<readonly Bound[]> {
-  const client = await admin()
   const perTopic = await Promise.all(
-    topics.map(async (topic) =>
-      (await client.fetchTopicOffsets(names.toBroker(topic))).map(({ partition, low, high }) => ({
-        topic,
-        partition,
-        low: Number(low),
-        high: Number(high),
-      })),
-    ),
+    topics.map(async (topic) => {
+      const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>
+        client.fetchTopicOffsets(names.toBroker(topic)),
+      )
+      return ends.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }))
+    }),
   )
   return perTopic.flat()
 }

@@ -1,14 +1,16 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Kafka, logLevel } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { startKafkajsGroup } from './kafkajs-group.ts'
 import { createKafkajsProducer, createKafkajsTransactional } from './kafkajs-producer.ts'
 import { startKafkajsReader } from './kafkajs-reader.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { defaultMaxBatchBytes } from './record-size.ts'
+import { createSharedAdmin, type SharedAdmin } from './shared-admin.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
 import { createTopicNames } from './topic-names.ts'
 import type { TopicSpec, Transport } from './transport.ts'
-import { transportError } from './transport-error.ts'
+import { TransportError } from './transport-error.ts'
 
 export interface KafkajsTransportOptions {
   readonly clientId: string
@@ -41,88 +43,77 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
       },
   })
   const names = createTopicNames(options.topicPrefix)
-  let admin: Promise<Admin> | null = null
-  const sharedAdmin = () => {
-    admin ??= connectAdmin(kafka).catch((cause: unknown) => {
-      admin = null
-      throw cause
-    })
-    return admin
-  }
-  const counts = createPartitionCounts(sharedAdmin, names)
+  const admin = createSharedAdmin(kafka)
+  const counts = createPartitionCounts(admin, names)
   return {
     producer: (settings = {}) =>
       createKafkajsProducer(kafka, names, counts, settings.maxBatchBytes ?? defaultMaxBatchBytes),
     transactional: (id) => createKafkajsTransactional(kafka, names, counts, id),
-    consume: (consumer) => startKafkajsGroup(kafka, sharedAdmin, names, log, consumer),
-    read: (reader) => startKafkajsReader(kafka, sharedAdmin, names, log, reader),
+    consume: (consumer) => startKafkajsGroup(kafka, admin, names, log, consumer),
+    read: (reader) => startKafkajsReader(kafka, admin, names, log, reader),
     partitionCount: (topic) => counts.of(topic),
     async endOffsets(topic) {
-      const ends = await (await sharedAdmin()).fetchTopicOffsets(names.toBroker(topic))
+      const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>
+        client.fetchTopicOffsets(names.toBroker(topic)),
+      )
       return ends.map(({ partition, high }) => ({ topic, partition, offset: Number(high) }))
     },
-    ensureTopics: async (specs) => ensureTopics(await sharedAdmin(), specs, names.toBroker),
-    async close() {
-      const connected = admin
-      admin = null
-      await (await connected)?.disconnect()
-    },
+    ensureTopics: (specs) => ensureTopics(admin, specs, names.toBroker),
+    close: () => admin.close(),
   }
 }
 
-async function connectAdmin(kafka: Kafka): Promise<Admin> {
-  const client = kafka.admin()
-  try {
-    await client.connect()
-    return client
-  } catch (cause) {
-    throw transportError(cause, 'connecting to Kafka')
-  }
-}
-
-async function ensureTopics(admin: Admin, specs: readonly TopicSpec[], toBroker: (name: string) => string) {
-  const existing = new Set(await admin.listTopics())
+async function ensureTopics(admin: SharedAdmin, specs: readonly TopicSpec[], toBroker: (name: string) => string) {
+  const doing = 'making topics'
+  const existing = new Set(await admin.ask(doing, (client) => client.listTopics()))
   const missing = specs.filter((spec) => !existing.has(toBroker(spec.name)))
   if (missing.length > 0) {
-    await admin.createTopics({
-      waitForLeaders: false,
-      topics: missing.map((spec) => ({
-        topic: toBroker(spec.name),
-        numPartitions: spec.partitions,
-        configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
-      })),
-    })
+    await admin.ask(doing, (client) =>
+      client.createTopics({
+        waitForLeaders: false,
+        topics: missing.map((spec) => ({
+          topic: toBroker(spec.name),
+          numPartitions: spec.partitions,
+          configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
+        })),
+      }),
+    )
   }
   await waitForLeaders(
     admin,
     missing.map((spec) => toBroker(spec.name)),
   )
   const present = specs.filter((spec) => existing.has(toBroker(spec.name)))
-  const metadata =
-    present.length === 0
-      ? []
-      : (await admin.fetchTopicMetadata({ topics: present.map((spec) => toBroker(spec.name)) })).topics
-  const differing = present.filter(
-    (spec) => metadata.find(({ name }) => name === toBroker(spec.name))?.partitions.length !== spec.partitions,
+  const partitions = await partitionsOf(
+    admin,
+    present.map((spec) => toBroker(spec.name)),
   )
+  const differing = present.filter((spec) => partitions.get(toBroker(spec.name)) !== spec.partitions)
   return { created: missing.map((spec) => spec.name), differing: differing.map((spec) => spec.name) }
+}
+
+async function partitionsOf(admin: SharedAdmin, topics: string[]): Promise<ReadonlyMap<string, number>> {
+  if (topics.length === 0) return new Map()
+  const metadata = await admin.ask('comparing topics', (client) => client.fetchTopicMetadata({ topics }))
+  return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]))
 }
 
 const leadersWithinMs = 30_000
 const leadersPollMs = 100
 
 /** A topic that was just made is unknown to parts of the broker for a moment, and kafkajs gives up on that at once. */
-async function waitForLeaders(admin: Admin, topics: string[]): Promise<void> {
+async function waitForLeaders(admin: SharedAdmin, topics: string[]): Promise<void> {
   if (topics.length === 0) return
   for (let waitedMs = 0; ; waitedMs += leadersPollMs) {
     try {
-      const { topics: known } = await admin.fetchTopicMetadata({ topics })
+      const { topics: known } = await admin.ask('waiting for new topics', (client) =>
+        client.fetchTopicMetadata({ topics }),
+      )
       if (known.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
         return
-    } catch (cause) {
-      const error = transportError(cause, 'waiting for new topics')
-      if (!error.retriable || waitedMs >= leadersWithinMs) throw error
+    } catch (error) {
+      if (!(error instanceof TransportError && error.retriable) || waitedMs >= leadersWithinMs) throw error
     }
-    await new Promise((resolve) => setTimeout(resolve, leadersPollMs))
+    await delay(leadersPollMs)
   }
 }

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module'
-import type { Admin } from 'kafkajs'
+import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
-import { transportError } from './transport-error.ts'
 
 const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (
   key: Buffer,
@@ -12,15 +11,13 @@ export interface PartitionCounts {
   of(topic: string): Promise<number>
 }
 
-export function createPartitionCounts(admin: () => Promise<Admin>, names: TopicNames): PartitionCounts {
+export function createPartitionCounts(admin: SharedAdmin, names: TopicNames): PartitionCounts {
   const known = new Map<string, Promise<number>>()
   const ask = async (topic: string): Promise<number> => {
-    try {
-      const { topics } = await (await admin()).fetchTopicMetadata({ topics: [names.toBroker(topic)] })
-      return topics[0]?.partitions.length ?? 0
-    } catch (cause) {
-      throw transportError(cause, `asking for the partitions of ${topic}`)
-    }
+    const { topics } = await admin.ask(`asking for the partitions of ${topic}`, (client) =>
+      client.fetchTopicMetadata({ topics: [names.toBroker(topic)] }),
+    )
+    return topics[0]?.partitions.length ?? 0
   }
   return {
     of(topic) {
