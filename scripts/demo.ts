@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { playCanary } from './demo/act-canary.ts'
 import { playUpgrade } from './demo/act-upgrade.ts'
@@ -103,7 +103,9 @@ function lookFurther(
   stage.say(
     `  SELECT prompt, baseline_output, candidate_output FROM ${clickhouse.database}.pairs WHERE run = '${run}' LIMIT 3`,
   )
-  stage.say(`CLI: PENSTOCK_URL=${installation.apiUrl} PENSTOCK_TOKEN=… npm run penstock -- explain ${run}`)
+  stage.say(
+    `CLI: PENSTOCK_CLI_FILE=${relative(process.cwd(), join(installation.dir, 'cli.json'))} npm run -s penstock -- explain ${run}`,
+  )
   stage.say(
     options.keep
       ? `Still running; stop it with: kill ${installation.servicesPid}; npm run stack -- down --dir ${join(options.dir, 'stack')}`

@@ -1,15 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { inheritedEnvironment } from '../../infra/native/config.ts'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
-import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
-import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
-import { deploy } from '../deploy-installation.ts'
+import { deployOnStack } from '../installation/deploy-on-stack.ts'
+import { environmentOf } from '../installation/environment.ts'
+import {
+  newSecret,
+  sha256Hex,
+  writeCliFile,
+  writePrivate,
+  writeTokensFile,
+} from '../installation/installation-files.ts'
+import { awaitAnswer, freePort, startServiceProcess } from '../installation/service-process.ts'
 
 /** A running Penstock: the native stack, everything deployed on it, and all services in one process. */
 export interface Installation {
@@ -30,7 +31,6 @@ export interface Installation {
   stop(options: { readonly keep: boolean }): Promise<void>
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyWithinMs = 60_000
 
 /** Starts everything in a folder of its own; what was started is stopped again when a later step fails. `modelUrl` is the base URL of the model server, up to /v1. */
@@ -46,30 +46,19 @@ export async function startInstallation(options: {
     onProgress: (event) => onProgress(`${event.part}: ${event.message}`),
   })
   try {
-    const topicPrefix = `demo-${randomBytes(3).toString('hex')}.`
-    const database = `penstock_${randomBytes(3).toString('hex')}`
+    const runMark = newSecret()
+      .slice(0, 6)
+      .toLowerCase()
+      .replace(/[^a-z0-9]/g, '0')
+    const topicPrefix = `demo-${runMark}.`
+    const database = `penstock_${runMark}`
     onProgress('deploying topics, schemas and tables')
-    await deployOn(stack, topicPrefix, database)
+    await deployOnStack(stack, topicPrefix, database)
     onProgress('starting the services')
     return await startServices(stack, { dir, modelUrl: options.modelUrl, topicPrefix, database })
   } catch (error) {
     await stack.stop()
     throw error
-  }
-}
-
-async function deployOn(stack: Stack, topicPrefix: string, database: string): Promise<void> {
-  const log = createPinoLogger({ name: 'deploy', level: 'error' })
-  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix, log })
-  try {
-    await deploy({
-      transport,
-      registryUrl: stack.registry.url,
-      clickhouse: { url: stack.clickhouse.url, ...stack.clickhouse.users.admin, database },
-      migrations: join(root, 'schemas/clickhouse'),
-    })
-  } finally {
-    await transport.close()
   }
 }
 
@@ -86,18 +75,33 @@ async function startServices(stack: Stack, options: ServiceOptions): Promise<Ins
   const files = writeFiles(dir, options.modelUrl)
   const ports = { gateway: await freePort(), api: await freePort(), admin: await freePort() }
   const logPath = join(dir, 'services.log')
-  const log = openSync(logPath, 'w', 0o600)
-  const child = spawn(process.execPath, [join(root, 'services/standalone/main.ts')], {
-    env: { ...inheritedEnvironment(), ...environmentOf(stack, options, files, ports) },
-    stdio: ['ignore', log, log],
-    detached: true,
+  rmSync(logPath, { force: true })
+  const services = startServiceProcess({
+    service: 'standalone',
+    logPath,
+    environment: {
+      ...environmentOf(stack, {
+        ...options,
+        stateDir: join(dir, `state-${options.topicPrefix}`),
+        providersFile: files.providers,
+        tokensFile: files.tokens,
+        hashKey: newSecret(),
+        gatewayId: 'gateway-demo',
+        gateId: 'gate-demo',
+        gatewayPort: ports.gateway,
+        apiPort: ports.api,
+        adminPort: ports.admin,
+      }),
+      PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
+    },
   })
-  closeSync(log)
   const apiUrl = `http://127.0.0.1:${ports.api}`
+  const forgetCli = writeCliFile(dir, apiUrl, files.apiToken)
   try {
-    await ready(child, `${apiUrl}/v1/runs`, files.apiToken, logPath)
+    const headers = { authorization: `Bearer ${files.apiToken}` }
+    await awaitAnswer(services, `${apiUrl}/v1/runs`, { headers, withinMs: readyWithinMs, logPath })
   } catch (error) {
-    await stopChild(child)
+    await services.stop()
     throw error
   }
   return {
@@ -107,46 +111,15 @@ async function startServices(stack: Stack, options: ServiceOptions): Promise<Ins
     apiToken: files.apiToken,
     tenantToken: files.tenantToken,
     clickhouse: { url: stack.clickhouse.url, ...reader, database },
-    servicesPid: child.pid ?? 0,
-    cpuSeconds: () => cpuSecondsOf(child.pid ?? 0),
+    servicesPid: services.pid,
+    cpuSeconds: () => cpuSecondsOf(services.pid),
     async stop({ keep }) {
-      child.unref()
+      services.release()
       if (keep) return
-      await stopChild(child)
+      forgetCli()
+      await services.stop()
       await stack.stop()
     },
-  }
-}
-
-function environmentOf(
-  stack: Stack,
-  options: ServiceOptions,
-  files: ReturnType<typeof writeFiles>,
-  ports: { readonly gateway: number; readonly api: number; readonly admin: number },
-): Record<string, string> {
-  const { writer, reader } = stack.clickhouse.users
-  return {
-    PENSTOCK_KAFKA_BROKERS: stack.kafka.brokers,
-    PENSTOCK_TOPIC_PREFIX: options.topicPrefix,
-    PENSTOCK_REGISTRY_URL: stack.registry.url,
-    PENSTOCK_REDIS_URL: stack.redis.url,
-    PENSTOCK_CLICKHOUSE_URL: stack.clickhouse.url,
-    PENSTOCK_CLICKHOUSE_DATABASE: options.database,
-    PENSTOCK_CLICKHOUSE_WRITER: writer.user,
-    PENSTOCK_CLICKHOUSE_WRITER_PASSWORD: writer.password,
-    PENSTOCK_CLICKHOUSE_READER: reader.user,
-    PENSTOCK_CLICKHOUSE_READER_PASSWORD: reader.password,
-    PENSTOCK_STATE_DIR: join(options.dir, `state-${options.topicPrefix}`),
-    PENSTOCK_PROVIDERS_FILE: files.providers,
-    PENSTOCK_API_TOKENS_FILE: files.tokens,
-    PENSTOCK_HASH_KEY: randomBytes(24).toString('base64url'),
-    PENSTOCK_GATEWAY_ID: 'gateway-demo',
-    PENSTOCK_GATEWAY_PORT: String(ports.gateway),
-    PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
-    PENSTOCK_API_PORT: String(ports.api),
-    PENSTOCK_ADMIN_PORT: String(ports.admin),
-    PENSTOCK_GATE_ID: 'gate-demo',
-    PENSTOCK_LOG_LEVEL: 'info',
   }
 }
 
@@ -154,9 +127,8 @@ function writeFiles(
   dir: string,
   modelUrl: string,
 ): { readonly providers: string; readonly tokens: string; readonly apiToken: string; readonly tenantToken: string } {
-  const apiToken = randomBytes(24).toString('base64url')
-  const tenantToken = randomBytes(24).toString('base64url')
-  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+  const apiToken = newSecret()
+  const tenantToken = newSecret()
   const providers = {
     providers: [
       {
@@ -172,32 +144,11 @@ function writeFiles(
       { id: 'arithmetic', default: { id: 'gpt-4-0314', provider: 'replay', model: 'gpt-4-0314' } },
       { id: 'chat', default: { id: 'gpt-4-0613', provider: 'replay', model: 'gpt-4-0613' } },
     ],
-    tenants: [{ id: 'acme', tokenSha256: sha256(tenantToken), segments: { tier: 'enterprise' } }],
+    tenants: [{ id: 'acme', tokenSha256: sha256Hex(tenantToken), segments: { tier: 'enterprise' } }],
   }
-  const tokens = { tokens: [{ name: 'demo', role: 'admin', tokenSha256: sha256(apiToken) }] }
-  const write = (name: string, value: object) => {
-    const path = join(dir, name)
-    writeFileSync(path, JSON.stringify(value, null, 2), { mode: 0o600 })
-    return path
-  }
-  return { providers: write('providers.yaml', providers), tokens: write('tokens.yaml', tokens), apiToken, tenantToken }
-}
-
-async function ready(child: ChildProcess, url: string, token: string, logPath: string): Promise<void> {
-  for (const endMs = Date.now() + readyWithinMs; Date.now() < endMs; await delay(100)) {
-    if (child.exitCode !== null) throw new Error(`the services ended with code ${child.exitCode}; see ${logPath}`)
-    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } }).catch(() => null)
-    if (answer?.ok === true) return
-  }
-  throw new Error(`the services were not ready within ${readyWithinMs / 1000} s; see ${logPath}`)
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await Promise.race([gone, delay(15_000).then(() => child.kill('SIGKILL'))])
-  await gone
+  const path = join(dir, 'providers.yaml')
+  writePrivate(path, providers)
+  return { providers: path, tokens: writeTokensFile(dir, 'demo', apiToken), apiToken, tenantToken }
 }
 
 function cpuSecondsOf(pid: number): number {
@@ -213,15 +164,4 @@ function cpuSecondsOf(pid: number): number {
 function readCpu(pid: number): { readonly userCPUTime: number; readonly systemCPUTime: number } {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return { userCPUTime: Number(fields[11]) / 100, systemCPUTime: Number(fields[12]) / 100 }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

@@ -15,7 +15,14 @@ import { loadSinkConfig } from '../sink/config.ts'
 import { startSink } from '../sink/start.ts'
 
 /** All services in one process: for development, the demo and small installs. In production each service runs alone. */
-const argv = process.argv.slice(2)
+const services = ['gateway', 'shadow', 'pairing', 'sink', 'gate-evaluator', 'rollout-controller', 'api']
+if (process.argv.includes('--help')) {
+  process.stdout.write(
+    `penstock: all services in one process, each configured by its own environment variables:\n\n${services.map((name) => `  node services/${name}/main.ts --help\n`).join('')}\n  --validate  check the configuration of all of them and exit\n`,
+  )
+  process.exit(0)
+}
+const argv: readonly string[] = []
 const gateway = loadGatewayConfig(argv)
 const shadow = loadShadowConfig(argv)
 const pairing = loadPairingConfig(argv)
@@ -23,6 +30,10 @@ const sink = loadSinkConfig(argv)
 const gate = loadGateConfig(argv)
 const controller = loadControllerConfig(argv)
 const api = loadApiConfig(argv)
+if (process.argv.includes('--validate')) {
+  process.stdout.write('penstock: the configuration of all services is valid\n')
+  process.exit(0)
+}
 
 await runProcess({ name: 'penstock', logLevel: gateway.logLevel, adminPort: gateway.adminPort }, async (scope) => {
   await startRolloutController(scope.child('rollout-controller'), controller)

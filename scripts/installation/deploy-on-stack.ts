@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import type { StackAddresses } from '../../infra/native/state.ts'
+import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
+import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
+import { type Deployed, deploy } from '../deploy-installation.ts'
+
+/** The deploy step on a native stack. Idempotent. */
+export async function deployOnStack(
+  stack: Pick<StackAddresses, 'kafka' | 'registry' | 'clickhouse'>,
+  topicPrefix: string,
+  database: string,
+): Promise<Deployed> {
+  const log = createPinoLogger({ name: 'deploy', level: 'error' })
+  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix, log })
+  try {
+    return await deploy({
+      transport,
+      registryUrl: stack.registry.url,
+      clickhouse: { url: stack.clickhouse.url, ...stack.clickhouse.users.admin, database },
+      migrations: fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url)),
+    })
+  } finally {
+    await transport.close()
+  }
+}
