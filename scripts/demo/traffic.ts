@@ -9,6 +9,15 @@ export interface TrafficCounts {
   skipped: number
 }
 
+/** One request, as its caller saw it. */
+export interface SeenExchange {
+  /** What the gateway called it; null when there was no answer. */
+  readonly id: string | null
+  /** HTTP status; null when the connection broke. */
+  readonly status: number | null
+  readonly endedAtMs: number
+}
+
 /** Requests at a fixed rate, whatever the answers do, until stopped or out of recordings. */
 export interface Traffic {
   readonly counts: TrafficCounts
@@ -27,6 +36,7 @@ export function startTraffic(options: {
   readonly perSecond: number
   /** Start over when the recordings are used up. */
   readonly repeat: boolean
+  onExchange?(exchange: SeenExchange): void
 }): Traffic {
   const agent = new Agent({ connections: concurrentMax })
   const counts: TrafficCounts = { sent: 0, answered: 0, failed: 0, skipped: 0 }
@@ -36,7 +46,7 @@ export function startTraffic(options: {
     const recording = options.recordings[index % options.recordings.length]
     if (recording === undefined) return
     try {
-      const { statusCode, body } = await request(`${options.url}/chat/completions`, {
+      const { statusCode, headers, body } = await request(`${options.url}/chat/completions`, {
         method: 'POST',
         dispatcher: agent,
         headers: {
@@ -52,10 +62,13 @@ export function startTraffic(options: {
           messages: [{ role: 'user', content: recording.prompt }],
         }),
       })
+      const id = headers['x-penstock-exchange']
       await body.dump({ limit: 10_000_000 })
+      options.onExchange?.({ id: typeof id === 'string' ? id : null, status: statusCode, endedAtMs: Date.now() })
       if (statusCode < 400) counts.answered += 1
       else counts.failed += 1
     } catch {
+      options.onExchange?.({ id: null, status: null, endedAtMs: Date.now() })
       counts.failed += 1
     }
   }

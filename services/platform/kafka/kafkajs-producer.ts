@@ -1,4 +1,4 @@
-import type { Kafka, Message, ProducerBatch, RecordMetadata } from 'kafkajs'
+import type { Kafka, Producer as KafkajsProducer, Message, ProducerBatch, RecordMetadata } from 'kafkajs'
 import { type PartitionCounts, partitionOf } from './partition-counts.ts'
 import { defaultMaxBatchBytes, recordBytes } from './record-size.ts'
 import type { TopicNames } from './topic-names.ts'
@@ -25,15 +25,20 @@ export async function createKafkajsProducer(
   counts: PartitionCounts,
   maxBatchBytes: number,
 ): Promise<Producer> {
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false })
   // Not awaited by callers that must start without a broker: the first send connects.
-  let connecting: Promise<void> | null = null
+  let connecting: Promise<KafkajsProducer> | null = null
   const connected = () => {
-    connecting ??= producer.connect().catch((cause: unknown) => {
+    connecting ??= connectIdempotent(kafka).catch((cause: unknown) => {
       connecting = null
-      throw transportError(cause, 'connecting a producer')
+      throw cause
     })
     return connecting
+  }
+  /** A producer whose sequence the broker no longer accepts would be refused for ever. */
+  const disconnect = async () => {
+    const closing = connecting
+    connecting = null
+    await (await closing)?.disconnect()
   }
   const waiting: Waiting[] = []
   let sending = false
@@ -44,9 +49,8 @@ export async function createKafkajsProducer(
     while (waiting.length > 0) {
       const calls = takeCalls(waiting, maxBatchBytes)
       try {
-        await connected()
         const written = await sendAll(
-          producer,
+          await connected(),
           names,
           counts,
           calls.flatMap((call) => call.records),
@@ -58,7 +62,9 @@ export async function createKafkajsProducer(
           from += call.records.length
         }
       } catch (cause) {
-        for (const call of calls) call.reject(transportError(cause, 'producing'))
+        const error = transportError(cause, 'producing')
+        if (error.code === 'OUT_OF_SEQUENCE') await disconnect().catch(() => undefined)
+        for (const call of calls) call.reject(error)
       }
     }
     sending = false
@@ -80,8 +86,18 @@ export async function createKafkajsProducer(
     async close() {
       closed = true
       while (sending) await new Promise((resolve) => setTimeout(resolve, 5))
-      if (connecting !== null) await producer.disconnect()
+      await disconnect()
     },
+  }
+}
+
+async function connectIdempotent(kafka: Kafka): Promise<KafkajsProducer> {
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false })
+  try {
+    await producer.connect()
+    return producer
+  } catch (cause) {
+    throw transportError(cause, 'connecting a producer')
   }
 }
 

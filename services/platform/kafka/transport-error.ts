@@ -6,6 +6,7 @@ export type TransportErrorCode =
   | 'BROKER_AWAY'
   | 'REFUSED'
   | 'CLOSED'
+  | 'OUT_OF_SEQUENCE'
   | 'STALLED'
   | 'UNKNOWN_TOPIC'
 
@@ -28,44 +29,47 @@ const fenced = new Set([
   'TRANSACTION_COORDINATOR_FENCED',
 ])
 
-/** What an error of kafkajs means to a caller. */
+/** The broker has lost, or does not believe, where an idempotent producer is. A new producer gets a new sequence. */
+const outOfSequence = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'DUPLICATE_SEQUENCE_NUMBER'])
+
+const away = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSConnectionClosedError',
+])
+
+interface KafkajsError {
+  readonly name?: string
+  readonly type?: string
+  readonly message?: string
+  readonly retriable?: boolean
+  readonly cause?: unknown
+}
+
+/** What an error of kafkajs means to a caller. kafkajs wraps what it gives up on, and a wrapper says nothing: the innermost error decides. */
 export function transportError(cause: unknown, doing: string): TransportError {
   if (cause instanceof TransportError) return cause
-  const error = cause as {
-    readonly name?: string
-    readonly type?: string
-    readonly message?: string
-    readonly retriable?: boolean
-    readonly cause?: unknown
-  }
-  const types = [error.type, (error.cause as { type?: string } | undefined)?.type]
-  if (types.some((type) => type !== undefined && fenced.has(type))) {
-    return new TransportError(`${doing}: another producer with the same transactional id took over`, {
-      code: 'FENCED',
-      cause,
-    })
-  }
-  if (types.includes('MESSAGE_TOO_LARGE'))
-    return new TransportError(`${doing}: record too large for the broker`, { code: 'RECORD_TOO_LARGE', cause })
-  if (types.includes('UNKNOWN_TOPIC_OR_PARTITION')) {
-    return new TransportError(`${doing}: a topic is missing; run the deploy step`, {
-      code: 'UNKNOWN_TOPIC',
-      retriable: true,
-      cause,
-    })
-  }
-  const away =
-    error.retriable === true ||
-    [
-      'KafkaJSNumberOfRetriesExceeded',
-      'KafkaJSConnectionError',
-      'KafkaJSBrokerNotFound',
-      'KafkaJSRequestTimeoutError',
-      'KafkaJSConnectionClosedError',
-    ].includes(error.name ?? '')
-  return new TransportError(`${doing}: ${error.message ?? String(cause)}`, {
-    code: away ? 'BROKER_AWAY' : 'REFUSED',
-    retriable: away,
-    cause,
-  })
+  const chain = chainOf(cause)
+  const types = chain.flatMap(({ type }) => (type === undefined ? [] : [type]))
+  const made = (code: TransportErrorCode, text: string, retriable: boolean) =>
+    new TransportError(`${doing}: ${text}`, { code, retriable, cause })
+  if (types.some((type) => fenced.has(type)))
+    return made('FENCED', 'another producer with the same transactional id took over', false)
+  if (types.includes('MESSAGE_TOO_LARGE')) return made('RECORD_TOO_LARGE', 'record too large for the broker', false)
+  if (types.includes('UNKNOWN_TOPIC_OR_PARTITION'))
+    return made('UNKNOWN_TOPIC', 'a topic is missing; run the deploy step', true)
+  const innermost = chain.at(-1)
+  const text = innermost?.message ?? String(cause)
+  if (types.some((type) => outOfSequence.has(type))) return made('OUT_OF_SEQUENCE', text, true)
+  const passes = innermost?.retriable === true || away.has(innermost?.name ?? '')
+  return made(passes ? 'BROKER_AWAY' : 'REFUSED', text, passes)
+}
+
+/** The error and what it was caused by, outermost first. */
+function chainOf(cause: unknown): readonly KafkajsError[] {
+  const chain: KafkajsError[] = []
+  for (let next = cause; next instanceof Error && chain.length < 10; next = (next as KafkajsError).cause)
+    chain.push(next as KafkajsError)
+  return chain
 }

@@ -40,11 +40,16 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
   process.on('unhandledRejection', (cause) => scope.fail(cause))
   process.on('uncaughtException', (cause) => scope.fail(cause))
   let code = 0
+  let started = false
   try {
     if (options.adminPort !== null) {
       const port = options.adminPort
       await scope.use('admin', () =>
-        createAdminServer({ port, metrics: scope.metrics, unready: () => scope.unready() }),
+        createAdminServer({
+          port,
+          metrics: scope.metrics,
+          unready: () => (started ? scope.unready() : ['start', ...scope.unready()]),
+        }),
       )
     }
     const startup = start(scope)
@@ -54,7 +59,8 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
       scope.failed.then(() => 'failed' as const),
       signalled,
     ])
-    if (early === 'started') log.info({}, 'started')
+    started = early === 'started'
+    if (started) log.info({}, 'started')
     const end =
       early === 'started' ? await Promise.race([scope.failed.then(() => 'failed' as const), signalled]) : early
     if (end === 'failed') code = 1

@@ -1,0 +1,41 @@
+import { createRequire } from 'node:module'
+import { expect, test } from 'vitest'
+import { transportError } from './transport-error.ts'
+
+const { KafkaJSConnectionError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } = createRequire(
+  import.meta.url,
+)('kafkajs/src/errors.js') as Record<string, new (cause: unknown, details?: object) => Error>
+
+const made = (name: 'connection' | 'final' | 'exhausted', cause: unknown): Error => {
+  const Made = {
+    connection: KafkaJSConnectionError,
+    final: KafkaJSNonRetriableError,
+    exhausted: KafkaJSNumberOfRetriesExceeded,
+  }[name]
+  if (Made === undefined) throw new Error('kafkajs renamed its errors')
+  // As its retrier makes them.
+  return new Made(cause, { retryCount: 8, retryTime: 1, cause })
+}
+const protocol = (type: string) =>
+  Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable: false })
+
+test('a broker that is away passes, however kafkajs has wrapped that', () => {
+  const away = made('connection', 'connect ECONNREFUSED')
+  for (const error of [away, made('final', away), made('exhausted', away), made('final', made('exhausted', away))])
+    expect(transportError(error, 'x')).toMatchObject({ code: 'BROKER_AWAY', retriable: true })
+})
+
+test('what the broker refuses for good stays refused inside any wrapper', () => {
+  for (const error of [protocol('TOPIC_AUTHORIZATION_FAILED'), made('final', protocol('TOPIC_AUTHORIZATION_FAILED'))])
+    expect(transportError(error, 'x')).toMatchObject({ code: 'REFUSED', retriable: false })
+  expect(transportError(made('final', protocol('INVALID_PRODUCER_EPOCH')), 'x').code).toBe('FENCED')
+  expect(transportError(made('final', protocol('MESSAGE_TOO_LARGE')), 'x').code).toBe('RECORD_TOO_LARGE')
+})
+
+test('a lost place in the sequence of a producer passes: the next producer starts a new one', () => {
+  for (const type of ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'DUPLICATE_SEQUENCE_NUMBER'])
+    expect(transportError(made('final', protocol(type)), 'x')).toMatchObject({
+      code: 'OUT_OF_SEQUENCE',
+      retriable: true,
+    })
+})
