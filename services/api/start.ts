@@ -11,13 +11,16 @@ import type { ApiConfig } from './config.ts'
 import { createPairReader } from './pair-reader.ts'
 import { openReadModel } from './read-model.ts'
 
+/** A person who waits for an answer is told rather than kept waiting when Kafka is away. */
+const answerWithinMs = 5_000
+
 /** Starts the API; it answers when its read models have caught up. */
 export async function startApi(scope: Scope, config: ApiConfig): Promise<{ readonly port: number }> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
   const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const transport = createKafkajsTransport({ clientId: 'api', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
-  const producer = await transport.producer()
+  const producer = await transport.producer({ answerWithinMs })
   scope.onStop('producer', () => producer.close())
   const model = await openReadModel(scope, transport, codec)
   const store =

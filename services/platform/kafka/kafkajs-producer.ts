@@ -1,93 +1,132 @@
-import type { Kafka, Producer as KafkajsProducer, Message, ProducerBatch, RecordMetadata } from 'kafkajs'
-import { type PartitionCounts, partitionOf } from './partition-counts.ts'
-import { defaultMaxBatchBytes, recordBytes } from './record-size.ts'
+import type { Kafka, Producer as KafkajsProducer } from 'kafkajs'
+import type { Logger } from '../log/logger.ts'
+import { type PartitionCounts, placeOf } from './partition-counts.ts'
+import { PartitionLane } from './partition-lane.ts'
+import { recordBytes } from './record-size.ts'
 import type { TopicNames } from './topic-names.ts'
-import type { OutRecord, Producer, TransactionalProducer, Written } from './transport.ts'
+import type { OutRecord, Producer, ProducerOptions, Written } from './transport.ts'
 import { TransportError, transportError } from './transport-error.ts'
 
-/** A record with the partition that it goes to. */
-interface Placed {
-  readonly record: OutRecord
-  readonly partition: number
-  readonly bytes: number
+export interface KafkajsProducerDeps {
+  readonly kafka: Kafka
+  readonly names: TopicNames
+  readonly counts: PartitionCounts
+  readonly log: Logger
 }
 
-interface Waiting {
-  readonly records: readonly OutRecord[]
-  readonly resolve: (written: readonly Written[]) => void
-  readonly reject: (cause: unknown) => void
+const closeWithinMs = 5_000
+
+/** An idempotent producer that waits its broker out: see PartitionLane for why. Nothing connects before the first record. */
+export function createKafkajsProducer(
+  deps: KafkajsProducerDeps,
+  options: Required<Pick<ProducerOptions, 'maxBatchBytes'>> & ProducerOptions,
+): Producer {
+  return new LaneProducer(deps, options)
 }
 
-/** Calls that arrive while a request is under way share the next one; what one request holds stays below `maxBatchBytes`. */
-export async function createKafkajsProducer(
-  kafka: Kafka,
-  names: TopicNames,
-  counts: PartitionCounts,
-  maxBatchBytes: number,
-): Promise<Producer> {
-  // Not awaited by callers that must start without a broker: the first send connects.
-  let connecting: Promise<KafkajsProducer> | null = null
-  const connected = () => {
-    connecting ??= connectIdempotent(kafka).catch((cause: unknown) => {
-      connecting = null
-      throw cause
-    })
-    return connecting
-  }
-  /** A producer whose sequence the broker no longer accepts would be refused for ever. */
-  const disconnect = async () => {
-    const closing = connecting
-    connecting = null
-    await (await closing)?.disconnect()
-  }
-  const waiting: Waiting[] = []
-  let sending = false
-  let closed = false
+class LaneProducer implements Producer {
+  readonly #deps: KafkajsProducerDeps
+  readonly #maxBatchBytes: number
+  readonly #answerWithinMs: number | null
+  readonly #lanes = new Map<string, PartitionLane>()
+  readonly #end = new AbortController()
+  #client: Promise<KafkajsProducer> | null = null
+  /** Calls are placed one after the other, so that what is sent first stands first. */
+  #placing: Promise<unknown> = Promise.resolve()
+  #closed = false
 
-  const drain = async () => {
-    sending = true
-    while (waiting.length > 0) {
-      const calls = takeCalls(waiting, maxBatchBytes)
-      try {
-        const written = await sendAll(
-          await connected(),
-          names,
-          counts,
-          calls.flatMap((call) => call.records),
-          maxBatchBytes,
-        )
-        let from = 0
-        for (const call of calls) {
-          call.resolve(written.slice(from, from + call.records.length))
-          from += call.records.length
-        }
-      } catch (cause) {
-        const error = transportError(cause, 'producing')
-        if (error.code === 'OUT_OF_SEQUENCE') await disconnect().catch(() => undefined)
-        for (const call of calls) call.reject(error)
-      }
+  constructor(deps: KafkajsProducerDeps, options: Required<Pick<ProducerOptions, 'maxBatchBytes'>> & ProducerOptions) {
+    this.#deps = deps
+    this.#maxBatchBytes = options.maxBatchBytes
+    this.#answerWithinMs = options.answerWithinMs ?? null
+  }
+
+  async send(records: readonly OutRecord[]): Promise<readonly Written[]> {
+    if (this.#closed) throw new TransportError('the producer is closed', { code: 'CLOSED' })
+    const tooLarge = records.find((record) => recordBytes(record) > this.#maxBatchBytes)
+    if (tooLarge !== undefined) {
+      const message = `a record of ${recordBytes(tooLarge)} bytes for ${tooLarge.topic} is larger than ${this.#maxBatchBytes}`
+      throw new TransportError(message, { code: 'RECORD_TOO_LARGE' })
     }
-    sending = false
+    const sending = this.#place(records).then((pushed) => Promise.all(pushed))
+    return this.#answerWithinMs === null ? sending : answeredWithin(sending, this.#answerWithinMs)
   }
 
-  return {
-    send(records) {
-      if (closed) return Promise.reject(new TransportError('the producer is closed', { code: 'CLOSED' }))
-      const tooLarge = records.find((record) => recordBytes(record) > maxBatchBytes)
-      if (tooLarge !== undefined) {
-        const message = `a record of ${recordBytes(tooLarge)} bytes for ${tooLarge.topic} is larger than ${maxBatchBytes}`
-        return Promise.reject(new TransportError(message, { code: 'RECORD_TOO_LARGE' }))
-      }
-      return new Promise((resolve, reject) => {
-        waiting.push({ records, resolve, reject })
-        if (!sending) void drain()
+  async close(): Promise<void> {
+    this.#closed = true
+    const late = setTimeout(() => this.#end.abort(), closeWithinMs)
+    await this.#placing
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()))
+    clearTimeout(late)
+    await this.#disconnect()
+  }
+
+  /** Resolves once every record is in its lane, to their answers. */
+  #place(records: readonly OutRecord[]): Promise<readonly Promise<Written>[]> {
+    const placed = this.#placing.then(async () => {
+      const partitions: number[] = []
+      for (const record of records) partitions.push(await placeOf(record, this.#deps.counts, this.#end.signal))
+      return records.map(async (record, index) => {
+        const at = { topic: record.topic, partition: partitions[index] ?? 0 }
+        return { ...at, offset: await this.#lane(at).push(record) }
       })
-    },
-    async close() {
-      closed = true
-      while (sending) await new Promise((resolve) => setTimeout(resolve, 5))
-      await disconnect()
-    },
+    })
+    this.#placing = placed.catch(() => undefined)
+    return placed
+  }
+
+  #lane(at: { readonly topic: string; readonly partition: number }): PartitionLane {
+    const key = `${at.topic}/${at.partition}`
+    const known = this.#lanes.get(key)
+    if (known !== undefined) return known
+    const lane = new PartitionLane({
+      at,
+      maxBatchBytes: this.#maxBatchBytes,
+      log: this.#deps.log,
+      signal: this.#end.signal,
+      attempt: (records) => this.#attempt(at.topic, at.partition, records),
+    })
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  async #attempt(topic: string, partition: number, records: readonly OutRecord[]): Promise<number> {
+    const messages = records.map(({ key, value, headers }) => ({
+      key,
+      value,
+      partition,
+      ...(headers === undefined ? {} : { headers: { ...headers } }),
+    }))
+    const connected = this.#connected()
+    const client = await connected
+    try {
+      const [answer] = await client.send({ topic: this.#deps.names.toBroker(topic), messages, acks: -1 })
+      return Number(answer?.baseOffset ?? answer?.offset ?? -1)
+    } catch (cause) {
+      const doing = `producing to ${topic}`
+      if (this.#client !== connected)
+        throw new TransportError(`${doing}: the producer was replaced`, { code: 'BROKER_AWAY', retriable: true, cause })
+      const error = transportError(cause, doing)
+      // Only a new producer gets a sequence that the broker believes. What the old one had in doubt may then stand in the log twice.
+      if (error.code === 'OUT_OF_SEQUENCE') await this.#disconnect().catch(() => undefined)
+      throw error
+    }
+  }
+
+  #connected(): Promise<KafkajsProducer> {
+    if (this.#client !== null) return this.#client
+    const client = connectIdempotent(this.#deps.kafka)
+    this.#client = client
+    client.catch(() => {
+      if (this.#client === client) this.#client = null
+    })
+    return client
+  }
+
+  async #disconnect(): Promise<void> {
+    const closing = this.#client
+    this.#client = null
+    await (await closing)?.disconnect()
   }
 }
 
@@ -101,122 +140,16 @@ async function connectIdempotent(kafka: Kafka): Promise<KafkajsProducer> {
   }
 }
 
-export async function createKafkajsTransactional(
-  kafka: Kafka,
-  names: TopicNames,
-  counts: PartitionCounts,
-  transactionalId: string,
-): Promise<TransactionalProducer> {
-  const producer = kafka.producer({
-    transactionalId: names.toBroker(transactionalId),
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
+async function answeredWithin<T>(sending: Promise<T>, withinMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const message = `Kafka has not acknowledged within ${withinMs} ms; the record may still be written`
+    timer = setTimeout(() => reject(new TransportError(message, { code: 'STALLED', retriable: true })), withinMs)
   })
-  await producer.connect().catch((cause: unknown) => {
-    throw transportError(cause, 'connecting a transactional producer')
-  })
-  return {
-    async commit({ records, offsets, groupId }) {
-      try {
-        const transaction = await producer.transaction()
-        try {
-          const written =
-            records.length > 0 ? await sendAll(transaction, names, counts, records, defaultMaxBatchBytes) : []
-          if (offsets.length > 0) {
-            const topics = offsets.map(({ topic, partition, offset }) => ({
-              topic: names.toBroker(topic),
-              partitions: [{ partition, offset: String(offset) }],
-            }))
-            await transaction.sendOffsets({ consumerGroupId: names.toBroker(groupId), topics })
-          }
-          await transaction.commit()
-          return written
-        } catch (cause) {
-          // A fenced producer cannot abort either; the broker has done it.
-          if (transaction.isActive()) await transaction.abort().catch(() => undefined)
-          throw cause
-        }
-      } catch (cause) {
-        throw transportError(cause, 'committing a transaction')
-      }
-    },
-    close: () => producer.disconnect(),
+  try {
+    return await Promise.race([sending, late])
+  } finally {
+    clearTimeout(timer)
+    sending.catch(() => undefined)
   }
-}
-
-function takeCalls(waiting: Waiting[], maxBytes: number): Waiting[] {
-  const taken: Waiting[] = []
-  let bytes = 0
-  for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-    bytes += next.records.reduce((sum, record) => sum + recordBytes(record), 0)
-    if (taken.length > 0 && bytes > maxBytes) break
-    taken.push(next)
-    waiting.shift()
-  }
-  return taken
-}
-
-interface BatchSender {
-  sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]>
-}
-
-/** Sends in order, in as many requests as the limit demands, and says where each record came to stand. */
-async function sendAll(
-  sender: BatchSender,
-  names: TopicNames,
-  counts: PartitionCounts,
-  records: readonly OutRecord[],
-  maxBytes: number,
-): Promise<readonly Written[]> {
-  const written: Written[] = []
-  let chunk: Placed[] = []
-  let bytes = 0
-  const flush = async () => {
-    if (chunk.length > 0) written.push(...(await sendChunk(sender, names, chunk)))
-    chunk = []
-    bytes = 0
-  }
-  for (const record of records) {
-    const size = recordBytes(record)
-    if (bytes + size > maxBytes) await flush()
-    const partition =
-      record.partition ?? (record.key === null ? 0 : partitionOf(record.key, await counts.of(record.topic)))
-    chunk.push({ record, partition, bytes: size })
-    bytes += size
-  }
-  await flush()
-  return written
-}
-
-async function sendChunk(
-  sender: BatchSender,
-  names: TopicNames,
-  chunk: readonly Placed[],
-): Promise<readonly Written[]> {
-  const byTopic = new Map<string, Message[]>()
-  for (const { record, partition } of chunk) {
-    const messages = byTopic.get(record.topic) ?? []
-    byTopic.set(record.topic, messages)
-    messages.push({
-      key: record.key,
-      value: record.value,
-      partition,
-      ...(record.headers === undefined ? {} : { headers: { ...record.headers } }),
-    })
-  }
-  const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: names.toBroker(topic), messages }))
-  const metadata = await sender.sendBatch({ topicMessages, acks: -1 })
-  const next = new Map(
-    metadata.map((entry) => [
-      `${names.fromBroker(entry.topicName)}/${entry.partition}`,
-      Number(entry.baseOffset ?? entry.offset ?? -1),
-    ]),
-  )
-  return chunk.map(({ record, partition }) => {
-    const at = `${record.topic}/${partition}`
-    const offset = next.get(at) ?? -1
-    next.set(at, offset + 1)
-    return { topic: record.topic, partition, offset }
-  })
 }

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { startKafkajsGroup } from './kafkajs-group.ts'
-import { createKafkajsProducer, createKafkajsTransactional } from './kafkajs-producer.ts'
+import { createKafkajsProducer } from './kafkajs-producer.ts'
 import { startKafkajsReader } from './kafkajs-reader.ts'
+import { createKafkajsTransactional } from './kafkajs-transactional.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { defaultMaxBatchBytes } from './record-size.ts'
 import { createSharedAdmin, type SharedAdmin } from './shared-admin.ts'
@@ -46,8 +47,8 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
   const admin = createSharedAdmin(kafka)
   const counts = createPartitionCounts(admin, names)
   return {
-    producer: (settings = {}) =>
-      createKafkajsProducer(kafka, names, counts, settings.maxBatchBytes ?? defaultMaxBatchBytes),
+    producer: async (settings = {}) =>
+      createKafkajsProducer({ kafka, names, counts, log }, { maxBatchBytes: defaultMaxBatchBytes, ...settings }),
     transactional: (id) => createKafkajsTransactional(kafka, names, counts, id),
     consume: (consumer) => startKafkajsGroup(kafka, admin, names, log, consumer),
     read: (reader) => startKafkajsReader(kafka, admin, names, log, reader),

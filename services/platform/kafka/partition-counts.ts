@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
+import type { OutRecord } from './transport.ts'
+import { TransportError } from './transport-error.ts'
 
 const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (
   key: Buffer,
@@ -26,6 +29,23 @@ export function createPartitionCounts(admin: SharedAdmin, names: TopicNames): Pa
       answer.catch(() => known.delete(topic))
       return answer
     },
+  }
+}
+
+const retryMs = 500
+
+/** The partition of a record: the one it names, else by its key, else 0. With a `signal`, a broker that is away is waited for. */
+export async function placeOf(record: OutRecord, counts: PartitionCounts, signal?: AbortSignal): Promise<number> {
+  if (record.partition !== undefined) return record.partition
+  if (record.key === null) return 0
+  for (;;) {
+    try {
+      return partitionOf(record.key, await counts.of(record.topic))
+    } catch (cause) {
+      const away = cause instanceof TransportError && cause.code === 'BROKER_AWAY'
+      if (!away || signal === undefined || signal.aborted) throw cause
+      await delay(retryMs, undefined, { signal }).catch(() => undefined)
+    }
   }
 }
 

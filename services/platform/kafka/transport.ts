@@ -33,7 +33,17 @@ export interface Written extends TopicPartition {
   readonly offset: number
 }
 
-/** Idempotent, acks=all. Resolves only when every record is acknowledged, in input order; rejects with a TransportError. Splits what one call holds so that no record batch exceeds `maxBatchBytes`. */
+export interface ProducerOptions {
+  /** Most bytes of one record batch; what one call holds is split accordingly. */
+  readonly maxBatchBytes?: number
+  /** How long a caller waits for an answer; then its call rejects with STALLED, and the record may still be written later. Default: for ever. */
+  readonly answerWithinMs?: number
+}
+
+/**
+ * Idempotent, acks=all. Resolves when every record is acknowledged, each once, in input order per partition. A broker that is away is waited out,
+ * however long: a rejection (TransportError) means that the record can never be accepted, that its topic is missing, or that the producer is closed.
+ */
 export interface Producer {
   send(records: readonly OutRecord[]): Promise<readonly Written[]>
   close(): Promise<void>
@@ -118,7 +128,7 @@ export interface TopicSpec {
 }
 
 export interface Transport {
-  producer(options?: { readonly maxBatchBytes?: number; readonly lingerMs?: number }): Promise<Producer>
+  producer(options?: ProducerOptions): Promise<Producer>
   transactional(transactionalId: string): Promise<TransactionalProducer>
   consume(options: GroupConsumerOptions): Promise<GroupConsumer>
   read(options: ReaderOptions): Promise<Reader>
