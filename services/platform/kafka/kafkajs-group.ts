@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs'
+import type { Consumer, Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
@@ -51,6 +51,7 @@ export async function startKafkajsGroup(
     await options.onAssigned?.(committed)
   }
 
+  const confirmed = confirmedCommits(inner.consumer)
   await inner.start()
   const toKafka = (partitions: readonly TopicPartition[]) =>
     partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
@@ -68,8 +69,7 @@ export async function startKafkajsGroup(
         metadata: metadata ?? '',
       }))
       try {
-        if (commits.length > 0) await inner.consumer.commitOffsets(commits)
-        return true
+        return await confirmed(commits)
       } catch (cause) {
         const type = (cause as { type?: string }).type ?? ''
         if (['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(type)) return false
@@ -77,6 +77,26 @@ export async function startKafkajsGroup(
       }
     },
     stop: () => inner.stop(),
+  }
+}
+
+type Commits = Parameters<Consumer['commitOffsets']>[0]
+
+/**
+ * kafkajs says nothing when its consumer has stopped, or stops while it tries again (a broker that is away ends it for a moment): such a commit
+ * resolves and was never made. Only what the coordinator has taken is reported as an event. False for everything else.
+ */
+function confirmedCommits(consumer: Consumer): (commits: Commits) => Promise<boolean> {
+  const taken = new Map<string, string>()
+  const keyOf = (topic: string, partition: number) => `${topic}/${partition}`
+  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+    for (const { topic, partitions } of payload.topics)
+      for (const { partition, offset } of partitions) taken.set(keyOf(topic, Number(partition)), String(offset))
+  })
+  return async (commits) => {
+    for (const { topic, partition } of commits) taken.delete(keyOf(topic, partition))
+    if (commits.length > 0) await consumer.commitOffsets(commits)
+    return commits.every(({ topic, partition, offset }) => taken.get(keyOf(topic, partition)) === offset)
   }
 }
 
