@@ -1,6 +1,7 @@
 import avro, { type Type } from 'avsc'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
-import type { Codec, Decoded } from './codec.ts'
+import { boundsCheck } from './avro-bounds.ts'
+import type { BadRecordCode, Decoded, Decoder, ProjectingCodec } from './codec.ts'
 
 /** A value does not fit its schema: a bug of the producer. Names the field. */
 class EncodeError extends PenstockError {}
@@ -8,48 +9,39 @@ class EncodeError extends PenstockError {}
 /** Where writer schemas come from when an id is met for the first time; null when nobody knows the id. */
 export type SchemaSource = (id: number) => Promise<string | null>
 
+/** Reads one writer's records as ours. Built once per writer schema: building a resolver per message costs a hundred times the decoding. */
 interface Reader {
   readonly name: string
+  readonly check: (body: Buffer) => void
   readonly type: Type
   readonly resolver: ReturnType<Type['createResolver']> | undefined
 }
 
+/** A writer's schema, or why it cannot be used. */
+type Writer = { readonly name: string; readonly type: Type } | { readonly problem: string }
+
 const magicByte = 0
 const headerBytes = 5
+/** Ids that nobody knows, remembered so that each is asked for once. */
 const unknownIdsMax = 1_000
 
 /**
  * The codec for a closed set of schemas. `ids` are the registered ids of our own texts; `source` is asked, once per id, for the schemas of
- * other writers. Resolvers are built once per writer schema: building them per message costs a hundred times the decoding.
+ * other writers.
  */
 export function createAvroCodec<Records extends object>(
   schemaTexts: Readonly<Record<keyof Records & string, string>>,
   ids: Readonly<Record<keyof Records & string, number>>,
   source: SchemaSource,
-): Codec<Records> {
+): ProjectingCodec<Records> {
   const types = new Map<string, Type>()
-  const readers = new Map<number, Reader>()
-  const foreign = new Map<number, Promise<Reader | null>>()
+  const own = new Map<number, Writer>()
   for (const [name, text] of Object.entries<string>(schemaTexts)) {
     const type = avro.Type.forSchema(JSON.parse(text))
     types.set(name, type)
-    readers.set(ids[name as keyof Records & string], { name, type, resolver: undefined })
+    own.set(ids[name as keyof Records & string], { name, type })
   }
-
-  const decodeWith = (reader: Reader, value: Buffer, schemaId: number): Decoded<Records> => {
-    try {
-      const decoded: unknown = reader.type.fromBuffer(value.subarray(headerBytes), reader.resolver)
-      return { kind: 'record', name: reader.name, value: decoded, schemaId } as Decoded<Records>
-    } catch (error) {
-      return bad('UNREADABLE', `${reader.name}: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-
-  const learn = async (id: number): Promise<Reader | null> => {
-    const text = await source(id)
-    return text === null ? null : readerFor(text, types)
-  }
-
+  const writers = createWriters(own, source)
   return {
     encode(name, value) {
       const type = types.get(name)
@@ -60,27 +52,104 @@ export function createAvroCodec<Records extends object>(
       header.writeUInt32BE(ids[name], 1)
       return Buffer.concat([header, body])
     },
+    decode: createDecoder<Records>(types, writers).decode,
+    project: (fields) => {
+      const projected = Object.entries<readonly PropertyKey[] | undefined>(fields).map(([name, kept]) => {
+        const schema = JSON.parse(schemaTexts[name as keyof Records & string]) as { fields: { name: string }[] }
+        return [
+          name,
+          avro.Type.forSchema({ ...schema, fields: schema.fields.filter((f) => kept?.includes(f.name)) } as never),
+        ] as const
+      })
+      return createDecoder(new Map(projected), writers)
+    },
+  }
+}
+
+interface Writers {
+  /** A promise only the first time an id is met. @throws what `source` throws */
+  of(id: number): Writer | Promise<Writer>
+}
+
+function createWriters(own: ReadonlyMap<number, Writer>, source: SchemaSource): Writers {
+  const known = new Map(own)
+  const unknown = new Map<number, Writer>()
+  const asking = new Map<number, Promise<Writer>>()
+  const learn = async (id: number): Promise<Writer> => {
+    const text = await source(id)
+    if (text === null) {
+      // Garbage that looks like an id must not keep a new writer's schema out: the oldest is forgotten.
+      const oldest = unknown.size >= unknownIdsMax ? unknown.keys().next().value : undefined
+      if (oldest !== undefined) unknown.delete(oldest)
+      const writer = { problem: `nobody knows schema id ${id}` }
+      unknown.set(id, writer)
+      return writer
+    }
+    const writer = writerOf(text, id)
+    known.set(id, writer)
+    return writer
+  }
+  return {
+    of(id) {
+      const writer = known.get(id) ?? unknown.get(id)
+      if (writer !== undefined) return writer
+      const answer = asking.get(id) ?? learn(id).finally(() => asking.delete(id))
+      asking.set(id, answer)
+      return answer
+    },
+  }
+}
+
+function writerOf(text: string, id: number): Writer {
+  try {
+    const type = avro.Type.forSchema(JSON.parse(text))
+    return { name: type.name?.split('.').at(-1) ?? '', type }
+  } catch (error) {
+    return { problem: `schema ${id} cannot be read: ${messageOf(error)}` }
+  }
+}
+
+function createDecoder<Records extends object>(types: ReadonlyMap<string, Type>, writers: Writers): Decoder<Records> {
+  const readers = new Map<Writer, Reader | Decoded<Records>>()
+  const readerFor = (writer: Writer): Reader | Decoded<Records> => {
+    if ('problem' in writer) return bad('UNKNOWN_SCHEMA', writer.problem)
+    const { name } = writer
+    const type = types.get(name)
+    if (type === undefined) return bad('FOREIGN_RECORD', `${name} is no record of this reader`)
+    try {
+      const resolver = type === writer.type ? undefined : type.createResolver(writer.type)
+      return { name, check: boundsCheck(writer.type), type, resolver }
+    } catch (error) {
+      return bad(
+        'UNKNOWN_SCHEMA',
+        `${name} was written with a schema that this version cannot read: ${messageOf(error)}`,
+      )
+    }
+  }
+  const decodeWith = (writer: Writer, value: Buffer, schemaId: number): Decoded<Records> => {
+    const reader = readers.get(writer) ?? readerFor(writer)
+    if (!('problem' in writer)) readers.set(writer, reader)
+    if ('kind' in reader) return reader
+    const body = value.subarray(headerBytes)
+    try {
+      reader.check(body)
+      const decoded: unknown = reader.type.fromBuffer(body, reader.resolver)
+      return { kind: 'record', name: reader.name, value: decoded, schemaId } as Decoded<Records>
+    } catch (error) {
+      return bad('UNREADABLE', `${reader.name}: ${messageOf(error)}`)
+    }
+  }
+  return {
     decode(value) {
       const buffer = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       if (buffer.length === 0) return bad('EMPTY', 'the value is empty')
       if (buffer.length < headerBytes || buffer[0] !== magicByte)
         return bad('NOT_CONFLUENT', 'the value does not begin with 0x00 and a schema id')
       const id = buffer.readUInt32BE(1)
-      const reader = readers.get(id)
-      if (reader !== undefined) return decodeWith(reader, buffer, id)
-      let learning = foreign.get(id)
-      if (learning === undefined) {
-        if (foreign.size >= unknownIdsMax)
-          return bad('UNKNOWN_SCHEMA', `more than ${unknownIdsMax} foreign schema ids; ${id} is not looked up`)
-        learning = learn(id)
-        foreign.set(id, learning)
-        learning.catch(() => foreign.delete(id))
-      }
-      return learning.then((learnt) => {
-        if (learnt === null) return bad('UNKNOWN_SCHEMA', `no record of ours is registered under schema id ${id}`)
-        readers.set(id, learnt)
-        return decodeWith(learnt, buffer, id)
-      })
+      const writer = writers.of(id)
+      return writer instanceof Promise
+        ? writer.then((learnt) => decodeWith(learnt, buffer, id))
+        : decodeWith(writer, buffer, id)
     },
   }
 }
@@ -89,28 +158,18 @@ function toAvro(type: Type, name: string, value: unknown): Buffer {
   let problem: string | null = null
   const valid = type.isValid(value, {
     errorHook: (path, found, expected) => {
-      problem ??= `${name}.${path.join('.')}: ${JSON.stringify(found)} is no ${expected.toString()}`
+      // What was found may be the text of a prompt: only its type is said.
+      problem ??= `${name}.${path.join('.')}: a ${typeof found} is no ${expected.toString()}`
     },
   })
   if (!valid) throw new EncodeError(problem ?? `${name} does not fit its schema`, { code: 'INVALID_RECORD' })
   return type.toBuffer(value)
 }
 
-/** The reader for a foreign writer schema: our record of the same name, with a resolver; null when we have none or it cannot be read. */
-function readerFor(text: string, types: ReadonlyMap<string, Type>): Reader | null {
-  try {
-    const writer = avro.Type.forSchema(JSON.parse(text))
-    const name = writer.name?.split('.').at(-1) ?? ''
-    const type = types.get(name)
-    return type === undefined ? null : { name, type, resolver: type.createResolver(writer) }
-  } catch {
-    return null
-  }
+function bad<Records extends object>(code: BadRecordCode, reason: string): Decoded<Records> {
+  return { kind: 'bad', code, reason }
 }
 
-function bad(
-  code: 'EMPTY' | 'NOT_CONFLUENT' | 'UNKNOWN_SCHEMA' | 'UNREADABLE',
-  reason: string,
-): { kind: 'bad'; code: typeof code; reason: string } {
-  return { kind: 'bad', code, reason }
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

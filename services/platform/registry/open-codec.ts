@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAvroCodec } from './avro-codec.ts'
-import type { Codec } from './codec.ts'
+import type { ProjectingCodec } from './codec.ts'
 import { createRegistryClient, RegistryError } from './registry-client.ts'
 
 export interface OpenCodecOptions<Records extends object> {
@@ -20,7 +20,9 @@ interface Cache {
 }
 
 /** Looks up the ids of our schemas (registry first, then the cache on disk). Throws RegistryError when a schema is not registered or nobody can say. */
-export async function openCodec<Records extends object>(options: OpenCodecOptions<Records>): Promise<Codec<Records>> {
+export async function openCodec<Records extends object>(
+  options: OpenCodecOptions<Records>,
+): Promise<ProjectingCodec<Records>> {
   const client = createRegistryClient(options.registryUrl)
   const digest = createHash('sha256')
     .update(options.registryUrl)
