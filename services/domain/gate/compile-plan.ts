@@ -91,8 +91,6 @@ function horizonOf(metric: MetricPolicy, spec: RolloutSpec): number {
   switch (horizon.kind) {
     case 'fast':
       return Math.min(horizon.ms, spec.legTimeoutMs)
-    case 'budget':
-      return Math.min(metric.budgetMs ?? spec.legTimeoutMs, spec.legTimeoutMs)
     default:
       return spec.legTimeoutMs
   }

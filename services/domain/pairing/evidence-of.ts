@@ -44,7 +44,7 @@ export function liveEvidence(
   const leg = known.legs.get(legKey(arm, 'live')) ?? null
   const metrics = plan.metrics.flatMap((metric): MetricValue[] => {
     if (metric.horizonMs !== horizonMs || !metric.comparisons.includes('live_ab')) return []
-    const value = legOutcome(metric, leg)
+    const value = legOutcome(metric, leg, known.facts.hasText)
     if (value === null) return []
     return [
       { name: metric.name, baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null },
@@ -88,8 +88,8 @@ export function pairedEvidence(
   const metrics = metricsHere.flatMap((metric): MetricValue[] => {
     const differs = first === null || second === null ? null : pairOutcome(metric.name, first, second)
     if (differs !== null) return [{ name: metric.name, baseline: 0, candidate: differs }]
-    const baseline = legOutcome(metric, first)
-    const candidate = legOutcome(metric, second)
+    const baseline = legOutcome(metric, first, known.facts.hasText)
+    const candidate = legOutcome(metric, second, known.facts.hasText)
     return baseline === null || candidate === null ? [] : [{ name: metric.name, baseline, candidate }]
   })
   return {

@@ -15,7 +15,7 @@ export type GoldenSetResult =
 /** Checks the entries (one per line of a JSONL file) and cuts them into chunks under their digest. */
 export function goldenSet(lines: readonly unknown[]): GoldenSetResult {
   const problems = lines.slice(0, entriesMax).flatMap((entry, index) => {
-    const problem = entryProblem(entry)
+    const problem = goldenEntryProblem(entry)
     return problem === null ? [] : [{ line: index + 1, message: problem }]
   })
   if (lines.length > entriesMax) problems.push({ line: entriesMax + 1, message: `more than ${entriesMax} entries` })
@@ -50,7 +50,8 @@ function completed(entry: Partial<GoldenEntry>): GoldenEntry {
   }
 }
 
-function entryProblem(entry: unknown): string | null {
+/** Why an entry is refused; null when it may be used. */
+export function goldenEntryProblem(entry: unknown): string | null {
   if (typeof entry !== 'object' || entry === null) return 'is no JSON object'
   const { ref, promptHash, expected, rule } = entry as Partial<GoldenEntry>
   if (typeof ref !== 'string' && typeof promptHash !== 'string') return 'needs `ref` or `promptHash`'
@@ -59,17 +60,27 @@ function entryProblem(entry: unknown): string | null {
   switch (rule.kind) {
     case 'exact':
     case 'normalised':
-    case 'json':
       return null
+    case 'json':
+      return isJson(expected) ? null : '`expected` must be JSON'
     case 'numeric':
-      return typeof rule.tolerance === 'number' && rule.tolerance >= 0
-        ? null
-        : '`rule.tolerance` must be a number of at least 0'
+      if (!(typeof rule.tolerance === 'number' && rule.tolerance >= 0))
+        return '`rule.tolerance` must be a number of at least 0'
+      return expected.trim() !== '' && Number.isFinite(Number(expected)) ? null : '`expected` must be a number'
     case 'last_match':
       return typeof rule.pattern === 'string' && typeof rule.flags === 'string'
         ? patternProblem(rule)
         : '`rule` needs `pattern` and `flags`'
     default:
       return '`rule.kind` must be exact, normalised, json, numeric or last_match'
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }

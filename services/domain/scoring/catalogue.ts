@@ -1,10 +1,10 @@
 import type { Comparison } from '../events/records.ts'
 
-/** When a metric's outcome is read: at a fixed age, at the metric's own budget, or at the leg timeout. */
-export type MetricHorizon =
-  | { readonly kind: 'fast'; readonly ms: number }
-  | { readonly kind: 'budget' }
-  | { readonly kind: 'full' }
+/**
+ * When a metric's outcome is read: at a fixed age, or at the leg timeout. Fast ones are about legs that have ended by then, whose response is there
+ * in time. Whether a budget was kept is known of a slow leg only at its end: read at the age of the budget, the slowest would be missing.
+ */
+export type MetricHorizon = { readonly kind: 'fast'; readonly ms: number } | { readonly kind: 'full' }
 
 /** What Penstock can measure on an exchange, and which comparisons are fair for it. */
 export interface CataloguedMetric {
@@ -32,8 +32,8 @@ export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...bad, name: 'abandoned', comparisons: ['live_ab'], horizon: full },
   { ...bad, name: 'refusal', comparisons: contentAndLive, horizon: full },
   { ...bad, name: 'fast_refusal', comparisons: contentAndLive, horizon: { kind: 'fast', ms: 5_000 } },
-  { ...bad, name: 'latency_over_budget', comparisons: sameKindOfLeg, horizon: { kind: 'budget' } },
-  { ...bad, name: 'ttft_over_budget', comparisons: sameKindOfLeg, horizon: { kind: 'budget' } },
+  { ...bad, name: 'latency_over_budget', comparisons: sameKindOfLeg, horizon: full },
+  { ...bad, name: 'ttft_over_budget', comparisons: sameKindOfLeg, horizon: full },
   { ...amount, name: 'latency_ms', comparisons: sameKindOfLeg, horizon: full },
   { ...amount, name: 'ttft_ms', comparisons: sameKindOfLeg, horizon: full },
   { ...amount, name: 'cost_micro_usd', comparisons: sameKindOfLeg, horizon: full },

@@ -1,60 +1,82 @@
+import { RE2JS } from 're2js'
 import type { GoldenEntry, GoldenRule } from '../rollout/spec.ts'
 import { normalisedText } from './normalise.ts'
 
-/** Texts longer than this are judged by their end, where answers stand; it also bounds the work of a pattern. */
-const textMax = 20_000
+/** What is searched for a number or a match: the end of the text, where answers stand. */
+const searchedMax = 20_000
 const patternMax = 500
 
 /** Whether an answer differs from the expected one under the entry's rule. */
 export function isGoldenWrong(entry: GoldenEntry, text: string): boolean {
-  const judged = text.length > textMax ? text.slice(-textMax) : text
   const { rule, expected } = entry
   switch (rule.kind) {
     case 'exact':
-      return judged.trim() !== expected.trim()
+      return text.trim() !== expected.trim()
     case 'normalised':
-      return normalisedText(judged) !== normalisedText(expected)
+      return normalisedText(text) !== normalisedText(expected)
     case 'json':
-      return !sameJson(judged, expected)
+      return !sameJson(text, expected)
     case 'numeric':
-      return !sameNumber(judged, expected, rule.tolerance)
+      return !sameNumber(text.slice(-searchedMax), expected, rule.tolerance)
     case 'last_match':
-      return lastMatch(rule, judged) !== (rule.fold ? expected.toLowerCase() : expected)
+      return lastMatch(rule, text.slice(-searchedMax)) !== (rule.fold ? expected.toLowerCase() : expected)
   }
 }
 
-/** Last match of the pattern: its first group if it has one, else the whole match; null when nothing matches. */
+/**
+ * Last match of the pattern: its first group if it has one, else the whole match; null when nothing matches. RE2 takes time in proportion to the
+ * text whatever the pattern, so that no rollout file and no answer can hold up the exchanges of others (ADR 0006).
+ */
 export function lastMatch(rule: GoldenRule & { readonly kind: 'last_match' }, text: string): string | null {
-  const flags = [...new Set([...rule.flags, 'g'])].join('')
+  const pattern = compiled(rule)
+  const matcher = pattern.matcher(text)
   let found: string | null = null
-  for (const match of text.matchAll(new RegExp(rule.pattern, flags))) found = match[1] ?? match[0]
+  while (matcher.find()) found = (pattern.groupCount() > 0 ? matcher.group(1) : null) ?? matcher.group() ?? ''
   return found === null || !rule.fold ? found : found.toLowerCase()
 }
 
-/** Why a pattern is refused; null when it may be used. Nested unbounded repetition is what makes matching take exponential time. */
+/** Why a pattern is refused; null when it may be used. RE2's syntax has no look-around and no back-references. */
 export function patternProblem(rule: GoldenRule & { readonly kind: 'last_match' }): string | null {
   if (rule.pattern.length > patternMax) return `the pattern is longer than ${patternMax} characters`
-  if (/\([^)]*[+*][^)]*\)\s*[+*{]/.test(rule.pattern))
-    return 'the pattern repeats a group that repeats; write it without nested + or *'
+  const unknown = [...rule.flags].find((flag) => flagOf[flag] === undefined)
+  if (unknown !== undefined) return `unknown flag \`${unknown}\`; use i, m and s`
   try {
-    new RegExp(rule.pattern, rule.flags)
+    compiled(rule)
     return null
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
 }
 
+/** g and u are how JavaScript writes what is done in any case. */
+const flagOf: Readonly<Record<string, number>> = {
+  i: RE2JS.CASE_INSENSITIVE,
+  m: RE2JS.MULTILINE,
+  s: RE2JS.DOTALL,
+  g: 0,
+  u: 0,
+}
+
+function compiled(rule: GoldenRule & { readonly kind: 'last_match' }): RE2JS {
+  const flags = [...rule.flags].reduce((sum, flag) => sum | (flagOf[flag] ?? 0), 0)
+  return RE2JS.compile(rule.pattern, flags)
+}
+
+/** A sign counts only where no word or number stands right before it: the last number of "3-5" is 5. */
+const number = /(?:(?<![\w.)\]])[-\u2212])?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi
+
 function sameNumber(text: string, expected: string, tolerance: number): boolean {
   const last = text
-    .replaceAll(/(?<=\d),(?=\d{3}\b)/g, '')
-    .match(/-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi)
+    .replaceAll(/(?<=\d),(?=\d{3}(?!\d))/g, '')
+    .match(number)
     ?.at(-1)
-  return last !== undefined && Math.abs(Number(last) - Number(expected)) <= tolerance
+  return last !== undefined && Math.abs(Number(last.replace('\u2212', '-')) - Number(expected)) <= tolerance
 }
 
 /** Equal as JSON values, keys in any order; a fenced block in the answer counts as its content. */
 function sameJson(text: string, expected: string): boolean {
-  const fenced = /```(?:json)?\s*([\s\S]*?)```/.exec(text)?.[1] ?? text
+  // No spaces are skipped before the block's text: that would take quadratic time, and JSON allows them anyway.
+  const fenced = /```(?:json)?([\s\S]*?)```/.exec(text)?.[1] ?? text
   try {
     return canonical(JSON.parse(fenced)) === canonical(JSON.parse(expected))
   } catch {

@@ -19,7 +19,10 @@ export interface LegFacts {
   readonly exactHash: string
   readonly normalisedHash: string
   readonly goldenWrong: boolean | null
+  /** The capture level let the text through: something may be said about content. */
   readonly hasOutput: boolean
+  /** The text was not cut short by the tap: it may be compared as a whole. */
+  readonly isWhole: boolean
 }
 
 /** Prices of the answer's variant, micro-dollars per million tokens; null when the plan names none. */
@@ -46,8 +49,10 @@ export function legFacts(
     lengthChars: response.output.length,
     exactHash: shortHash(said),
     normalisedHash: shortHash(normalisedText(said)),
-    goldenWrong: golden === null || response.truncated ? null : isGoldenWrong(golden, response.output),
+    goldenWrong:
+      golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),
     hasOutput: options.hasText,
+    isWhole: !response.truncated,
   }
 }
 

@@ -2,11 +2,15 @@ import type { PlannedMetric } from '../gate/plan.ts'
 import type { LegFacts } from './leg-facts.ts'
 
 /**
- * A metric's outcome of one leg, read at the metric's horizon and final; null when the outcome does not define it. `facts` null: no response was
- * ever heard of, which is our loss: 0 at a fast horizon (nothing had failed by then), undefined at the full one.
+ * A metric's outcome of one leg, read at the metric's horizon and final; null when the outcome does not define it (statistics.md A 3, both arms
+ * alike). `facts` null: no response was ever heard of, which is our loss: 0 at a fast horizon (nothing had failed by then), undefined at the full
+ * one. A leg that was never asked for (skipped, shadow infrastructure) is not sampled and defines nothing. `hasText`: the exchange's capture level
+ * let texts through; without it nothing is said about content.
  */
-export function legOutcome(metric: PlannedMetric, facts: LegFacts | null): number | null {
+export function legOutcome(metric: PlannedMetric, facts: LegFacts | null, hasText: boolean): number | null {
+  if (metric.name === 'fast_refusal' && !hasText) return null
   if (facts === null) return metric.name.startsWith('fast_') ? 0 : null
+  if (isNotSampled(facts)) return null
   const ended = facts.durationMs <= metric.horizonMs
   const answered = facts.resolution === 'answered'
   switch (metric.name) {
@@ -19,7 +23,7 @@ export function legOutcome(metric: PlannedMetric, facts: LegFacts | null): numbe
     case 'refusal':
       return answered && facts.hasOutput ? Number(facts.refused) : null
     case 'fast_refusal':
-      return answered && facts.hasOutput && facts.refused && ended ? 1 : 0
+      return answered && facts.refused && ended ? 1 : 0
     case 'latency_over_budget':
       return overBudget(facts, facts.durationMs, metric)
     case 'ttft_over_budget':
@@ -33,6 +37,11 @@ export function legOutcome(metric: PlannedMetric, facts: LegFacts | null): numbe
     default:
       return answered ? contentOutcome(metric.name, facts) : null
   }
+}
+
+/** Never asked for, by our own choice or fault: it says nothing about the model. */
+export function isNotSampled({ resolution }: LegFacts): boolean {
+  return resolution.startsWith('skipped_') || resolution === 'shadow_infrastructure'
 }
 
 function isError(facts: LegFacts): boolean {
@@ -53,9 +62,9 @@ function contentOutcome(name: string, facts: LegFacts): number | null {
     case 'output_tokens':
       return facts.outputTokens
     case 'length_chars':
-      return facts.hasOutput ? facts.lengthChars : null
+      return facts.hasOutput && facts.isWhole ? facts.lengthChars : null
     case 'golden_wrong':
-      return facts.hasOutput && facts.goldenWrong !== null ? Number(facts.goldenWrong) : null
+      return facts.goldenWrong === null ? null : Number(facts.goldenWrong)
     default:
       return null
   }
@@ -63,7 +72,7 @@ function contentOutcome(name: string, facts: LegFacts): number | null {
 
 /** A metric that only a pair has: whether the two answers differ. Null when one of them said nothing that could be compared. */
 export function pairOutcome(name: string, a: LegFacts, b: LegFacts): number | null {
-  if (a.resolution !== 'answered' || b.resolution !== 'answered' || !a.hasOutput || !b.hasOutput) return null
+  if (![a, b].every((facts) => facts.resolution === 'answered' && facts.hasOutput && facts.isWhole)) return null
   if (name === 'differs_exact') return Number(a.exactHash !== b.exactHash)
   if (name === 'differs_normalised') return Number(a.normalisedHash !== b.normalisedHash)
   return null
