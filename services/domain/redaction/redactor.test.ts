@@ -31,6 +31,15 @@ const secrets: readonly (readonly [kind: string, value: string])[] = [
   ['KEY', `xoxb-${'123456789012-abcDEF'}`],
   ['KEY', `AIza${'SyA-1234567890_abcdefghijklmnopqrst'}`],
   ['KEY', `glpat-${'abcDEF1234567890_-xy'}`],
+  ['KEY', `sk_live_${'a1B2'.repeat(6)}`],
+  ['KEY', `hf_${'aB3'.repeat(12)}`],
+  ['KEY', `eyJ${'hbGciOiJIUzI1NiJ9'}.eyJ${'zdWIiOiIxMjM0NTY3ODkwIn0'}.${'dozjgNryP4J3jVmNHl0w'}`],
+  ['KEY', `eyJ${'hbGciOiJub25lIn0'}.eyJ${'zdWIiOiIxMjM0NTY3ODkwIn0'}.`],
+  ['KEY', `-----BEGIN ${'PRIVATE KEY'}-----\nMIIEvQIBADANBgkqhkiG9w0\nBAQEFAASC+/==\n-----END ${'PRIVATE KEY'}-----`],
+  [
+    'KEY',
+    `-----BEGIN RSA ${'PRIVATE KEY'}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0F\n\nMIIE\n-----END RSA ${'PRIVATE KEY'}-----`,
+  ],
 ]
 
 const ordinary = [
@@ -46,7 +55,14 @@ const ordinary = [
   '1 + 2345678 = 2345679; 5 +12 +13; 555-0123',
   'ISBN 978-3-16-148410-0, ISSN 2049-3630',
   '192.168.100.200, 255.255.255.0',
+  'gpt-4o-2024-08-06, gpt-4-0314, claude-3-5-sonnet-20241022, o3-mini-2025-01-31, text-embedding-3-large',
+  'llama-3.1-405b-instruct, mistral-large-2411, gemini-1.5-pro-002, ft:gpt-3.5-turbo-0125:org::9aBcDeFg',
+  '-----BEGIN CERTIFICATE----- and -----BEGIN PUBLIC KEY----- are no secrets; eyJ is how one begins',
+  'C:\\new\\readme.txt and a regular expression \\d{4}-\\d{4}',
 ]
+
+/** Texts that quote JSON or source code, cut off so that nobody can read them as documents. */
+const escaped = ['\\n', '\\t', '\\r', '\\u003c', '\\u000a']
 
 describe('redactor', () => {
   it.each(secrets)('finds %s in %s', (kind, value) => {
@@ -57,6 +73,25 @@ describe('redactor', () => {
 
   it.each(ordinary)('leaves %s as it is', (text) => {
     expect(redact(text)).toEqual({ text, counts: {} })
+  })
+
+  it.each(escaped)(
+    'sees where a value begins behind the escape %s, and gives it the same mark as elsewhere',
+    (marker) => {
+      for (const [kind, value] of secrets) {
+        const mark = redact(`before ${value}`).text.slice('before '.length)
+        expect(redact(`{"cut off": "x${marker}${value}, after`)).toEqual({
+          text: `{"cut off": "x${marker}${mark}, after`,
+          counts: { [kind]: 1 },
+        })
+      }
+    },
+  )
+
+  it('takes a private key that is cut off, and no more than the key where it ends', () => {
+    const begin = `-----BEGIN ${'PRIVATE KEY'}-----`
+    expect(redact(`${begin}\nMIIEvQIBADANBgkqhkiG9w0`).text).toMatch(/^<KEY_\w+>$/)
+    expect(redact(`${begin}\\nMIIE\\n-----END ${'PRIVATE KEY'}----- and more`).text).toMatch(/^<KEY_\w+> and more$/)
   })
 
   it('gives one value one mark, in whatever text', () => {
@@ -104,6 +139,12 @@ describe('redactor', () => {
     ['sk-'.repeat(100_000)],
     [`sk-${'-'.repeat(300_000)}`],
     ['@'.repeat(300_000)],
+    [`-----BEGIN ${'PRIVATE KEY'}-----`.repeat(10_000)],
+    [`-----BEGIN ${'PRIVATE KEY'}-----${'-'.repeat(300_000)}`],
+    ['eyJ'.repeat(100_000)],
+    ['-eyJabcdefgh.'.repeat(25_000)],
+    ['\\\\n'.repeat(150_000)],
+    ['\\\\u003c'.repeat(50_000)],
   ])('takes time in proportion to the text, case %#', (text) => {
     // A quadratic pattern would need minutes here and run into the test's own time limit.
     expect(typeof redact(text).text).toBe('string')

@@ -10,32 +10,62 @@ interface Detector {
   readonly overlapping?: boolean
 }
 
+/**
+ * Right behind an escape as JSON and source code write it (`\n`, `\u003c`), a value begins as behind the character that is meant: texts that are cut
+ * off or quoted are no documents that could be read.
+ */
+const behindEscape = String.raw`(?<=\\(?:[bfnrt]|u[0-9a-fA-F]{4}))`
+/** What follows begins here: not `not`, or an escape. */
+const begins = (not: string) => `(?:(?<!${not})|${behindEscape})`
+
+/** Bodies of private keys: base64, headers and line ends, escaped or not; a key that is cut off has no end. */
+const pem = String.raw`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?:[A-Za-z0-9+/=\s\\:,]|-(?!----))*(?:-----END [A-Z0-9 ]{0,60}-----)?`
+/** Prefixes under which providers give out keys. */
+const prefixed = [
+  'sk-[A-Za-z0-9_-]{16,}',
+  '[rs]k_(?:live|test)_[A-Za-z0-9]{16,}',
+  '(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])',
+  'gh[opsur]_[A-Za-z0-9]{36,}',
+  'github_pat_[A-Za-z0-9_]{22,}',
+  'xox[abeprs]-[A-Za-z0-9-]{10,}',
+  'xapp-[A-Za-z0-9-]{10,}',
+  'AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_])',
+  'glpat-[A-Za-z0-9_-]{20,}',
+  'hf_[A-Za-z0-9]{30,}',
+  'npm_[A-Za-z0-9]{36}',
+].join('|')
+const jwt = String.raw`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`
+/** Where an address cannot begin: an apostrophe, and the letters of an escape. */
+const insideEscape = String.raw`(?<!\\(?=[bfnrtu])|\\u[0-9a-fA-F]{0,3})`
+// No letters of scripts that write without spaces: there the words before an address would be taken for a part of it.
+const email = String.raw`[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])`
+const card = String.raw`(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5})(?!\w|[.-]\d)`
+const phone = String.raw`(?:\+[1-9](?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}([.-])\d{3}\1\d{4})(?!\w|[.-]\d)`
+
 /** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
 const detectors: readonly Detector[] = [
+  { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true },
+  { kind: 'KEY', pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'), valid: () => true },
   {
     kind: 'KEY',
-    pattern:
-      /(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_])|glpat-[A-Za-z0-9_-]{20,})/g,
+    pattern: new RegExp(`${begins('[A-Za-z0-9]')}(?:${prefixed})`, 'g'),
     // Words joined by hyphens ("sk-learn-pipelines-explained") have neither digits nor capitals; one random key in a million has neither.
     valid: (match) => /[0-9A-Z]/.test(match),
   },
   {
     kind: 'EMAIL',
-    // No letters of scripts that write without spaces: there the words before an address would be taken for a part of it.
-    pattern:
-      /(?!')[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])/gu,
+    pattern: new RegExp(`(?!')${insideEscape}${email}`, 'gu'),
     valid: (match) => !/\.\.|[@.-]\.|\.@/.test(match),
   },
   {
     kind: 'CARD',
-    pattern: /(?<!\w|\d[.-])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5})(?!\w|[.-]\d)/g,
+    pattern: new RegExp(begins(String.raw`\w|\d[.-]`) + card, 'g'),
     valid: (match) => isCard(match.replaceAll(/[ -]/g, '')),
     overlapping: true,
   },
   {
     kind: 'PHONE',
-    pattern:
-      /(?<![\w+.-])(?:\+[1-9](?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}([.-])\d{3}\1\d{4})(?!\w|[.-]\d)/g,
+    pattern: new RegExp(begins(String.raw`[\w+.-]`) + phone, 'g'),
     valid: (match) => {
       const digits = match.replaceAll(/\D/g, '').length
       return digits >= 7 && digits <= 15
