@@ -1,10 +1,13 @@
-import type { Evidence, Records, Request, Response } from '../domain/events/records.ts'
+import type { Evidence, Records, Request } from '../domain/events/records.ts'
+import { planProblem, requestProblem, responseProblem } from '../domain/pairing/impossible-values.ts'
 import {
   advance,
+  applyHead,
   applyPlan,
   applyRequest,
   applyResponse,
   createJoin,
+  ignoreExchange,
   type Join,
   lowestOpenOffset,
 } from '../domain/pairing/join.ts'
@@ -19,23 +22,41 @@ import type {
   TopicPartition,
   Written,
 } from '../platform/kafka/transport.ts'
-import type { Codec } from '../platform/registry/codec.ts'
+import type { ExchangeDecoder } from './exchange-decoder.ts'
+import type { PublishedProgress } from './published-progress.ts'
 import type { RunCatalogue } from './run-catalogue.ts'
 
 export interface PairingDeps {
-  readonly codec: Codec<Records>
+  readonly decoder: ExchangeDecoder
+  encode<Name extends 'Evidence' | 'Progress'>(name: Name, value: Records[Name]): Buffer
   readonly clock: Clock
-  readonly runs: RunCatalogue
+  readonly runs: Pick<RunCatalogue, 'facts'>
   readonly openMax: number
   /** Resolves when acknowledged; waits out passing faults. */
   send(records: readonly OutRecord[]): Promise<readonly Written[]>
+  /** Throws when too many records were unusable. */
   deadLetter(record: InRecord, code: string, reason: string): Promise<void>
-  /** Where a former owner's published progress of the partition ended, ms; 0 when there is none. */
-  resumeThroughMs(partition: number): number
-  /** Asked before a request of an unknown run is given up; resolves when the runs have been read on, or after a while. */
+  /** Called for every record that could be used, so that the share of the others is known. */
+  usable(record: InRecord): void
+  /** What a former owner of the partition published last; null when nobody did. */
+  published(partition: number): PublishedProgress | null
+  /** Asked before a request of an unknown run is given up; resolves when every run that was written by now has been read. */
   waitForRun(run: string): Promise<void>
   /** Evidence could not be sent for good. */
   onLost(cause: unknown): void
+}
+
+/** Why a record goes to the dead letters; never its text. */
+interface Problem {
+  readonly code: string
+  readonly reason: string
+}
+
+/** How far a partition has come, at a moment at which nothing was under way. */
+interface Reached {
+  readonly throughMs: number
+  /** Everything below is done with: nothing there is open. */
+  readonly offset: number
 }
 
 interface PartitionState {
@@ -43,12 +64,13 @@ interface PartitionState {
   nextOffset: number
   /** Next offset per evidence partition that acknowledged evidence of this partition lies below. */
   readonly evidenceOffsets: Map<number, number>
-  /** Evidence that is being sent; progress and offsets follow only what is acknowledged. */
+  /** Evidence is sent in the order in which it was made. */
   sending: Promise<void>
-  unacknowledged: number
-  acknowledgedThroughMs: number
-  publishedThroughMs: number
-  commitOffset: number
+  /** Batches that are being applied and evidence that is being sent. What has been reached is known only when there is none. */
+  underWay: number
+  reached: Reached
+  /** What of it the last published progress covers; offsets follow that, so that the next owner makes again what no progress speaks of. */
+  published: Reached
 }
 
 /** Joins the exchanges of the partitions it owns and publishes evidence and progress. */
@@ -57,8 +79,8 @@ export interface PairingService {
   onRevoked(partitions: readonly TopicPartition[]): void
   onBatch(batch: RecordBatch): Promise<void>
   /** The partition was read to its end: its time moves on by the clock. */
-  onCaughtUp(partition: TopicPartition, endOffset: number): void
-  /** Emits what fell due by the clock and publishes progress; each second. */
+  onCaughtUp(partition: TopicPartition): void
+  /** Publishes the progress of partitions that advanced; twice a second. */
   tick(): Promise<void>
   commitOffsets(): readonly ConsumedOffset[]
   readonly partitions: ReadonlyMap<number, { readonly join: Join }>
@@ -88,17 +110,19 @@ class Pairing implements PairingService {
 
   onAssigned(partitions: readonly (TopicPartition & { readonly committed: number | null })[]): void {
     for (const { partition, committed } of partitions) {
-      const resumeThroughMs = this.#deps.resumeThroughMs(partition)
-      const nextOffset = committed ?? 0
+      const published = this.#deps.published(partition)
+      const throughMs = published?.throughMs ?? 0
+      // The broker's clock had come this far. Old records alone would make it seem to stand where they were appended.
+      if (published !== null) this.#brokerTime.observe(throughMs)
+      const reached = { throughMs, offset: committed ?? 0 }
       this.#states.set(partition, {
-        join: createJoin({ limit: this.#deps.openMax, resumeThroughMs }),
-        nextOffset,
-        evidenceOffsets: new Map(),
+        join: createJoin({ limit: this.#deps.openMax, resumeThroughMs: throughMs }),
+        nextOffset: reached.offset,
+        evidenceOffsets: new Map(published?.evidenceOffsets ?? []),
         sending: Promise.resolve(),
-        unacknowledged: 0,
-        acknowledgedThroughMs: 0,
-        publishedThroughMs: resumeThroughMs,
-        commitOffset: nextOffset,
+        underWay: 0,
+        reached,
+        published: reached,
       })
     }
   }
@@ -110,79 +134,107 @@ class Pairing implements PairingService {
   async onBatch(batch: RecordBatch): Promise<void> {
     const state = this.#states.get(batch.partition)
     if (state === undefined) return
-    const evidence: Evidence[] = []
-    for (const record of batch.records) {
-      this.#brokerTime.observe(record.timestampMs)
-      // Time first: a record never changes what fell due before it was appended.
-      evidence.push(...advance(state.join, record.timestampMs))
-      await this.#apply(state, record)
-      state.nextOffset = record.offset + 1
-    }
-    await this.#settle(state, evidence)
+    await this.#work(state, async () => {
+      const evidence: Evidence[] = []
+      for (const record of batch.records) {
+        // Delivered again while it was under way: a rebalance in the middle of a batch.
+        if (record.offset < state.nextOffset) continue
+        state.nextOffset = record.offset + 1
+        this.#brokerTime.observe(record.timestampMs)
+        // Time first: a record never changes what fell due before it was appended.
+        evidence.push(...advance(state.join, record.timestampMs))
+        await this.#apply(state, record)
+      }
+      await this.#send(state, evidence)
+    })
   }
 
-  onCaughtUp({ partition }: TopicPartition, endOffset: number): void {
+  onCaughtUp({ partition }: TopicPartition): void {
     const state = this.#states.get(partition)
-    if (state === undefined || state.nextOffset < endOffset) return
-    const idle = Math.floor(this.#brokerTime.nowMs() - idleMarginMs)
-    this.#settle(state, advance(state.join, idle)).catch(this.#deps.onLost)
+    // In the middle of a batch the clock knows nothing: what comes later in it was appended before now.
+    if (state === undefined || state.underWay > 0) return
+    const evidence = advance(state.join, Math.floor(this.#brokerTime.nowMs() - idleMarginMs))
+    this.#work(state, () => this.#send(state, evidence)).catch(this.#deps.onLost)
   }
 
   async tick(): Promise<void> {
-    const progress = [...this.#states].filter(([, state]) => state.acknowledgedThroughMs > state.publishedThroughMs)
-    if (progress.length === 0) return
-    const through = progress.map(([, state]) => state.acknowledgedThroughMs)
-    await this.#deps.send(progress.map(([partition, state]) => progressRecord(this.#deps, partition, state)))
-    progress.forEach(([, state], index) => {
-      state.publishedThroughMs = through[index] ?? state.publishedThroughMs
-    })
+    const moved = [...this.#states]
+      .filter(([, state]) => state.reached.throughMs > state.published.throughMs)
+      .map(([partition, state]) => ({ partition, state, reached: state.reached }))
+    if (moved.length === 0) return
+    await this.#deps.send(
+      moved.map(({ partition, state }) => ({
+        topic: topics.progress.name,
+        key: `pairing/${partition}`,
+        value: this.#deps.encode('Progress', progressOf(partition, state)),
+      })),
+    )
+    for (const { state, reached } of moved) state.published = reached
   }
 
   commitOffsets(): readonly ConsumedOffset[] {
-    return [...this.#states].map(([partition, { commitOffset }]) => ({
+    return [...this.#states].map(([partition, { published }]) => ({
       topic: topics.exchanges.name,
       partition,
-      offset: commitOffset,
+      offset: published.offset,
     }))
   }
 
+  /** What was reached is noted when the last work under way is done: never while evidence is made but not acknowledged. */
+  async #work(state: PartitionState, act: () => Promise<void>): Promise<void> {
+    state.underWay += 1
+    await act()
+    state.underWay -= 1
+    if (state.underWay > 0) return
+    const offset = Math.min(lowestOpenOffset(state.join) ?? state.nextOffset, state.nextOffset)
+    state.reached = { throughMs: Math.max(state.join.readThroughMs, state.reached.throughMs), offset }
+  }
+
   async #apply(state: PartitionState, record: InRecord): Promise<void> {
-    const deps = this.#deps
-    const decoded = record.value === null ? null : await deps.codec.decode(record.value)
-    if (decoded === null) return
-    if (decoded.kind === 'bad') return deps.deadLetter(record, decoded.code, decoded.reason)
+    const problem = record.value === null ? null : await this.#applyValue(state, record, record.value)
+    if (problem === null) this.#deps.usable(record)
+    else await this.#deps.deadLetter(record, problem.code, problem.reason)
+  }
+
+  async #applyValue(state: PartitionState, record: InRecord, value: Buffer): Promise<Problem | null> {
+    const { join } = state
+    const decoded = await this.#deps.decoder.decode(value, (head) => applyHead(join, head))
+    if (decoded === null) return null
+    if (decoded.kind === 'bad') return decoded
+    const { timestampMs, offset } = record
     switch (decoded.name) {
       case 'Request':
-        return onRequest(deps, state, record, decoded.value)
-      case 'ShadowPlan':
-        return applyPlan(state.join, decoded.value, record.timestampMs, record.offset)
+        return impossible(requestProblem(decoded.value)) ?? this.#applyRequest(state, record, decoded.value)
+      case 'ShadowPlan': {
+        const problem = impossible(planProblem(decoded.value))
+        if (problem === null) applyPlan(join, decoded.value, timestampMs, offset)
+        return problem
+      }
       case 'Response': {
-        const problem = responseProblem(decoded.value)
-        if (problem !== null) return deps.deadLetter(record, 'IMPOSSIBLE_VALUE', problem)
-        return applyResponse(state.join, decoded.value, record.timestampMs, record.offset)
+        const problem = impossible(responseProblem(decoded.value))
+        if (problem === null) applyResponse(join, decoded.value, timestampMs, offset)
+        return problem
       }
       default:
-        return deps.deadLetter(record, 'FOREIGN_RECORD', `${decoded.name} does not belong on this topic`)
+        return { code: 'FOREIGN_RECORD', reason: `${decoded.name} does not belong on this topic` }
     }
   }
 
-  /** Sends evidence in order; when nothing is under way any more, what has been applied is also what is acknowledged. */
-  #settle(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
-    const settled = () => {
-      if (state.unacknowledged > 0) return
-      state.acknowledgedThroughMs = state.join.readThroughMs
-      state.commitOffset = Math.min(lowestOpenOffset(state.join) ?? state.nextOffset, state.nextOffset)
+  async #applyRequest(state: PartitionState, record: InRecord, request: Request): Promise<Problem | null> {
+    const { runs, waitForRun } = this.#deps
+    const run = request.place?.run ?? ''
+    if (runs.facts(run) === null) await waitForRun(run)
+    const facts = runs.facts(run)
+    if (facts !== null) {
+      applyRequest(state.join, request, facts, record.timestampMs, record.offset)
+      return null
     }
-    if (evidence.length === 0) {
-      settled()
-      return state.sending
-    }
-    state.unacknowledged += 1
-    state.sending = state.sending.then(async () => {
-      await this.#emit(state, evidence)
-      state.unacknowledged -= 1
-      settled()
-    })
+    ignoreExchange(state.join, request.exchange_id)
+    return { code: 'UNKNOWN_RUN', reason: 'its run, or the golden set of its run, is not known' }
+  }
+
+  #send(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
+    if (evidence.length > 0) state.sending = state.sending.then(() => this.#emit(state, evidence))
     return state.sending
   }
 
@@ -191,7 +243,7 @@ class Pairing implements PairingService {
       const records = evidence.slice(from, from + evidencePerSend).map((entry) => ({
         topic: topics.evidence.name,
         key: entry.place.run,
-        value: this.#deps.codec.encode('Evidence', entry),
+        value: this.#deps.encode('Evidence', entry),
       }))
       for (const { partition, offset } of await this.#deps.send(records)) {
         state.evidenceOffsets.set(partition, Math.max(state.evidenceOffsets.get(partition) ?? 0, offset + 1))
@@ -200,42 +252,25 @@ class Pairing implements PairingService {
   }
 }
 
-async function onRequest(deps: PairingDeps, state: PartitionState, record: InRecord, request: Request): Promise<void> {
-  const run = request.place?.run
-  if (run !== undefined && deps.runs.facts(run) === null) await deps.waitForRun(run)
-  const facts = run === undefined ? null : deps.runs.facts(run)
-  if (run !== undefined && facts === null) await deps.deadLetter(record, 'UNKNOWN_RUN', `no run ${run} is known`)
-  applyRequest(state.join, request, facts, record.timestampMs, record.offset)
+function impossible(reason: string | null): Problem | null {
+  return reason === null ? null : { code: 'IMPOSSIBLE_VALUE', reason }
 }
 
-function progressRecord(deps: PairingDeps, partition: number, state: PartitionState): OutRecord {
+function progressOf(partition: number, state: PartitionState): Records['Progress'] {
   const { counts } = state.join
-  const value = deps.codec.encode('Progress', {
+  return {
     source: 'pairing',
     exchange_partition: partition,
-    read_through: state.acknowledgedThroughMs,
+    read_through: state.reached.throughMs,
     evidence_offsets: Object.fromEntries(
       [...state.evidenceOffsets].map(([evidencePartition, offset]) => [String(evidencePartition), offset]),
     ),
-    planned: counts.planned,
+    // An exchange that was never planned is as lost as a leg that was never heard of.
+    planned: counts.planned + counts.unplanned,
     paired: counts.paired,
     skipped: counts.skipped,
-    lost: counts.lost,
+    lost: counts.lost + counts.unplanned,
     tap_drops: counts.tapDrops,
     late: counts.late,
-  })
-  return { topic: topics.progress.name, key: `pairing/${partition}`, value }
-}
-
-const longestLegMs = 24 * 3_600_000
-
-/** Durations are all that counts of a producer's clock; those no leg can have are refused. */
-function responseProblem(response: Response): string | null {
-  const durationMs = response.ended_at - response.started_at
-  if (!(durationMs >= 0 && durationMs <= longestLegMs)) return `the leg lasted ${durationMs} ms`
-  const first = response.first_token_at
-  if (first !== null && (first < response.started_at || first > response.ended_at))
-    return 'the first token lies outside the leg'
-  const counts = [response.input_tokens, response.output_tokens, response.cached_tokens, response.cost_micro_usd]
-  return counts.some((count) => count !== null && count < 0) ? 'a token count or cost is negative' : null
+  }
 }

@@ -6,100 +6,161 @@ import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { GroupConsumer, InRecord, OutRecord, Transport } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
-import type { Codec } from '../platform/registry/codec.ts'
+import type { ProjectingCodec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import type { PairingConfig } from './config.ts'
+import { createExchangeDecoder } from './exchange-decoder.ts'
 import { createPairingService, type PairingService } from './pairing-service.ts'
-import { createRunCatalogue } from './run-catalogue.ts'
+import { type PublishedProgress, readPublishedProgress } from './published-progress.ts'
+import { createRunCatalogue, type RunCatalogue } from './run-catalogue.ts'
 
 const tickMs = 500
-const unknownRunWaitMs = 5_000
+
+interface Parts {
+  readonly transport: Transport
+  readonly codec: ProjectingCodec<Records>
+  send(records: readonly OutRecord[]): ReturnType<typeof sendPersistently>
+  letter(record: InRecord, code: string, reason: string): Promise<void>
+}
 
 /** Starts pairing on the broker and registry that its configuration names. */
 export async function startPairing(scope: Scope, config: PairingConfig): Promise<void> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const codec = await persistently('opening the codec', opening, scope)
   const transport = createKafkajsTransport({ clientId: 'pairing', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
-  await startPairingOn(scope, config, { transport, codec })
-}
-
-/** The same on parts that are open already. */
-async function startPairingOn(
-  scope: Scope,
-  config: Pick<PairingConfig, 'groupId' | 'openMax'>,
-  parts: { readonly transport: Transport; readonly codec: Codec<Records> },
-): Promise<void> {
-  const { transport, codec } = parts
-  const { log, signal, clock } = scope
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
-  const send = (records: readonly OutRecord[]) => sendPersistently(producer, records, { signal, log })
-  const runs = createRunCatalogue()
-  const runsReader = await scope.use('runs', () =>
-    transport.read({
-      topics: [topics.runs.name],
-      startAt: 'beginning',
-      async onBatch(batch) {
-        for (const record of batch.records) runs.onRecord(record)
-      },
-    }),
-  )
-  await runsReader.caughtUp
-  const guard = createDeadLetterGuard()
+  const send = (records: readonly OutRecord[]) => sendPersistently(producer, records, scope)
   const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
+  const letter = async (record: InRecord, code: string, reason: string) => {
+    lettered.add(1, { code })
+    await send([deadLetterRecord(codec, record, code, reason, scope.clock.nowMs())])
+  }
+  await startOn(scope, config, { transport, codec, send, letter })
+}
+
+async function startOn(scope: Scope, config: PairingConfig, parts: Parts): Promise<void> {
+  const { transport, codec } = parts
+  const { runs, waitForRun } = await watchRuns(scope, parts)
+  const guard = createDeadLetterGuard()
+  const exchanges = createExchangeDecoder(codec)
+  let published: ReadonlyMap<number, PublishedProgress> = new Map()
   const service = createPairingService({
-    codec,
-    clock,
+    // A schema id that only the registry knows: the partition waits for it, the others go on.
+    decoder: {
+      decode: (value, settled) => persistently('decoding', () => exchanges.decode(value, settled), scope),
+    },
+    encode: (name, value) => codec.encode(name, value),
+    clock: scope.clock,
     runs,
     openMax: config.openMax,
-    send,
+    send: parts.send,
     onLost: (cause) => {
-      if (!signal.aborted) scope.fail(cause)
+      if (!scope.signal.aborted) scope.fail(cause)
     },
-    resumeThroughMs: (partition) => published.get(partition) ?? 0,
+    published: (partition) => published.get(partition) ?? null,
+    waitForRun,
+    usable: (record) => guard.good(1, record),
     async deadLetter(record, code, reason) {
-      lettered.add(1, { code })
-      await send([deadLetterRecord(codec, 'pairing', record, code, reason, clock.nowMs())])
+      await parts.letter(record, code, reason)
       guard.bad(record)
     },
-    async waitForRun(run) {
-      for (const endMs = clock.monoMs() + unknownRunWaitMs; runs.facts(run) === null && clock.monoMs() < endMs; )
-        await delay(20, undefined, { signal })
-    },
   })
-  const published = new Map<number, number>()
-  const consumer = await scope.use('exchanges', () =>
+  const progress = codec.project({ Progress: ['source', 'exchange_partition', 'read_through', 'evidence_offsets'] })
+  const join = () =>
     transport.consume({
       groupId: config.groupId,
       topics: [topics.exchanges.name],
       async onAssigned(partitions) {
-        await readPublished(transport, codec, published)
+        const numbers = partitions.map(({ partition }) => partition)
+        const reading = () => readPublishedProgress(transport, progress, numbers)
+        published = await persistently('reading progress', reading, scope)
         service.onAssigned(partitions)
       },
       onRevoked: (partitions) => service.onRevoked(partitions),
+      onBatch: (batch) => service.onBatch(batch),
+      onCaughtUp: (partition) => service.onCaughtUp(partition),
+    })
+  const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
+  consumer.crashed.catch((error: unknown) => scope.fail(error))
+  keepTime(scope, service, consumer, config.openMax)
+}
+
+/** Reads the runs and goes on reading them. */
+async function watchRuns(
+  scope: Scope,
+  { transport, letter }: Parts,
+): Promise<{ readonly runs: RunCatalogue; waitForRun(run: string): Promise<void> }> {
+  const runs = createRunCatalogue()
+  /** How often the topic was seen to be read to its end. */
+  let rounds = 0
+  const read = () =>
+    transport.read({
+      topics: [topics.runs.name],
+      startAt: 'beginning',
       async onBatch(batch) {
-        await service.onBatch(batch)
-        guard.good(batch.records.length, batch)
+        for (const record of batch.records) {
+          const problem = runs.onRecord(record)
+          if (problem !== null) await letter(record, 'UNREADABLE', problem)
+        }
       },
-      onCaughtUp: (partition, endOffset) => service.onCaughtUp(partition, endOffset),
-    }),
-  )
-  for (const crashed of [runsReader.crashed, consumer.crashed]) crashed.catch((error: unknown) => scope.fail(error))
-  keepTime(scope, service, consumer)
+      onCaughtUp() {
+        rounds += 1
+      },
+    })
+  const reader = await scope.use('runs', () => persistently('reading runs', read, scope))
+  reader.crashed.catch((error: unknown) => scope.fail(error))
+  await reader.caughtUp
+  return {
+    runs,
+    // A run is written before the split that its requests were stamped by. The first round may have been asked for before; after the second, what is
+    // not there was never written.
+    async waitForRun(run) {
+      for (const enough = rounds + 2; runs.facts(run) === null && rounds < enough; )
+        await delay(20, undefined, { signal: scope.signal })
+    },
+  }
 }
 
 /** Publishes progress and commits, twice a second. */
-function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer): void {
-  const open = scope.metrics.gauge('penstock_pairing_open_exchanges', 'Exchanges whose last horizon is still to come')
+function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer, openMax: number): void {
+  const { metrics } = scope
+  const open = metrics.gauge('penstock_pairing_open_exchanges', 'Exchanges whose last horizon is still to come')
+  const fullest = metrics.gauge('penstock_pairing_open_share', 'Open exchanges of the fullest partition, of its limit')
+  const counted = metrics.gauge('penstock_pairing_exchanges', 'What became of exchanges and legs, since this owner', [
+    'outcome',
+  ])
   let busy = false
   const tick = async () => {
     await service.tick()
     await consumer.commit(service.commitOffsets())
-    open.set([...service.partitions.values()].reduce((sum, { join }) => sum + join.open.size, 0))
+  }
+  const show = () => {
+    const joins = [...service.partitions.values()].map(({ join }) => join)
+    const sizes = joins.map((join) => join.open.size)
+    open.set(sizes.reduce((sum, size) => sum + size, 0))
+    fullest.set(Math.max(0, ...sizes) / openMax)
+    for (const outcome of [
+      'planned',
+      'paired',
+      'skipped',
+      'lost',
+      'unplanned',
+      'late',
+      'duplicates',
+      'evicted',
+    ] as const)
+      counted.set(
+        joins.reduce((sum, join) => sum + join.counts[outcome], 0),
+        { outcome },
+      )
   }
   const timer = setInterval(() => {
+    show()
     if (busy) return
     busy = true
     tick()
@@ -113,49 +174,14 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
   scope.onStop('ticks', () => clearInterval(timer))
 }
 
-/** How far each partition was published by whoever owned it before: evidence below that has been made. */
-async function readPublished(
-  transport: Transport,
-  codec: Codec<Records>,
-  published: Map<number, number>,
-): Promise<void> {
-  const reader = await transport.read({
-    topics: [topics.progress.name],
-    startAt: 'beginning',
-    async onBatch(batch) {
-      for (const record of batch.records) {
-        const decoded = record.value === null ? null : await codec.decode(record.value)
-        if (decoded?.kind !== 'record' || decoded.name !== 'Progress' || decoded.value.source !== 'pairing') continue
-        const { exchange_partition: partition, read_through: through } = decoded.value
-        published.set(partition, Math.max(published.get(partition) ?? 0, through))
-      }
-    },
-  })
-  await reader.caughtUp
-  await reader.stop()
-}
-
 function deadLetterRecord(
-  codec: Codec<Records>,
-  consumer: string,
+  codec: ProjectingCodec<Records>,
   record: InRecord,
   code: string,
   reason: string,
-  nowMs: number,
+  at: number,
 ): OutRecord {
   const { topic, partition, offset } = record
-  return {
-    topic: topics.deadLetters.name,
-    key: topic,
-    value: codec.encode('DeadLetter', {
-      consumer,
-      topic,
-      partition,
-      offset,
-      code,
-      reason,
-      record_name: null,
-      at: nowMs,
-    }),
-  }
+  const letter = { consumer: 'pairing', topic, partition, offset, code, reason, record_name: null, at }
+  return { topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }
 }

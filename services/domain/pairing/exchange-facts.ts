@@ -4,7 +4,10 @@ import { sha256Hex } from '../scoring/normalise.ts'
 /** What is kept of a request: who, where and which unit, no text. */
 export interface ExchangeFacts {
   readonly exchangeId: string
-  readonly request: Omit<Request, 'body' | 'headers' | 'shadow_plan'>
+  readonly request: Pick<
+    Request,
+    'place' | 'live_arm' | 'assignment' | 'assignment_unit' | 'turn' | 'tenant' | 'segments' | 'golden_ref'
+  >
   /** Broker append time: the arrival that orders. */
   readonly arrivedAtMs: number
   readonly unit: string
@@ -16,14 +19,20 @@ const blockMs = 600_000
 
 /** Reduces a request to its facts. The unit is the session; without one, tenant, prompt and a 10-minute block stand for it. */
 export function exchangeFacts(request: Request, appendMs: number): ExchangeFacts {
-  const { body, headers: _headers, shadow_plan: _plan, ...kept } = request
-  const promptHash = lastUserMessageHash(body)
+  const { place, live_arm, assignment, assignment_unit, turn, tenant, segments, golden_ref } = request
+  const promptHash = lastUserMessageHash(request.body)
   const block = Math.floor(appendMs / blockMs)
   const unit =
     request.session ??
     sha256Hex(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)
-  const hasText = request.capture === 'full' || request.capture === 'redacted'
-  return { exchangeId: request.exchange_id, request: kept, arrivedAtMs: appendMs, unit, promptHash, hasText }
+  return {
+    exchangeId: request.exchange_id,
+    request: { place, live_arm, assignment, assignment_unit, turn, tenant, segments, golden_ref },
+    arrivedAtMs: appendMs,
+    unit,
+    promptHash,
+    hasText: request.capture === 'full' || request.capture === 'redacted',
+  }
 }
 
 /** SHA-256 (hex) of the last user message's text; null when the body is no chat request or was not captured. */

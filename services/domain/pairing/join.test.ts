@@ -4,16 +4,18 @@ import type { Evidence, Request, Response, ShadowPlan } from '../events/records.
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { evidenceId } from './evidence-of.ts'
 import { lastUserMessageHash } from './exchange-facts.ts'
+import { planProblem, requestProblem, responseProblem } from './impossible-values.ts'
 import {
   advance,
-  applyPlan,
-  applyRequest,
-  applyResponse,
+  applyHead,
+  applyPlan as applyWholePlan,
+  applyRequest as applyWholeRequest,
+  applyResponse as applyWholeResponse,
   createJoin,
   type Join,
   lowestOpenOffset,
-  type RunFacts,
 } from './join.ts'
+import type { RunFacts } from './run-facts.ts'
 
 const place = {
   run: 'run',
@@ -76,6 +78,19 @@ const plan = {
 } as unknown as AnalysisPlan
 
 const run: RunFacts = { plan, golden: () => null, price: () => null }
+
+// As the service does it: the head first, the rest only when the head does not settle it.
+function applyRequest(join: Join, value: Request, facts: RunFacts, appendMs: number, offset: number): void {
+  if (!applyHead(join, { name: 'Request', value })) applyWholeRequest(join, value, facts, appendMs, offset)
+}
+
+function applyPlan(join: Join, value: ShadowPlan, appendMs: number, offset: number): void {
+  if (!applyHead(join, { name: 'ShadowPlan', value })) applyWholePlan(join, value, appendMs, offset)
+}
+
+function applyResponse(join: Join, value: Response, appendMs: number, offset: number): void {
+  if (!applyHead(join, { name: 'Response', value })) applyWholeResponse(join, value, appendMs, offset)
+}
 
 function request(id: string, change: Partial<Request> = {}): Request {
   return {
@@ -260,7 +275,7 @@ describe('the join of one exchange partition', () => {
   it('latched, killed or unsplit requests and those of no run give no singles', () => {
     const join = fresh()
     applyRequest(join, request('x', { assignment: 'latched' }), run, at, 0)
-    applyRequest(join, request('y', { place: null }), null, at, 1)
+    applyRequest(join, request('y', { place: null }), run, at, 1)
     applyResponse(join, response('y', 'baseline', 'live'), at, 2)
     expect(advance(join, through).filter((entry) => entry.comparison === 'live_ab')).toEqual([])
     expect(join.open.size).toBe(0)
@@ -270,8 +285,107 @@ describe('the join of one exchange partition', () => {
   it('gives up the oldest at its limit and says so', () => {
     const join = createJoin({ limit: 2, resumeThroughMs: 0 })
     for (const [offset, id] of ['a', 'b', 'c'].entries()) applyRequest(join, request(id), run, at, offset)
-    expect([...join.open.keys()]).toEqual(['b', 'c'])
-    expect(join.counts.evicted).toBe(1)
+    expect(['a', 'b', 'c'].map((id) => join.open.get(id) !== undefined)).toEqual([false, true, true])
+    expect(join.counts).toMatchObject({ evicted: 1, lost: 1 })
+  })
+
+  it('does not open a closed exchange again, whatever a producer repeats', () => {
+    const join = fresh()
+    play(join, steps('x'))
+    const first = advance(join, through)
+    for (const [index, step] of steps('x').entries()) step(join, 100 + index)
+    expect(join.open.size).toBe(0)
+    expect(advance(join, through + 60_000)).toEqual([])
+    expect(first).toHaveLength(6)
+    expect(join.counts).toMatchObject({ duplicates: 1, late: 4 })
+  })
+
+  it('counts an exchange that nobody planned as our loss', () => {
+    const join = fresh()
+    applyRequest(join, request('x', { place: { ...place, candidate_weight: 0 } }), run, at, 0)
+    expect(advance(join, through)).toEqual([])
+    expect(join.counts).toMatchObject({ unplanned: 1, planned: 0 })
+  })
+
+  it('says late of what fell due before its request was seen, and never elsewhere', () => {
+    const join = fresh()
+    advance(join, at + 3_500)
+    applyRequest(join, request('x'), run, at, 0)
+    applyResponse(join, response('x', 'baseline', 'live'), at, 1)
+    const evidence = advance(join, through).map((entry) => `${entry.comparison}@${entry.horizon_ms} ${entry.late}`)
+    expect(evidence.sort()).toEqual(['live_ab@2000 true', 'live_ab@3000 false'])
+    expect(join.counts.late).toBe(1)
+  })
+
+  it('forgets what waits for a request that never comes, also behind exchanges that are open', () => {
+    const join = fresh()
+    applyRequest(join, request('x'), run, at, 0)
+    applyResponse(join, response('lost', 'baseline', 'live'), at, 1)
+    advance(join, at + 5_000)
+    expect(join.open.get('lost')).toBeUndefined()
+    expect(join.counts.late).toBe(1)
+  })
+
+  it('holds no more text than its bound, however many answers come without a request', () => {
+    const join = createJoin({ limit: 100_000, resumeThroughMs: 0 })
+    const output = 'x'.repeat(1_000_000)
+    for (let index = 0; index < 50; index += 1)
+      applyResponse(join, response(`o${index}`, 'baseline', 'live', { output }), at, index)
+    expect(join.open.size).toBe(8)
+    expect(join.counts.late).toBe(42)
+    applyRequest(join, request('o49'), run, at, 60)
+    expect(advance(join, through).find((entry) => entry.comparison === 'live_ab')?.baseline_resolution).toBe('answered')
+  })
+
+  it('leaves legs that were never asked for out of every metric', () => {
+    const join = fresh()
+    applyRequest(join, request('x'), run, at, 0)
+    applyPlan(join, shadowPlan('x'), at, 1)
+    applyResponse(join, response('x', 'baseline', 'live'), at, 2)
+    applyResponse(join, response('x', 'baseline', 'shadow'), at, 3)
+    applyResponse(join, response('x', 'candidate', 'shadow', { resolution: 'skipped_budget' }), at, 4)
+    const pairs = advance(join, through).filter((entry) => entry.comparison === 'shadow_ab')
+    expect(pairs.map((entry) => [entry.horizon_ms, entry.candidate_resolution, entry.metrics])).toEqual([
+      [3_000, 'skipped_budget', []],
+    ])
+    expect(join.counts).toMatchObject({ planned: 2, paired: 1, skipped: 1 })
+  })
+
+  it('refuses values that no record can hold', () => {
+    expect(requestProblem(request('x'))).toBeNull()
+    expect(requestProblem(request('x', { shadow_plan: shadowPlan('x') }))).toBeNull()
+    const requests: Partial<Request>[] = [
+      { turn: -1 },
+      { place: { ...place, candidate_weight: 100_001 } },
+      { place: { ...place, candidate_weight: -1 } },
+      { place: { ...place, stage_entry: -1 } },
+      { place: { ...place, epoch: -1 } },
+      { place: { ...place, wave: 'w'.repeat(20_000) } },
+      { segments: { tier: 'x'.repeat(20_000) } },
+      { segments: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`s${index}`, ''])) },
+      { tenant: 't'.repeat(1_000_000) },
+      { shadow_plan: shadowPlan('y') },
+    ]
+    for (const change of requests) expect(requestProblem(request('x', change))).not.toBeNull()
+    for (const share of [Number.NaN, -0.1, 1.1, Number.POSITIVE_INFINITY]) {
+      const leg = { arm: 'candidate', content_ab_p: share, shadow_ab_p: 0, aa_p: 0 } as const
+      expect(planProblem({ ...shadowPlan('x'), legs: [leg] })).toMatch(/probability/)
+      expect(planProblem({ ...shadowPlan('x'), legs: [leg, leg] })).toMatch(/one arm/)
+    }
+    expect(responseProblem(response('x', 'baseline', 'live'))).toBeNull()
+    const responses: Partial<Response>[] = [
+      { ended_at: 499 },
+      { ended_at: 500 + 25 * 3_600_000 },
+      { first_token_at: 499 },
+      { first_token_at: 901 },
+      { output_tokens: -1 },
+      { cost_micro_usd: -1 },
+    ]
+    for (const change of responses) expect(responseProblem(response('x', 'baseline', 'live', change))).not.toBeNull()
+    // A clock that is days off moves nothing: only durations count.
+    const off = 30 * 86_400_000
+    const shifted = { started_at: 500 + off, first_token_at: 600 + off, ended_at: 900 + off }
+    expect(responseProblem(response('x', 'baseline', 'live', shifted))).toBeNull()
   })
 
   it('names evidence by what makes it unique, and prompts by their last user message', () => {

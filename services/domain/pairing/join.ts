@@ -1,25 +1,22 @@
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
-import type { GoldenEntry } from '../rollout/spec.ts'
-import { type LegFacts, legFacts, type Price } from '../scoring/leg-facts.ts'
+import { legFacts } from '../scoring/leg-facts.ts'
+import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { createDueHeap, type DueHeap } from './due-heap.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
-import { type ExchangeFacts, exchangeFacts } from './exchange-facts.ts'
-
-/** What the join has to know of a run: its plan and its golden answers. */
-export interface RunFacts {
-  readonly plan: AnalysisPlan
-  golden(ref: string | null, promptHash: string | null): GoldenEntry | null
-  price(arm: 'baseline' | 'candidate'): Price
-}
+import { exchangeFacts } from './exchange-facts.ts'
+import { createOpenExchanges, type OpenExchange, type OpenExchanges, type Reading } from './open-exchanges.ts'
+import { createRecentIds, type RecentIds } from './recent-ids.ts'
+import type { RunFacts } from './run-facts.ts'
 
 /** One exchange partition's open exchanges. Owned and changed by one consumer, in log order; a function of the log alone. */
 export interface Join {
-  readonly open: Map<string, OpenExchange>
+  readonly open: OpenExchanges
   readonly due: DueHeap
   /** Exchanges of no run whose response is still to come: it is nobody's evidence and must not be kept. */
-  readonly ignored: Set<string>
-  readonly limit: number
+  readonly ignored: RecentIds
+  /** Exchanges whose last horizon is over. A record that a producer sends again must not open one anew: it would give other evidence under the same ids. */
+  readonly closed: RecentIds
   /** Append time up to which everything has been applied. */
   readThroughMs: number
   /** Evidence due at or before this was emitted, acknowledged and published by a former owner of the partition: it is not made again. */
@@ -27,108 +24,141 @@ export interface Join {
   readonly counts: JoinCounts
 }
 
+/** Since this owner has the partition. */
 export interface JoinCounts {
   planned: number
   paired: number
   skipped: number
+  /** Planned and never heard of. */
   lost: number
+  /** Requests of a run for which no plan came in time: our loss as well, and of how many legs nobody knows. */
+  unplanned: number
   late: number
   duplicates: number
   tapDrops: number
   evicted: number
 }
 
-interface Reading {
-  readonly comparison: 'live' | 'shadow'
-  readonly horizonMs: number
-}
-
-interface OpenExchange {
-  facts: ExchangeFacts | null
-  plan: ShadowPlan | null
-  run: RunFacts | null
-  readings: readonly Reading[]
-  readingsLeft: number
-  readonly legs: Map<string, LegFacts>
-  /** Responses that stand before their request in the log: kept whole until it comes. */
-  readonly early: Response[]
-  readonly firstOffset: number
-  readonly openedAtMs: number
-}
+const rememberedMax = 100_000
 
 export function createJoin(options: { readonly limit: number; readonly resumeThroughMs: number }): Join {
+  const counts: JoinCounts = {
+    planned: 0,
+    paired: 0,
+    skipped: 0,
+    lost: 0,
+    unplanned: 0,
+    late: 0,
+    duplicates: 0,
+    tapDrops: 0,
+    evicted: 0,
+  }
   return {
-    open: new Map(),
+    open: createOpenExchanges(options.limit, {
+      onEvicted(exchange) {
+        counts.evicted += 1
+        counts.lost += Math.max(1, exchange.plan?.legs.length ?? 0)
+      },
+      onOrphaned(exchange) {
+        counts.late += exchange.early.length
+      },
+    }),
     due: createDueHeap(),
-    ignored: new Set(),
-    limit: options.limit,
+    ignored: createRecentIds(rememberedMax),
+    closed: createRecentIds(rememberedMax),
     readThroughMs: 0,
     resumeThroughMs: options.resumeThroughMs,
-    counts: { planned: 0, paired: 0, skipped: 0, lost: 0, late: 0, duplicates: 0, tapDrops: 0, evicted: 0 },
+    counts,
   }
 }
 
-/** Applies a request. `run` null: nobody watches it, and nothing is kept. */
-export function applyRequest(
-  join: Join,
-  request: Request,
-  run: RunFacts | null,
-  appendMs: number,
-  offset: number,
-): void {
-  join.counts.tapDrops = Math.max(join.counts.tapDrops, request.tap_drops)
-  const known = join.open.get(request.exchange_id)
-  if (request.place === null || run === null) {
-    join.open.delete(request.exchange_id)
-    if (known === undefined) ignore(join, request.exchange_id)
-    return
+/** As much of a record as it takes to see that nobody needs the rest of it. */
+export type Head =
+  | { readonly name: 'Request'; readonly value: Pick<Request, 'exchange_id' | 'place' | 'tap_drops'> }
+  | { readonly name: 'ShadowPlan'; readonly value: Pick<ShadowPlan, 'exchange_id'> }
+  | { readonly name: 'Response'; readonly value: Pick<Response, 'exchange_id' | 'leg'> }
+
+/**
+ * Deals with records of exchanges that are nobody's evidence, are closed, or are known already; true when nothing is left to do. Most traffic is of
+ * no run, and so its bodies are never read.
+ */
+export function applyHead(join: Join, head: Head): boolean {
+  const id = head.value.exchange_id
+  if (head.name === 'Request') {
+    join.counts.tapDrops = Math.max(join.counts.tapDrops, head.value.tap_drops)
+    if (join.closed.has(id) || join.open.get(id)?.facts != null) {
+      join.counts.duplicates += 1
+      return true
+    }
+    if (head.value.place === null) ignoreExchange(join, id)
+    return head.value.place === null
   }
-  if (known?.facts != null) {
-    join.counts.duplicates += 1
-    return
+  if (join.ignored.has(id)) {
+    if (head.name === 'Response' && head.value.leg === 'live') join.ignored.delete(id)
+    return true
   }
-  const exchange = known ?? openExchange(join, request.exchange_id, offset, appendMs)
+  if (join.closed.has(id)) join.counts.late += 1
+  return join.closed.has(id)
+}
+
+/** Forgets a request that nobody watches, and remembers to pass over its answer. */
+export function ignoreExchange(join: Join, id: string): void {
+  const answered = join.open.get(id)?.early.some(({ leg }) => leg === 'live') === true
+  join.open.close(id)
+  if (!answered) join.ignored.add(id)
+}
+
+/** Applies a request of a run. Whatever `applyHead` has dealt with is not applied. */
+export function applyRequest(join: Join, request: Request, run: RunFacts, appendMs: number, offset: number): void {
+  const exchange = join.open.open(request.exchange_id, offset, appendMs)
   exchange.facts = exchangeFacts(request, appendMs)
   exchange.run = run
   if (request.shadow_plan !== null) exchange.plan = request.shadow_plan
-  exchange.readings = readingsOf(run.plan, request)
-  exchange.readingsLeft = exchange.readings.length
-  exchange.readings.forEach((reading, index) => {
-    const delayMs = reading.comparison === 'shadow' ? run.plan.shadowStartDelayMs : 0
-    join.due.push({
-      dueMs: appendMs + delayMs + reading.horizonMs + run.plan.graceMs,
-      exchangeId: request.exchange_id,
-      reading: index,
-    })
-  })
-  for (const response of exchange.early.splice(0)) addLeg(join, exchange, response)
+  schedule(join, exchange, run.plan, request, appendMs)
+  for (const response of join.open.adopt(exchange)) addLeg(join, exchange, response)
 }
 
 /** Applies a shadow plan; the first per exchange counts. */
 export function applyPlan(join: Join, plan: ShadowPlan, appendMs: number, offset: number): void {
-  if (join.ignored.has(plan.exchange_id)) return
-  const exchange = join.open.get(plan.exchange_id) ?? openExchange(join, plan.exchange_id, offset, appendMs)
-  if (exchange.plan !== null) {
-    join.counts.duplicates += 1
-    return
-  }
-  exchange.plan = plan
+  const exchange = join.open.open(plan.exchange_id, offset, appendMs)
+  if (exchange.plan === null) exchange.plan = plan
+  else join.counts.duplicates += 1
 }
 
-/** Applies a response; the first per (exchange, arm, leg) in log order counts. One whose exchange is closed or unknown for good is late. */
+/** Applies a response; the first per (exchange, arm, leg) in log order counts. */
 export function applyResponse(join: Join, response: Response, appendMs: number, offset: number): void {
-  if (join.ignored.has(response.exchange_id)) {
-    if (response.leg === 'live') join.ignored.delete(response.exchange_id)
-    return
-  }
-  const exchange = join.open.get(response.exchange_id)
-  if (exchange === undefined) {
-    // Possibly ahead of its request: kept for a while; if none comes it is swept as late.
-    openExchange(join, response.exchange_id, offset, appendMs).early.push(response)
-    return
-  }
-  if (exchange.facts === null) exchange.early.push(response)
+  // Possibly ahead of its request: kept for a while; if none comes it is swept as late.
+  const exchange = join.open.open(response.exchange_id, offset, appendMs)
+  if (exchange.facts === null) join.open.keepEarly(exchange, response)
   else addLeg(join, exchange, response)
+}
+
+/** Moves the partition's time and returns the evidence that fell due, in a fixed order. */
+export function advance(join: Join, nowMs: number): readonly Evidence[] {
+  const evidence: Evidence[] = []
+  for (let due = join.due.pop(nowMs); due !== null; due = join.due.pop(nowMs)) {
+    const exchange = join.open.get(due.exchangeId)
+    const reading = exchange?.readings[due.reading]
+    if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
+    if (due.dueMs > join.resumeThroughMs) {
+      const read = readAt({ ...exchange, facts: exchange.facts }, exchange.run.plan, reading)
+      if (reading.late) join.counts.late += read.length
+      evidence.push(...read)
+    }
+    exchange.readingsLeft -= 1
+    if (exchange.readingsLeft > 0) continue
+    count(join.counts, exchange)
+    join.open.close(exchange.id)
+    join.closed.add(exchange.id)
+  }
+  join.readThroughMs = Math.max(join.readThroughMs, nowMs)
+  join.open.sweep(join.readThroughMs)
+  return evidence
+}
+
+/** Offset below which nothing is open; null when nothing is. */
+export function lowestOpenOffset(join: Join): number | null {
+  return join.open.lowestOffset()
 }
 
 function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
@@ -143,116 +173,49 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   exchange.legs.set(key, legFacts(response, golden, { hasText: facts.hasText, price: run.price(response.arm) }))
 }
 
-/** Moves the partition's time and returns the evidence that fell due, in a fixed order. */
-export function advance(join: Join, nowMs: number): readonly Evidence[] {
-  const evidence: Evidence[] = []
-  for (let due = join.due.pop(nowMs); due !== null; due = join.due.pop(nowMs)) {
-    const exchange = join.open.get(due.exchangeId)
-    const reading = exchange?.readings[due.reading]
-    if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
-    if (due.dueMs > join.resumeThroughMs)
-      evidence.push(...read(join, { ...exchange, facts: exchange.facts }, exchange.run.plan, reading))
-    exchange.readingsLeft -= 1
-    if (exchange.readingsLeft > 0) continue
-    count(join, exchange)
-    join.open.delete(due.exchangeId)
-  }
-  join.readThroughMs = Math.max(join.readThroughMs, nowMs)
-  sweepOrphans(join)
-  return evidence
-}
-
-/** Offset below which nothing is open; null when nothing is. */
-export function lowestOpenOffset(join: Join): number | null {
-  let lowest: number | null = null
-  // Exchanges are inserted in log order, so the first is the lowest.
-  for (const exchange of join.open.values()) {
-    lowest = exchange.firstOffset
-    break
-  }
-  return lowest
-}
-
-function read(join: Join, known: KnownExchange, plan: AnalysisPlan, reading: Reading): readonly Evidence[] {
-  const { horizonMs } = reading
-  const made =
-    reading.comparison === 'live'
-      ? [liveEvidence(plan, known, horizonMs, false)]
-      : (['content_ab', 'shadow_ab', 'aa'] as const).map((comparison) =>
-          pairedEvidence(plan, known, comparison, horizonMs, false),
-        )
-  return made.filter(
-    (evidence) =>
-      evidence !== null &&
-      (evidence.metrics.length > 0 || horizonMs === join.open.get(evidence.exchange_id)?.run?.plan.legTimeoutMs),
-  ) as Evidence[]
-}
-
-function readingsOf(plan: AnalysisPlan, request: Request): readonly Reading[] {
+/** Says when each horizon of an exchange falls due: live legs start at the arrival, shadow legs at most the start delay later. */
+function schedule(join: Join, exchange: OpenExchange, plan: AnalysisPlan, request: Request, appendMs: number): void {
   const horizons = [...new Set([...plan.metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])].sort(
     (a, b) => a - b,
   )
   const live = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
-  return horizons.flatMap((horizonMs): Reading[] => [
-    ...(live ? [{ comparison: 'live' as const, horizonMs }] : []),
-    { comparison: 'shadow', horizonMs },
+  const dueMs = (comparison: 'live' | 'shadow', horizonMs: number) =>
+    appendMs + (comparison === 'shadow' ? plan.shadowStartDelayMs : 0) + horizonMs + plan.graceMs
+  const reading = (comparison: 'live' | 'shadow', horizonMs: number): Reading => ({
+    comparison,
+    horizonMs,
+    late: dueMs(comparison, horizonMs) <= join.readThroughMs,
+  })
+  exchange.readings = horizons.flatMap((horizonMs) => [
+    ...(live ? [reading('live', horizonMs)] : []),
+    reading('shadow', horizonMs),
   ])
+  exchange.readingsLeft = exchange.readings.length
+  for (const [index, { comparison, horizonMs }] of exchange.readings.entries())
+    join.due.push({ dueMs: dueMs(comparison, horizonMs), exchangeId: exchange.id, reading: index })
 }
 
-function count(join: Join, exchange: OpenExchange): void {
+function readAt(known: KnownExchange, plan: AnalysisPlan, reading: Reading): readonly Evidence[] {
+  const { horizonMs, late } = reading
+  const made =
+    reading.comparison === 'live'
+      ? [liveEvidence(plan, known, horizonMs, late)]
+      : (['content_ab', 'shadow_ab', 'aa'] as const).map((comparison) =>
+          pairedEvidence(plan, known, comparison, horizonMs, late),
+        )
+  // At the full horizon a record without metrics still says which legs were heard of.
+  return made.filter(
+    (evidence) => evidence !== null && (evidence.metrics.length > 0 || horizonMs === plan.legTimeoutMs),
+  ) as Evidence[]
+}
+
+function count(counts: JoinCounts, exchange: OpenExchange): void {
+  if (exchange.plan === null) counts.unplanned += 1
   for (const leg of exchange.plan?.legs ?? []) {
-    join.counts.planned += 1
+    counts.planned += 1
     const facts = exchange.legs.get(legKey(leg.arm, 'shadow'))
-    if (facts === undefined) join.counts.lost += 1
-    else if (facts.resolution.startsWith('skipped') || facts.resolution === 'shadow_infrastructure')
-      join.counts.skipped += 1
-    else join.counts.paired += 1
+    if (facts === undefined) counts.lost += 1
+    else if (isNotSampled(facts)) counts.skipped += 1
+    else counts.paired += 1
   }
-}
-
-/** At the limit the oldest exchange is given up, counted, so that the newest can be judged: the join never stops and never grows. */
-function openExchange(join: Join, exchangeId: string, offset: number, openedAtMs: number): OpenExchange {
-  if (join.open.size >= join.limit) {
-    for (const oldest of join.open.keys()) {
-      join.open.delete(oldest)
-      join.counts.evicted += 1
-      join.counts.lost += 1
-      break
-    }
-  }
-  const exchange: OpenExchange = {
-    facts: null,
-    plan: null,
-    run: null,
-    readings: [],
-    readingsLeft: 0,
-    legs: new Map(),
-    early: [],
-    firstOffset: offset,
-    openedAtMs,
-  }
-  join.open.set(exchangeId, exchange)
-  return exchange
-}
-
-/** A request stands before its answers in the log but for producers that race each other: longer than this nothing waits for one. */
-const orphanMs = 5_000
-const ignoredMax = 100_000
-
-/** Plans and responses whose request was never captured, or is long closed: late once time has passed them by. */
-function sweepOrphans(join: Join): void {
-  for (const [id, exchange] of join.open) {
-    if (exchange.facts !== null || exchange.openedAtMs + orphanMs > join.readThroughMs) return
-    join.open.delete(id)
-    join.counts.late += exchange.early.length
-  }
-}
-
-function ignore(join: Join, exchangeId: string): void {
-  if (join.ignored.size >= ignoredMax)
-    for (const oldest of join.ignored) {
-      join.ignored.delete(oldest)
-      break
-    }
-  join.ignored.add(exchangeId)
 }

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest'
+import type { Evidence, Records, Request, Response } from '../domain/events/records.ts'
+import type { RunFacts } from '../domain/pairing/run-facts.ts'
+import { samplePlan } from '../domain/rollout/sample-run.ts'
+import { topics } from '../flow.ts'
+import type { InRecord, OutRecord, Written } from '../platform/kafka/transport.ts'
+import type { Decoded } from '../platform/registry/codec.ts'
+import { createPairingService, type PairingDeps } from './pairing-service.ts'
+import type { PublishedProgress } from './published-progress.ts'
+
+const plan = { ...samplePlan, legTimeoutMs: 1_000, graceMs: 500, shadowStartDelayMs: 0 }
+const run: RunFacts = { plan, golden: () => null, price: () => null }
+const place = {
+  run: 'run',
+  wave: 'all',
+  stage: 'canary',
+  stage_entry: 1,
+  epoch: 1,
+  rule: 'all',
+  candidate_weight: 10_000,
+}
+
+function request(id: string): Request {
+  const texts = { route: 'r', operation: 'chat.completions', tenant: 't', assignment_unit: 'u', capture: 'full' }
+  const nothing = {
+    shadow_plan: null,
+    prompt_id: null,
+    prompt_version: null,
+    golden_ref: null,
+    traceparent: null,
+    client_request_id: null,
+  }
+  const rest = { session: 's', turn: 0, segments: {}, arrived_at: 0, body: Buffer.alloc(0), headers: {}, tap_drops: 0 }
+  return { exchange_id: id, live_arm: 'baseline', assignment: 'split', place, ...texts, ...nothing, ...rest }
+}
+
+type Known =
+  | { readonly name: 'Request'; readonly value: Request }
+  | { readonly name: 'Response'; readonly value: Response }
+
+/** A service whose outputs are acknowledged when the test says so, on a clock that the test moves. */
+function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFacts> } = {}) {
+  const records = new Map<Buffer, Known>()
+  const held: (() => void)[] = []
+  const sent: OutRecord[] = []
+  const letters: string[] = []
+  const state = { holding: false, monoMs: 0, evidenceOffset: 0 }
+  const runs = change.runs ?? new Map([['run', run]])
+  let release: () => void = () => undefined
+  const deps: PairingDeps = {
+    decoder: {
+      async decode(value, settled) {
+        const known = records.get(value) as Known
+        if (known.value === null) return { kind: 'bad', code: 'UNREADABLE', reason: '' }
+        return settled(known) ? null : ({ kind: 'record', schemaId: 1, ...known } as Decoded<Records>)
+      },
+    },
+    encode: (_, value) => Buffer.from(JSON.stringify(value)),
+    clock: { nowMs: () => 0, monoMs: () => state.monoMs },
+    runs: { facts: (id) => runs.get(id) ?? null },
+    openMax: 100,
+    async send(outputs) {
+      if (state.holding) await new Promise<void>((resolve) => held.push(resolve))
+      sent.push(...outputs)
+      return outputs.map(({ topic }): Written => ({ topic, partition: 0, offset: state.evidenceOffset++ }))
+    },
+    deadLetter: async (_, code) => void letters.push(code),
+    usable: () => undefined,
+    published: () => change.published ?? null,
+    waitForRun: () => new Promise((resolve) => (release = resolve)),
+    onLost: (cause) => {
+      throw cause
+    },
+  }
+  const service = createPairingService(deps)
+  const at = { topic: topics.exchanges.name, partition: 0 }
+  service.onAssigned([{ ...at, committed: 0 }])
+  const record = (offset: number, timestampMs: number, known: Known): InRecord => {
+    const value = Buffer.from(String(offset))
+    records.set(value, known)
+    return { ...at, offset, timestampMs, value, key: null, headers: {} }
+  }
+  const parsed = <T>(topic: string) =>
+    sent.filter((output) => output.topic === topic).map((output) => JSON.parse(String(output.value)) as T)
+  return {
+    service,
+    state,
+    letters,
+    record,
+    at,
+    batch: (...inputs: readonly InRecord[]) => service.onBatch({ ...at, records: inputs, endOffset: 1_000 }),
+    acknowledge: () => {
+      state.holding = false
+      for (const resolve of held.splice(0)) resolve()
+    },
+    releaseRun: () => release(),
+    evidence: () => parsed<Evidence>(topics.evidence.name),
+    progress: () => parsed<Records['Progress']>(topics.progress.name),
+    committed: () => service.commitOffsets()[0]?.offset,
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+const aRequest = (id: string): Known => ({ name: 'Request', value: request(id) })
+
+describe('progress and offsets', () => {
+  it('follow acknowledged evidence, also that of a batch in the middle', async () => {
+    const { service, state, batch, record, acknowledge, progress, committed, evidence, at } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    await service.tick()
+    state.holding = true
+    const applied = batch(record(1, 20_000, aRequest('b')))
+    await turn()
+    service.onCaughtUp(at)
+    await service.tick()
+    expect(progress().map(({ read_through: through }) => through)).toEqual([10_000])
+    expect(committed()).toBe(0)
+    acknowledge()
+    await applied
+    expect(evidence().map(({ exchange_id: id }) => id)).toEqual(['a'])
+    await service.tick()
+    expect(progress().at(-1)).toMatchObject({ read_through: 20_000, evidence_offsets: { 0: expect.any(Number) } })
+    expect(committed()).toBe(1)
+  })
+
+  it('say nothing while a batch waits in its middle, although earlier evidence is acknowledged meanwhile', async () => {
+    const runs = new Map<string, RunFacts>([['run', run]])
+    const { service, batch, record, releaseRun, progress, committed } = setUp({ runs })
+    await batch(record(0, 10_000, aRequest('a')))
+    await service.tick()
+    runs.clear()
+    const waiting = batch(record(1, 20_000, aRequest('b')))
+    await turn()
+    await service.tick()
+    expect(progress().map(({ read_through: through }) => through)).toEqual([10_000])
+    expect(committed()).toBe(0)
+    runs.set('run', run)
+    releaseRun()
+    await waiting
+    await service.tick()
+    expect(committed()).toBe(1)
+  })
+
+  it('offsets never pass what a published progress speaks of', async () => {
+    const { service, state, batch, record, acknowledge, committed } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    state.holding = true
+    const publishing = service.tick()
+    await turn()
+    state.holding = false
+    await batch(record(1, 20_000, aRequest('b')))
+    acknowledge()
+    await publishing
+    expect(committed()).toBe(0)
+    await service.tick()
+    expect(committed()).toBe(1)
+  })
+
+  it('go on from what the former owner published: its evidence offsets are named again, and time does not stand still', async () => {
+    const published = { throughMs: 50_000, evidenceOffsets: [[2, 77]] as const }
+    const { service, state, batch, record, progress, evidence, at } = setUp({ published })
+    await batch(record(0, 10_000, aRequest('old')))
+    state.monoMs = 2_000
+    service.onCaughtUp(at)
+    await turn()
+    await service.tick()
+    expect(evidence()).toEqual([])
+    expect(progress()).toMatchObject([{ read_through: 51_000, evidence_offsets: { 2: 77 } }])
+  })
+})
+
+describe('records', () => {
+  it('are applied once, however often they are delivered', async () => {
+    const { batch, record, service } = setUp()
+    const first = record(0, 10_000, aRequest('a'))
+    await batch(first)
+    await batch(first, record(1, 10_100, aRequest('b')))
+    expect(service.partitions.get(0)?.join.counts.duplicates).toBe(0)
+    expect(service.partitions.get(0)?.join.open.size).toBe(2)
+  })
+
+  it('of a run that nobody knows go to the dead letters, and so do impossible ones', async () => {
+    const { batch, record, releaseRun, letters } = setUp({ runs: new Map() })
+    const waiting = batch(record(0, 10_000, aRequest('a')))
+    await turn()
+    releaseRun()
+    await waiting
+    await batch(record(1, 10_000, { name: 'Request', value: { ...request('b'), turn: -1 } }))
+    expect(letters).toEqual(['UNKNOWN_RUN', 'IMPOSSIBLE_VALUE'])
+  })
+})

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { PenstockError } from '../../domain/outcome/penstock-error.ts'
+import type { Logger } from '../log/logger.ts'
+
+const firstPauseMs = 200
+const longestPauseMs = 5_000
+
+/**
+ * Tries until it works: what is retriable (a broker, store or registry that is away) is waited out, however long. Everything else rejects at once,
+ * and so does the end of the process. For steps that nothing can go on without and that nobody else waits for.
+ */
+export async function persistently<T>(
+  what: string,
+  act: () => Promise<T> | T,
+  options: { readonly signal: AbortSignal; readonly log: Logger; onRetry?(): void },
+): Promise<T> {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!(error instanceof PenstockError) || !error.retriable || options.signal.aborted) throw error
+      options.onRetry?.()
+      options.log.warn({ err: error.message }, `${what}: not done; trying again`)
+      await delay(pauseMs, undefined, { signal: options.signal })
+    }
+  }
+}
