@@ -96,13 +96,12 @@ function lookFurther(
   const { clickhouse } = installation
   stage.title('Look further')
   stage.say('Every number above came out of the running system; demo-report.json holds them.')
+  const bounds = `run = '${run}', since = now() - INTERVAL 1 DAY, until = now()`
   stage.say(`SQL, as the reader "${clickhouse.user}" at ${clickhouse.url}:`)
   stage.say(
-    `  SELECT metric, pairs, baseline_mean, candidate_mean FROM ${clickhouse.database}.stage_rates WHERE run = '${run}'`,
+    `  SELECT metric, baseline_n, candidate_n, baseline_mean, candidate_mean FROM ${clickhouse.database}.segment_rates(${bounds}) WHERE segment = ''`,
   )
-  stage.say(
-    `  SELECT prompt, baseline_output, candidate_output FROM ${clickhouse.database}.pairs WHERE run = '${run}' LIMIT 3`,
-  )
+  stage.say(`  SELECT prompt, baseline_output, candidate_output FROM ${clickhouse.database}.pairs(${bounds}) LIMIT 3`)
   stage.say(
     `CLI: PENSTOCK_CLI_FILE=${relative(process.cwd(), join(installation.dir, 'cli.json'))} npm run -s penstock -- explain ${run}`,
   )

@@ -14,6 +14,8 @@ export interface PairReader {
 }
 
 const limitMax = 1_000
+/** Evidence of the run, however late: nothing in the store is from after this. */
+const endOfTime = new Date(Date.UTC(2199, 0, 1))
 
 export function createPairReader(store: ClickHouseStore | null): PairReader {
   return {
@@ -22,11 +24,17 @@ export function createPairReader(store: ClickHouseStore | null): PairReader {
         throw new ApiProblem(503, 'NO_STORE', 'this API has no store configured; set PENSTOCK_CLICKHOUSE_URL')
       const limit = Math.min(limitMax, Math.max(1, Number(query.limit ?? 20) || 20))
       const worse = query.worse ?? ''
-      const sql = `SELECT * FROM pairs WHERE run = {run:String} AND arrived_at >= fromUnixTimestamp64Milli({from:Int64})
-        AND ({worse:String} = '' OR candidate_metrics[{worse:String}] > baseline_metrics[{worse:String}])
+      const sql = `SELECT * FROM pairs(run = {run:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})
+        WHERE ({worse:String} = '' OR candidate_metrics[{worse:String}] > baseline_metrics[{worse:String}])
         ORDER BY arrived_at LIMIT {limit:UInt32}`
       try {
-        return await store.query<Record<string, unknown>>(sql, { run: run.id, from: run.createdAtMs, worse, limit })
+        return await store.query<Record<string, unknown>>(sql, {
+          run: run.id,
+          since: new Date(run.createdAtMs),
+          until: endOfTime,
+          worse,
+          limit,
+        })
       } catch (error) {
         throw new ApiProblem(
           503,

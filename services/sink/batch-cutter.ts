@@ -7,22 +7,39 @@ export interface CutPolicy {
   readonly waitMaxMs: number
 }
 
+/** A span of one partition that is inserted as a whole: offsets `start` to `end` (exclusive). */
+export interface Span {
+  readonly start: number
+  readonly end: number
+  /**
+   * Names the span to the store. Holds the append time of its first record, too: a topic that was made anew counts its offsets from 0 again, and
+   * its first ranges must not be taken for repetitions of old ones.
+   */
+  readonly token: string
+}
+
+export interface Range extends Span {
+  readonly records: readonly InRecord[]
+}
+
 /**
  * Collects the records of one partition and cuts them into ranges. A range that a former owner had announced (in the metadata of its committed
- * offset) is cut again exactly as announced, so that its insert carries the same token and the store drops the repetition.
+ * offset) is cut again as announced and keeps its token, so that the store drops the repetition.
  */
 export interface BatchCutter {
+  /** A record below what was already taken is a repetition and is left out. */
   add(record: InRecord): void
   /** The next range to insert, once it is full, announced or old enough; null otherwise. The records leave the cutter. */
-  cut(nowMonoMs: number): readonly InRecord[] | null
+  cut(nowMonoMs: number): Range | null
   readonly waitingBytes: number
 }
 
-export function createBatchCutter(policy: CutPolicy, announcedEnd: number | null): BatchCutter {
+export function createBatchCutter(policy: CutPolicy, announcedSpan: Span | null): BatchCutter {
   let waiting: InRecord[] = []
   let bytes = 0
   let firstAtMs: number | null = null
-  let announced = announcedEnd
+  let announced = announcedSpan
+  let nextOffset = 0
   const take = (count: number): readonly InRecord[] => {
     const taken = waiting.slice(0, count)
     waiting = waiting.slice(count)
@@ -32,30 +49,38 @@ export function createBatchCutter(policy: CutPolicy, announcedEnd: number | null
   }
   return {
     add(record) {
+      if (record.offset < nextOffset) return
+      nextOffset = record.offset + 1
       // Fetch responses are shared buffers: a record that waits needs bytes of its own.
       waiting.push(record.value === null ? record : { ...record, value: Buffer.from(record.value) })
       bytes += bytesOf(record)
     },
     cut(nowMonoMs) {
-      const last = waiting.at(-1)
-      if (last === undefined) return null
+      if (waiting.length === 0) return null
       if (announced !== null) {
-        if (last.offset + 1 < announced) return null
-        const end = announced
+        if (nextOffset < announced.end) return null
+        const span = announced
         announced = null
-        const count = waiting.filter((record) => record.offset < end).length
+        const count = waiting.filter((record) => record.offset < span.end).length
         // Nothing left of it: retention was faster than the new owner. What follows is cut as usual.
-        if (count > 0) return take(count)
+        if (count > 0) return { ...span, records: take(count) }
       }
       firstAtMs ??= nowMonoMs
       const full = waiting.length >= policy.recordsMax || bytes >= policy.bytesMax
       if (!full && nowMonoMs - firstAtMs < policy.waitMaxMs) return null
-      return take(countWithin(waiting, policy))
+      return rangeOf(take(countWithin(waiting, policy)))
     },
     get waitingBytes() {
       return bytes
     },
   }
+}
+
+function rangeOf(records: readonly InRecord[]): Range | null {
+  const [first, last] = [records[0], records.at(-1)]
+  if (first === undefined || last === undefined) return null
+  const [start, end] = [first.offset, last.offset + 1]
+  return { start, end, token: `${start}-${end}-${first.timestampMs}`, records }
 }
 
 const bytesOf = (record: InRecord): number => record.value?.length ?? 0

@@ -1,12 +1,21 @@
 import { createHmac } from 'node:crypto'
 import type { Records } from '../domain/events/records.ts'
 import { createRedactor, type Redactor } from '../domain/redaction/redactor.ts'
+import { topics } from '../flow.ts'
 import { createRowBinaryWriter, type RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 import type { DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
 import type { Codec, Decoded } from '../platform/registry/codec.ts'
 import type { EncodedRange } from './insert-range.ts'
-import { type Table, writeAck, writeDecision, writeEvidence, writeRequest, writeResponse } from './rows.ts'
+import {
+  type LogPlace,
+  type Table,
+  writeAck,
+  writeDecision,
+  writeEvidence,
+  writeRequest,
+  writeResponse,
+} from './rows.ts'
 
 export interface RangeEncoderOptions {
   readonly codec: Codec<Records>
@@ -45,7 +54,11 @@ export function createRangeEncoder(
         await refuse(record, decoded.code, decoded.reason)
         continue
       }
-      const problem = append(tables, decoded, record.timestampMs, redact)
+      if (!belongs(decoded.name, record.topic)) {
+        await refuse(record, 'FOREIGN_RECORD', `${decoded.name} does not belong on this topic`)
+        continue
+      }
+      const problem = append(tables, decoded, record, redact)
       if (problem === null) guard.good(1, record)
       else await refuse(record, 'INVALID_VALUE', problem)
     }
@@ -58,14 +71,14 @@ export function createRangeEncoder(
 }
 
 /** Appends one record's row; a value that no column can hold leaves no trace of the row and is named in the result. */
-function append(tables: Map<Table, TableRows>, decoded: Good, appendMs: number, redact: Redactor): string | null {
+function append(tables: Map<Table, TableRows>, decoded: Good, at: LogPlace, redact: Redactor): string | null {
   const table = tableOf(decoded.name)
   if (table === null) return null
   const entry = tables.get(table) ?? { writer: createRowBinaryWriter(), rows: 0 }
   tables.set(table, entry)
   const before = entry.writer.length
   try {
-    write(entry.writer, decoded, appendMs, redact)
+    write(entry.writer, decoded, at, redact)
     entry.rows += 1
     return null
   } catch (error) {
@@ -92,24 +105,44 @@ function tableOf(name: Good['name']): Table | null {
   }
 }
 
-function write(writer: RowBinaryWriter, decoded: Good, appendMs: number, redact: Redactor): void {
+function write(writer: RowBinaryWriter, decoded: Good, at: LogPlace, redact: Redactor): void {
   switch (decoded.name) {
     case 'Request':
-      writeRequest(writer, decoded.value, appendMs, redact)
+      writeRequest(writer, decoded.value, at, redact)
       break
     case 'Response':
-      writeResponse(writer, decoded.value, appendMs, redact)
+      writeResponse(writer, decoded.value, at, redact)
       break
     case 'Evidence':
+      nearAppend('arrived_at', decoded.value.arrived_at, at)
       writeEvidence(writer, decoded.value)
       break
     case 'Decision':
+      nearAppend('at', decoded.value.at, at)
       writeDecision(writer, decoded.value)
       break
     case 'Ack':
+      nearAppend('sent_at', decoded.value.sent_at, at)
       writeAck(writer, decoded.value)
       break
     default:
       break
   }
+}
+
+/** Evidence is kept for 400 days: a time further from its record's own is nobody's measurement. */
+const furthestMs = 400 * 86_400_000
+
+/** Tables are partitioned by these times, and the store refuses an insert that touches too many partitions: a few wild ones would stop the lane. */
+function nearAppend(field: string, ms: number, at: LogPlace): void {
+  if (!(Math.abs(ms - at.timestampMs) <= furthestMs))
+    throw new RangeError(`${field} ${ms} lies more than 400 days from the record's own time`)
+}
+
+const recordsOf = new Map<string, ReadonlySet<string>>(
+  Object.values(topics).map(({ name, records }) => [name, new Set<string>(records)]),
+)
+
+function belongs(name: string, topic: string): boolean {
+  return recordsOf.get(topic)?.has(name) === true
 }

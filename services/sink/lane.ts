@@ -1,7 +1,8 @@
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { GroupConsumer, InRecord, Transport } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
-import { type BatchCutter, type CutPolicy, createBatchCutter } from './batch-cutter.ts'
+import { type BatchCutter, type CutPolicy, createBatchCutter, type Span } from './batch-cutter.ts'
 import { createRangeInserter, type EncodedRange } from './insert-range.ts'
 
 export interface LaneOptions {
@@ -37,16 +38,16 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   const waiting = scope.metrics.gauge('penstock_sink_waiting_bytes', 'Bytes waiting for an insert', ['group'])
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
-  const consumer: GroupConsumer = await scope.use(`lane-${options.groupId}`, () =>
+  const join = () =>
     options.transport.consume({
       groupId: options.groupId,
       topics: options.topics,
       async onAssigned(partitions) {
-        for (const { topic, partition, metadata } of partitions) {
+        for (const { topic, partition, committed, metadata } of partitions) {
           lanes.set(idOf(topic, partition), {
             topic,
             partition,
-            cutter: createBatchCutter(options.policy, announcedEnd(metadata)),
+            cutter: createBatchCutter(options.policy, announcedSpan(committed, metadata)),
             working: Promise.resolve(),
             paused: false,
           })
@@ -59,7 +60,9 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
         const lane = lanes.get(idOf(batch.topic, batch.partition))
         for (const record of batch.records) lane?.cutter.add(record)
       },
-    }),
+    })
+  const consumer: GroupConsumer = await scope.use(`lane-${options.groupId}`, () =>
+    persistently('joining the group', join, scope),
   )
   consumer.crashed.catch((error: unknown) => scope.fail(error))
 
@@ -68,8 +71,8 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
 
   const work = async (lane: PartitionLane) => {
     while (owned(lane)) {
-      const records = lane.cutter.cut(scope.clock.monoMs())
-      if (records === null || !(await insert(lane, records))) return
+      const range = lane.cutter.cut(scope.clock.monoMs())
+      if (range === null || !(await insert(lane, range))) return
     }
   }
 
@@ -104,12 +107,12 @@ function steer(consumer: GroupConsumer, lane: PartitionLane, pauseAtBytes: numbe
   lane.paused = full
 }
 
-/** End of the range that a former owner announced and may have inserted; null when it had none under way. */
-function announcedEnd(metadata: string): number | null {
-  if (metadata === '') return null
+/** The range that a former owner announced and may have inserted; null when it had none under way. */
+function announcedSpan(committed: number | null, metadata: string): Span | null {
+  if (metadata === '' || committed === null) return null
   try {
-    const { end } = JSON.parse(metadata) as { readonly end?: unknown }
-    return typeof end === 'number' ? end : null
+    const { end, token } = JSON.parse(metadata) as { readonly end?: unknown; readonly token?: unknown }
+    return typeof end === 'number' && typeof token === 'string' ? { start: committed, end, token } : null
   } catch {
     return null
   }

@@ -2,6 +2,10 @@ import type { Ack, Decision, Evidence, Request, Response } from '../domain/event
 import { redactDocument } from '../domain/redaction/redact-document.ts'
 import type { Redactor } from '../domain/redaction/redactor.ts'
 import type { RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
+import type { InRecord } from '../platform/kafka/transport.ts'
+
+/** Where a record stands in the log, and when it was appended there. */
+export type LogPlace = Pick<InRecord, 'partition' | 'offset' | 'timestampMs'>
 
 /** Columns of each table in the order in which the writers below write them; a test holds both against the real tables. */
 export const columns = {
@@ -38,6 +42,8 @@ export const columns = {
     'text',
     'redactions',
     'capture',
+    'log_partition',
+    'log_offset',
   ],
   evidence: [
     'id',
@@ -100,10 +106,10 @@ const clamped = (value: number) => Math.min(Math.max(Math.round(value), 0), uint
 const redactionsOf = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
-export function writeRequest(writer: RowBinaryWriter, request: Request, appendMs: number, redact: Redactor): void {
+export function writeRequest(writer: RowBinaryWriter, request: Request, at: LogPlace, redact: Redactor): void {
   const redacted = redactDocument(redact, Buffer.from(request.body).toString('utf8'))
   const place = request.place
-  writer.string(request.exchange_id).string('request').string(request.live_arm).string('').dateTime64(appendMs)
+  writer.string(request.exchange_id).string('request').string(request.live_arm).string('').dateTime64(at.timestampMs)
   writer.string(request.route).string(request.tenant).string(request.operation)
   writer
     .string(place?.run ?? '')
@@ -123,18 +129,18 @@ export function writeRequest(writer: RowBinaryWriter, request: Request, appendMs
     .string(redacted.text)
     .uint32(redactionsOf(redacted.counts))
     .string(request.capture)
+  writer.uint16(at.partition).uint64(at.offset)
 }
 
-export function writeResponse(writer: RowBinaryWriter, response: Response, appendMs: number, redact: Redactor): void {
-  const calls = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
-  const redacted = redact(calls === '' ? response.output : `${response.output}\n${calls}`)
+export function writeResponse(writer: RowBinaryWriter, response: Response, at: LogPlace, redact: Redactor): void {
+  const answer = redactedAnswer(response, redact)
   const ttftMs = response.first_token_at === null ? null : clamped(response.first_token_at - response.started_at)
   writer
     .string(response.exchange_id)
     .string(response.leg)
     .string(response.arm)
     .string(response.attempt_id)
-    .dateTime64(appendMs)
+    .dateTime64(at.timestampMs)
   writer
     .string('')
     .string('')
@@ -160,9 +166,26 @@ export function writeResponse(writer: RowBinaryWriter, response: Response, appen
   writer
     .string(response.finish_reason ?? '')
     .string('')
-    .string(redacted.text)
-    .uint32(redactionsOf(redacted.counts))
+    .string(answer.text)
+    .uint32(answer.redactions)
     .string('')
+  writer.uint16(at.partition).uint64(at.offset)
+}
+
+/** What was said, the refusal and the tool calls, each redacted by itself: arguments are JSON, in which an escape hides where a value begins. */
+function redactedAnswer(
+  { output, refusal, tool_calls: calls }: Response,
+  redact: Redactor,
+): { readonly text: string; readonly redactions: number } {
+  const parts = [output, refusal ?? ''].filter((text) => text !== '').map((text) => redactDocument(redact, text))
+  for (const call of calls) {
+    const { text, counts } = redactDocument(redact, call.arguments)
+    parts.push({ text: `${call.name}(${text})`, counts })
+  }
+  return {
+    text: parts.map(({ text }) => text).join('\n'),
+    redactions: parts.reduce((sum, { counts }) => sum + redactionsOf(counts), 0),
+  }
 }
 
 export function writeEvidence(writer: RowBinaryWriter, evidence: Evidence): void {

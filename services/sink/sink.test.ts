@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
-import { createBatchCutter } from './batch-cutter.ts'
+import { createBatchCutter, type Range } from './batch-cutter.ts'
 
 const record = (offset: number, bytes = 10): InRecord => ({
   topic: 't',
@@ -13,7 +13,7 @@ const record = (offset: number, bytes = 10): InRecord => ({
   timestampMs: 0,
 })
 const policy = { recordsMax: 3, bytesMax: 100, waitMaxMs: 1_000 }
-const offsets = (records: readonly InRecord[] | null) => records?.map((entry) => entry.offset) ?? null
+const offsets = (range: Range | null) => range?.records.map((entry) => entry.offset) ?? null
 
 describe('cutting ranges', () => {
   it('cuts when full, when heavy and when old', () => {
@@ -29,18 +29,38 @@ describe('cutting ranges', () => {
   })
 
   it('cuts an announced range again exactly as it was, also with gaps in the offsets', () => {
-    const cutter = createBatchCutter(policy, 9)
+    const announced = { start: 3, end: 9, token: 'as announced' }
+    const cutter = createBatchCutter(policy, announced)
     for (const offset of [4, 5, 8]) cutter.add(record(offset))
     cutter.add(record(9))
-    expect(offsets(cutter.cut(0))).toEqual([4, 5, 8])
+    const range = cutter.cut(0)
+    expect(offsets(range)).toEqual([4, 5, 8])
+    expect(range).toMatchObject(announced)
     expect(cutter.cut(0)).toBeNull()
     expect(offsets(cutter.cut(1_000))).toEqual([9])
   })
 
   it('waits for the rest of an announced range', () => {
-    const cutter = createBatchCutter(policy, 9)
+    const cutter = createBatchCutter(policy, { start: 4, end: 9, token: '' })
     cutter.add(record(4))
     expect(cutter.cut(1_000_000)).toBeNull()
+  })
+
+  it('takes each offset once, however often it is delivered', () => {
+    const cutter = createBatchCutter(policy, null)
+    for (const offset of [0, 1, 0, 1, 2, 1]) cutter.add(record(offset))
+    expect(offsets(cutter.cut(0))).toEqual([0, 1, 2])
+    cutter.add(record(2))
+    expect(cutter.waitingBytes).toBe(0)
+  })
+
+  it('does not take the ranges of a topic that was made anew for those of the old one', () => {
+    const tokens = [1_000, 2_000].map((timestampMs) => {
+      const cutter = createBatchCutter(policy, null)
+      for (let offset = 0; offset < 3; offset += 1) cutter.add({ ...record(offset), timestampMs })
+      return cutter.cut(0)?.token
+    })
+    expect(tokens[0]).not.toBe(tokens[1])
   })
 
   it('keeps bytes of its own', () => {
@@ -48,7 +68,7 @@ describe('cutting ranges', () => {
     const cutter = createBatchCutter(policy, null)
     cutter.add({ ...record(0), value: shared })
     shared.fill('x')
-    expect(cutter.cut(10_000) ?? cutter.cut(20_000)?.[0]?.value?.toString()).toBe('before')
+    expect(cutter.cut(10_000) ?? cutter.cut(20_000)?.records[0]?.value?.toString()).toBe('before')
   })
 })
 

@@ -25,7 +25,7 @@ let store: ClickHouseStore
 
 const plain = (text: string) => ({ text, counts: {} })
 
-async function load(table: Table, write: (writer: RowBinaryWriter) => void, token = table): Promise<void> {
+async function load(table: Table, write: (writer: RowBinaryWriter) => void, token: string = table): Promise<void> {
   const writer = createRowBinaryWriter()
   write(writer)
   await store.insertRowBinary(table, columns[table], writer.bytes(), { deduplicationToken: token })
@@ -38,10 +38,10 @@ beforeAll(async () => {
   await outside.stop()
   store = openClickHouse({ url, ...users.admin, database })
   await runMigrations(store, folder)
-  const writeLeg = (writer: RowBinaryWriter, leg: Request | Response, offsetMs: number) =>
+  const writeLeg = (writer: RowBinaryWriter, leg: Request | Response, index: number) =>
     'body' in leg
-      ? writeRequest(writer, leg, startMs + offsetMs, plain)
-      : writeResponse(writer, leg, startMs + offsetMs, plain)
+      ? writeRequest(writer, leg, { partition: 0, offset: index, timestampMs: startMs + index }, plain)
+      : writeResponse(writer, leg, { partition: 0, offset: index, timestampMs: startMs + index }, plain)
   const all: { legs: (Request | Response)[]; evidence: Evidence[]; decisions: Decision[]; acks: Ack[] } = {
     legs: [
       request('a', 'baseline'),
@@ -103,11 +103,12 @@ afterAll(async () => {
   await store?.stop()
 })
 
-const span = { from: new Date(startMs - 3_600_000), to: new Date(startMs + 3_600_000) }
+const span = { since: new Date(startMs - 3_600_000), until: new Date(startMs + 3_600_000) }
 const parameters: Readonly<Record<string, Record<string, unknown>>> = {
   pairs_of_run: { ...span, run: 'run-1', worse: '', limit: 10 },
   segment_rates_of_run: { ...span, run: 'run-1' },
   rollbacks: span,
+  written_once: span,
 }
 
 describe('queries', () => {
@@ -120,7 +121,94 @@ describe('queries', () => {
   })
 
   it.each(names)('%s is bounded by time', (name) => {
-    expect(readFileSync(join(folder, 'queries', name), 'utf8')).toMatch(/\{from:DateTime64[\s\S]*\{to:DateTime64/)
+    expect(readFileSync(join(folder, 'queries', name), 'utf8')).toMatch(/\{since:DateTime64[\s\S]*\{until:DateTime64/)
+  })
+})
+
+describe('views', () => {
+  it('take spans as texts and expressions, from the reader, too', async () => {
+    const reader = openClickHouse({ url, ...users.reader, database })
+    try {
+      const bounds = "run = 'run-1', since = '2099-01-01 00:00:00', until = toDateTime('2099-02-01 00:00:00')"
+      expect(await reader.query(`SELECT count() AS n FROM pairs(${bounds})`)).toEqual([{ n: 4 }])
+      const never = "run = 'run-1', since = now() - INTERVAL 1 DAY, until = now()"
+      for (const view of ['pairs', 'segment_rates'])
+        expect(await reader.query(`SELECT count() AS n FROM ${view}(${never})`)).toEqual([{ n: 0 }])
+      await expect(reader.command('DROP VIEW pairs')).rejects.toThrow(/ACCESS_DENIED|privileges|readonly/i)
+    } finally {
+      await reader.stop()
+    }
+  })
+
+  it('the writer may insert and nothing else', async () => {
+    const writer = openClickHouse({ url, ...users.writer, database })
+    try {
+      await expect(writer.query('SELECT count() FROM legs')).rejects.toThrow(/privileges/i)
+      await expect(writer.command('TRUNCATE TABLE legs')).rejects.toThrow(/privileges/i)
+    } finally {
+      await writer.stop()
+    }
+  })
+
+  it('weigh records by the inverse of their chance to be sampled', async () => {
+    const sampled = (id: string, tier: string, inclusion: number, value: number) =>
+      evidence(id, {
+        place: { ...evidence(id, {}).place, run: 'weighed' },
+        segments: { tier },
+        inclusion_p: inclusion,
+        metrics: [{ name: 'refusal', baseline: 0, candidate: value }],
+      })
+    // One in ten of the many, each of the few: the few refuse always, the many never.
+    const rows = [sampled('w1', 'many', 0.1, 0), sampled('w2', 'few', 1, 1)]
+    await load(
+      'evidence',
+      (writer) => {
+        for (const row of rows) writeEvidence(writer, row)
+      },
+      'weighed',
+    )
+    const rates = await store.query<{ segment: string; candidate_mean: number }>(
+      "SELECT segment, candidate_mean FROM segment_rates(run = 'weighed', since = '2099-01-01 00:00:00', until = '2099-02-01 00:00:00') WHERE segment = ''",
+    )
+    expect(rates[0]?.candidate_mean).toBeCloseTo(1 / 11, 10)
+  })
+
+  it('time a rollback by what came before the run went on, and leave unknown times empty', async () => {
+    const place = { ...request('q', 'candidate').place, run: 'run-2' } as Request['place']
+    const legs = [0, 50, 5_000].map((ms, index) => ({ ms, leg: { ...request(`q${index}`, 'candidate'), place } }))
+    await load(
+      'legs',
+      (writer) => {
+        for (const { ms, leg } of legs)
+          writeRequest(writer, leg, { partition: 1, offset: ms, timestampMs: startMs + ms }, plain)
+      },
+      'run-2-legs',
+    )
+    const second = { ...decision, run: 'run-2' }
+    const decisions: Decision[] = [
+      { ...second, id: 'd-1', times: { breached_at: startMs + 20, latch_written_at: startMs + 25 } },
+      { ...second, id: 'd-2', from_phase: 'rolled_back', to_phase: 'held', times: {}, at: startMs + 2_000 },
+      { ...second, id: 'd-3', run: 'run-3', times: {} },
+    ]
+    await load(
+      'decisions',
+      (writer) => {
+        for (const row of decisions) writeDecision(writer, row)
+      },
+      'run-2',
+    )
+    const rows = await store.query(readFileSync(join(folder, 'queries/rollbacks.sql'), 'utf8'), span)
+    expect(rows).toContainEqual(
+      expect.objectContaining({
+        run: 'run-2',
+        latch_ms: 5,
+        revert_ms: 30,
+        last_candidate_request_at: expect.anything(),
+      }),
+    )
+    expect(rows).toContainEqual(
+      expect.objectContaining({ run: 'run-3', latch_ms: null, revert_ms: null, last_candidate_request_at: null }),
+    )
   })
 })
 
@@ -136,9 +224,14 @@ describe('tables', () => {
   })
 
   it('take a token once', async () => {
-    const before = [{ n: 10 }]
+    const before = await store.query('SELECT count() AS n FROM legs')
     expect(await store.query('SELECT count() AS n FROM legs')).toEqual(before)
-    await load('legs', (writer) => writeRequest(writer, request('again', 'baseline'), startMs, plain), 'legs')
+    await load(
+      'legs',
+      (writer) =>
+        writeRequest(writer, request('again', 'baseline'), { partition: 0, offset: 0, timestampMs: startMs }, plain),
+      'legs',
+    )
     expect(await store.query('SELECT count() AS n FROM legs')).toEqual(before)
   })
 

@@ -28,8 +28,29 @@ export interface ClickHouseStore {
 }
 
 const defaultRequestTimeoutMs = 30_000
-/** Server errors that pass by themselves: too many parts, memory, timeouts, shutting down, too many queries. */
-const passing = new Set(['252', '241', '159', '209', '210', '202', '236', '394', '242'])
+/**
+ * Server errors that pass by themselves or when somebody mends the server: too many parts, memory, timeouts, shutting down, too many queries,
+ * quota, read-only, a full disk, Keeper or replicas away.
+ */
+const passing = new Set([
+  '252',
+  '241',
+  '159',
+  '209',
+  '210',
+  '202',
+  '236',
+  '394',
+  '201',
+  '242',
+  '243',
+  '75',
+  '173',
+  '225',
+  '285',
+  '319',
+  '999',
+])
 
 export function openClickHouse(options: ClickHouseOptions): ClickHouseStore {
   const client = createClient({

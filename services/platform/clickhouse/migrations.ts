@@ -48,7 +48,14 @@ function migrationNames(folder: string): readonly string[] {
   const wrong = names.find((name) => !/^\d{4}_[a-z0-9_]+\.sql$/.test(name))
   if (wrong !== undefined)
     throw new ClickHouseError(`${wrong} is no migration name; use NNNN_verb_table_v1.sql`, { code: 'MIGRATION_NAME' })
-  return names.sort()
+  names.sort()
+  // Two branches that each added "the next number" would be applied in an order that nobody chose.
+  const misnumbered = names.find((name, index) => Number(name.slice(0, 4)) !== index + 1)
+  if (misnumbered !== undefined)
+    throw new ClickHouseError(`${misnumbered} does not have the number that follows the one before it`, {
+      code: 'MIGRATION_NUMBER',
+    })
+  return names
 }
 
 /** Statements end with a semicolon at the end of a line; comment lines are dropped. */

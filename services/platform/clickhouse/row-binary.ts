@@ -8,7 +8,7 @@ export interface RowBinaryWriter {
   int64(value: number): RowBinaryWriter
   float64(value: number): RowBinaryWriter
   bool(value: boolean): RowBinaryWriter
-  /** DateTime64(3): milliseconds since the epoch. Throws RangeError, as the numbers do, for a value that does not fit. */
+  /** DateTime64(3): milliseconds since the epoch. Throws RangeError, as the numbers do, for a value that does not fit or is none. */
   dateTime64(ms: number): RowBinaryWriter
   nullable<T>(value: T | null, write: (value: T) => void): RowBinaryWriter
   array<T>(values: readonly T[], write: (value: T) => void): RowBinaryWriter
@@ -77,7 +77,7 @@ export function createRowBinaryWriter(): RowBinaryWriter {
     },
     float64(value) {
       reserve(8)
-      length = buffer.writeDoubleLE(value, length)
+      length = buffer.writeDoubleLE(finite(value), length)
       return writer
     },
     bool: (value) => writer.uint8(value ? 1 : 0),
@@ -113,4 +113,10 @@ export function createRowBinaryWriter(): RowBinaryWriter {
     bytes: () => buffer.subarray(0, length),
   }
   return writer
+}
+
+/** One NaN would blank every mean that it enters. */
+function finite(value: number): number {
+  if (!Number.isFinite(value)) throw new RangeError(`${value} is no number`)
+  return value
 }
