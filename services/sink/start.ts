@@ -6,6 +6,7 @@ import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import type { SinkConfig } from './config.ts'
@@ -15,7 +16,8 @@ import { startLane } from './lane.ts'
 /** Starts the lanes that the configuration names: exchanges into legs, and evidence, decisions and acks into their tables. */
 export async function startSink(scope: Scope, config: SinkConfig): Promise<void> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const codec = await persistently('opening the codec', opening, scope)
   const transport = createKafkajsTransport({ clientId: 'sink', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
   const store = await scope.use('store', () =>
@@ -28,7 +30,9 @@ export async function startSink(scope: Scope, config: SinkConfig): Promise<void>
   )
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
+  const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
   const deadLetter = async (record: InRecord, code: string, reason: string) => {
+    lettered.add(1, { code })
     const { topic, partition, offset } = record
     const letter = {
       consumer: 'sink',

@@ -103,7 +103,7 @@ describe('pairing on a real broker', () => {
   it('gives every exchange its evidence, each once and final, although it is killed again and again', async () => {
     let pairing = startPairing()
     const feed = startFeed(codec, producer, 40, 'k')
-    for (const lifeMs of [7_000, 9_500, 8_200]) {
+    for (const lifeMs of [5_000, 7_500, 6_200]) {
       await delay(lifeMs)
       await pairing.kill()
       pairing = startPairing()
@@ -220,5 +220,15 @@ describe('pairing on a real broker', () => {
     ])
     expect(pairing.running).toBe(true)
     expect(readFileSync(logPath, 'utf8')).not.toContain('answer of')
+  })
+
+  it('stops when too much is poison, before it throws everything away, and says so without any text', async () => {
+    const pairing = startPairing()
+    const value = Buffer.from('a secret that is no avro')
+    await producer.send(Array.from({ length: 300 }, () => ({ topic: topics.exchanges.name, key: 'poison', value })))
+    expect(await pairing.ended).toBe(1)
+    const log = readFileSync(logPath, 'utf8')
+    expect(log).toContain('TOO_MUCH_POISON')
+    expect(log).not.toContain('a secret')
   })
 })

@@ -78,6 +78,18 @@ describe('refusals', () => {
     expect(isRefusal({ ...answer, refusal: 'no' })).toBe(true)
     expect(isRefusal({ ...answer, finishReason: 'content_filter' })).toBe(true)
     expect(isRefusal({ ...answer, text: "I'm sorry, but I can't assist with that." })).toBe(true)
+    for (const text of [
+      "I'm unable to help with that.",
+      'I’m not able to provide this.',
+      'I cannot assist with that request.',
+      'I am unable to comply.',
+      "Unfortunately, I can't help.",
+      "As an AI language model, I'm unable to feel.",
+      'As an AI, I do not have opinions.',
+    ])
+      expect(isRefusal({ ...answer, text })).toBe(true)
+    expect(isRefusal({ ...answer, text: "I'm able to help with that." })).toBe(false)
+    expect(isRefusal({ ...answer, text: 'I can provide three examples.' })).toBe(false)
     expect(isRefusal({ ...answer, text: 'She said: "I cannot help you", and left.' })).toBe(false)
   })
 })

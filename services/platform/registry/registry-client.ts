@@ -26,7 +26,8 @@ export function createRegistryClient(url: string): RegistryClient {
       try {
         return await registry.getRegistryIdBySchema(subject, schemaOf(schemaText))
       } catch (cause) {
-        if ((cause as { status?: number }).status === 404) return null
+        // The package wraps a 404 of this question, and only that, in its own base error.
+        if ((cause as Error).name === 'ConfluentSchemaRegistryError') return null
         throw away(cause, `asking for the id of ${subject}`)
       }
     },
