@@ -32,6 +32,8 @@ export interface BatchCutter {
   /** The next range to insert, once it is full, announced or old enough; null otherwise. The records leave the cutter. */
   cut(nowMonoMs: number): Range | null
   readonly waitingBytes: number
+  /** Append time of the oldest record that waits; null when none does. */
+  readonly oldestAppendMs: number | null
 }
 
 export function createBatchCutter(policy: CutPolicy, announcedSpan: Span | null): BatchCutter {
@@ -72,6 +74,9 @@ export function createBatchCutter(policy: CutPolicy, announcedSpan: Span | null)
     },
     get waitingBytes() {
       return bytes
+    },
+    get oldestAppendMs() {
+      return waiting[0]?.timestampMs ?? null
     },
   }
 }

@@ -165,6 +165,32 @@ describe('what passes by itself', () => {
     await arrived(store, 9)
   })
 
+  it('bears a full partition while its consumer is starting over and cannot be paused', async () => {
+    const { log } = await openLog(0)
+    const producer = await log.producer()
+    const value = (index: number) => Buffer.from(`r${index}`.padEnd(850_000, ' '))
+    for (let index = 0; index < 45; index += 1)
+      await producer.send([{ topic, key: null, partition: 0, value: value(index) }])
+    const store = new TokenStore()
+    store.awayFor = 3
+    let refused = 0
+    const transport: Transport = {
+      ...facade(log),
+      async consume(options) {
+        const consumer = await log.consume(options)
+        const pause = () => {
+          refused += 1
+          throw new TransportError('the consumer does not run', { code: 'BROKER_AWAY', retriable: true })
+        }
+        return { ...consumer, pause }
+      },
+    }
+    const scope = await startProcess(transport, store, immortal)
+    await vi.waitFor(() => expect(store.rows()).toHaveLength(45), { timeout: 15_000, interval: 200 })
+    expect(refused).toBeGreaterThan(0)
+    expect(scope.signal.aborted).toBe(false)
+  })
+
   it('loses nothing when commits are refused in a rebalance or fail for a while', async () => {
     const { log } = await openLog(8)
     const store = new TokenStore()

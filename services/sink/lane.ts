@@ -21,6 +21,8 @@ interface PartitionLane {
   cutter: BatchCutter
   working: Promise<void>
   paused: boolean
+  /** Append time of the first record of the range that is being inserted. */
+  insertingMs: number | null
 }
 
 const pollMs = 100
@@ -36,6 +38,9 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   const lanes = new Map<string, PartitionLane>()
   const pauseAtBytes = Math.max(pauseAtBytesMin, 2 * options.policy.bytesMax)
   const waiting = scope.metrics.gauge('penstock_sink_waiting_bytes', 'Bytes waiting for an insert', ['group'])
+  const behind = scope.metrics.gauge('penstock_sink_behind_seconds', 'Age of the oldest record not yet stored', [
+    'group',
+  ])
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
   const join = () =>
@@ -50,6 +55,7 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
             cutter: createBatchCutter(options.policy, announcedSpan(committed, metadata)),
             working: Promise.resolve(),
             paused: false,
+            insertingMs: null,
           })
         }
       },
@@ -72,7 +78,10 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   const work = async (lane: PartitionLane) => {
     while (owned(lane)) {
       const range = lane.cutter.cut(scope.clock.monoMs())
-      if (range === null || !(await insert(lane, range))) return
+      if (range === null) return
+      lane.insertingMs = range.records[0]?.timestampMs ?? null
+      if (!(await insert(lane, range))) return
+      lane.insertingMs = null
     }
   }
 
@@ -88,10 +97,14 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
         })
         .finally(() => busy.delete(lane))
     }
+    const group = options.groupId
+    const all = [...lanes.values()]
     waiting.set(
-      [...lanes.values()].reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
-      { group: options.groupId },
+      all.reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
+      { group },
     )
+    const nowMs = scope.clock.nowMs()
+    behind.set(Math.max(0, ...all.map((lane) => nowMs - (oldestMs(lane) ?? nowMs))) / 1_000, { group })
   }, pollMs)
   scope.onStop(`lane-${options.groupId}-work`, async () => {
     clearInterval(timer)
@@ -99,12 +112,20 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   })
 }
 
+function oldestMs(lane: PartitionLane): number | null {
+  return lane.insertingMs ?? lane.cutter.oldestAppendMs
+}
+
 /** A rebalance forgets what was paused, so a full lane is paused at every turn. */
 function steer(consumer: GroupConsumer, lane: PartitionLane, pauseAtBytes: number): void {
   const full = lane.cutter.waitingBytes >= pauseAtBytes
-  if (full) consumer.pause([lane])
-  else if (lane.paused) consumer.resume([lane])
-  lane.paused = full
+  try {
+    if (full) consumer.pause([lane])
+    else if (lane.paused) consumer.resume([lane])
+    lane.paused = full
+  } catch {
+    // The consumer is starting over, with a broker that is away: it fetches nothing that could be held up, and the next turn tries again.
+  }
 }
 
 /** The range that a former owner announced and may have inserted; null when it had none under way. */
