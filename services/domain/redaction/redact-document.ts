@@ -28,6 +28,10 @@ function redactAtDepth(redact: Redactor, text: string, depth: number): ReturnTyp
   }
   const walk = (value: unknown, at: number): unknown => {
     if (typeof value === 'string') return redactString(value, at)
+    if (value instanceof LongNumber) {
+      const done = redactString(value.source, at)
+      return done === value.source ? value : done
+    }
     // Deeper than any request is meant to be: what lies below is redacted as one text.
     if (at >= depthMax) return typeof value === 'object' ? redactString(JSON.stringify(value), at) : value
     if (typeof value === 'number') {
@@ -45,9 +49,32 @@ function redactAtDepth(redact: Redactor, text: string, depth: number): ReturnTyp
   return Object.keys(counts).length === 0 ? { text, counts } : { text: JSON.stringify(redacted), counts }
 }
 
+/** A number of more digits than a double keeps, as it was written. */
+class LongNumber {
+  readonly source: string
+  constructor(source: string) {
+    this.source = source
+  }
+  toJSON(): unknown {
+    return rawJson(this.source)
+  }
+}
+
+/** Text access of JSON (ES2026), which the compiler's library does not know yet. */
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
+const rawJson = (source: string): unknown => (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source)
+
+/** Numbers that a double would round are kept as texts: the digits of a long card number are all in its last places, too. */
+const keepLongNumbers: Reviver = (_, value, { source }) =>
+  typeof value === 'number' && source !== undefined && String(value) !== source && /\d{16}/.test(source)
+    ? new LongNumber(source)
+    : value
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return /\d{16}/.test(text)
+      ? JSON.parse(text, keepLongNumbers as Parameters<typeof JSON.parse>[1])
+      : JSON.parse(text)
   } catch {
     return undefined
   }

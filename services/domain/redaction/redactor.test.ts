@@ -196,6 +196,14 @@ describe('redactDocument', () => {
     expect(text).not.toMatch(/example\.com|4111/)
   })
 
+  it('reads every digit of long numbers, and keeps those that are no cards as they were written', () => {
+    // 19 digits that pass the check; as a double the last ones would be others.
+    const card = '6212345678901234569'
+    const { text, counts } = redactDocument(redact, `{"card": ${card}, "id": 12345678901234567890, "n": 1.50}`)
+    expect(counts).toEqual({ CARD: 1 })
+    expect(text).toMatch(/^\{"card":"<CARD_\w+>","id":12345678901234567890,"n":1\.5\}$/)
+  })
+
   it('keeps the exact form of what holds nothing, of broken JSON and of plain text', () => {
     for (const text of ['{ "a" : 1.0 }', '[Yes]', '{"a": ', '', '"x"'])
       expect(redactDocument(redact, text)).toEqual({ text, counts: {} })
