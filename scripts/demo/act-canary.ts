@@ -60,7 +60,7 @@ export async function playCanary(
   await traffic.stop()
   cast.model.setFault(null)
   const seconds = (Date.now() - startedAtMs) / 1000
-  const times = await timesOf(cast, run, end)
+  const times = await timesOf(cast, run)
   showTimeline(cast, faultAtMs, times)
   const { verdict } = await api.explain(run)
   stage.say('')
@@ -85,7 +85,7 @@ interface Times {
   readonly lastCandidateRequestAtMs: number | null
 }
 
-async function timesOf(cast: Cast, run: string, end: Awaited<ReturnType<typeof watch>>): Promise<Times> {
+async function timesOf(cast: Cast, run: string): Promise<Times> {
   const sql = `SELECT toUnixTimestamp64Milli(max(at)) AS last_ms FROM legs WHERE run = '${run}' AND leg = 'request' AND arm = 'candidate' AND at > now() - INTERVAL 1 DAY`
   // The sink is about a second behind: the answer counts once it stays the same.
   let before = -1
@@ -97,7 +97,11 @@ async function timesOf(cast: Cast, run: string, end: Awaited<ReturnType<typeof w
       return settled
     },
   )
-  const revert = end.lastRevert
+  // The run is rolled back before its routers have answered.
+  const { lastRevert: revert } = await eventually(
+    () => cast.api.status(run),
+    ({ lastRevert }) => Object.keys(lastRevert?.routersMs ?? {}).length > 0,
+  )
   return {
     breachAtMs: revert?.breachedAtMs ?? null,
     latchAtMs: revert?.latchWrittenAtMs ?? null,
