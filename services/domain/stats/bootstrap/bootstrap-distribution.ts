@@ -1,4 +1,5 @@
 import { normalCdf, normalQuantile } from '../special-functions/normal.ts'
+import { StatsError } from '../stats-error.ts'
 
 /** Values of a resampled statistic in ascending order with the cumulative probability of each; the last is 1 within rounding. */
 export interface BootstrapDistribution {
@@ -58,6 +59,16 @@ export function deviationOf({ values, cumulative }: BootstrapDistribution): numb
   return Math.sqrt(variance)
 }
 
+/** Probability of the leading values for which a predicate holds. */
+function probabilityWhere({ values, cumulative }: BootstrapDistribution, holds: (value: number) => boolean): number {
+  let sum = 0
+  for (const [index, value] of values.entries()) {
+    if (!holds(value)) break
+    sum = cumulative[index] ?? sum
+  }
+  return sum
+}
+
 /**
  * Bias-corrected and accelerated interval (Efron & Tibshirani 1993, ch. 14): z₀ = Φ⁻¹(P(θ* < θ̂) + ½ P(θ* = θ̂)), α_j = Φ(z₀ + (z₀ + z_j)/(1 − a(z₀ + z_j))).
  * @param scale size of the data: values of θ* within 1e-12 of it count as equal to θ̂
@@ -71,20 +82,17 @@ export function acceleratedInterval(
   readonly alphaHigh: number
   readonly interval: readonly [number, number]
 } {
-  const { values, cumulative } = distribution
   const equal = input.scale * 1e-12
-  const upTo = (limit: number) => {
-    let sum = 0
-    for (const [index, value] of values.entries()) {
-      if (value > limit) break
-      sum = cumulative[index] ?? sum
-    }
-    return sum
-  }
-  const bias = normalQuantile(Math.min(1, (upTo(input.estimate - equal) + upTo(input.estimate + equal)) / 2))
+  const below = probabilityWhere(distribution, (value) => value < input.estimate - equal)
+  const upTo = probabilityWhere(distribution, (value) => value <= input.estimate + equal)
+  const bias = normalQuantile(Math.min(1, (below + upTo) / 2))
+  if (!Number.isFinite(bias)) throw new StatsError('no resample reaches the estimate: its bias cannot be corrected')
   const adjusted = (q: number) => {
     const shifted = bias + normalQuantile(q)
-    return normalCdf(bias + shifted / (1 - input.acceleration * shifted))
+    const slowed = 1 - input.acceleration * shifted
+    // Beyond the pole of the acceleration the quantile is the end of the distribution.
+    if (slowed <= 0) return shifted > 0 ? 1 : 0
+    return normalCdf(bias + shifted / slowed)
   }
   const alphaLow = adjusted(input.alpha / 2)
   const alphaHigh = adjusted(1 - input.alpha / 2)

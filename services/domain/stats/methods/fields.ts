@@ -1,4 +1,5 @@
 import { type Field, InputError, readInputs, record, refused } from './method.ts'
+import { numbersByRule } from './sequence-rule.ts'
 
 /** A finite number within limits. */
 function numberWithin(type: string, accepts: (value: number) => boolean): Field<number> {
@@ -114,17 +115,10 @@ export const numbersOrRange: Field<readonly number[]> = {
   },
 }
 
-/** Outcomes in [0, 1] as a list, or by rule as "x_i=((7i) mod 11)/10, i=1..40". */
+/** Outcomes in [0, 1] as a list, or by a rule of i. */
 export const outcomesOrRule: Field<readonly number[]> = {
   type: 'a list of numbers in [0, 1], or a rule as "x_i=((7i) mod 11)/10, i=1..40"',
   read(value, path) {
-    if (Array.isArray(value)) return list(probability).read(value, path)
-    const rule =
-      /^x_i\s*=\s*\(\(?\s*(\d+)\s*\*?\s*i\s*\)?\s*mod\s*(\d+)\s*\)\s*\/\s*(\d+)\s*,\s*i\s*=\s*1\s*\.\.\s*(\d+)$/
-    const match = typeof value === 'string' ? rule.exec(value.trim()) : null
-    if (match === null) throw refused(path, this.type, value)
-    const [factor = 0, modulus = 0, divisor = 0, length = 0] = match.slice(1).map(Number)
-    if (modulus === 0 || divisor === 0 || length > listMax) throw refused(path, this.type, value)
-    return Array.from({ length }, (_, index) => ((factor * (index + 1)) % modulus) / divisor)
+    return list(probability).read(typeof value === 'string' ? numbersByRule(value, path) : value, path)
   },
 }

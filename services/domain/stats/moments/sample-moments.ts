@@ -1,9 +1,12 @@
 import { StatsError } from '../stats-error.ts'
 
-/** Throws StatsError unless every value is a finite number. */
+/** Beyond this the square of a value would overflow. */
+const sizeMax = 1e150
+
+/** Throws StatsError unless every value is a number of at most 1e150 in size. */
 export function requireFinite(name: string, values: readonly number[]): void {
   for (const [index, value] of values.entries())
-    if (!Number.isFinite(value)) throw new StatsError(`${name}[${index}] must be a finite number, got ${value}`)
+    if (!(Math.abs(value) <= sizeMax)) throw new StatsError(`${name}[${index}] must lie in ±${sizeMax}, got ${value}`)
 }
 
 /** Mean by two passes; NaN of nothing. */

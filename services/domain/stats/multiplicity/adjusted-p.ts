@@ -30,7 +30,7 @@ export function benjaminiHochbergAdjusted(p: readonly number[]): readonly number
   let smallest = 1
   for (let rank = p.length; rank >= 1; rank -= 1) {
     const index = order[rank - 1] ?? 0
-    smallest = Math.min(smallest, ((p[index] ?? 1) * p.length) / rank)
+    smallest = Math.min(smallest, (p[index] ?? 1) * (p.length / rank))
     adjusted[index] = smallest
   }
   return adjusted

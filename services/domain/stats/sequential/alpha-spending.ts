@@ -30,7 +30,7 @@ const legendreWeight = [
 
 /** Deviations below 0 (or beyond an increment) that are left out: 1e-17 of the mass. */
 const reach = 8.6
-const looksMax = 1_000
+const looksMax = 250
 
 /**
  * Critical values z_k of a group-sequential test that spends α by the given function at the actual information fractions, by recursive integration of

@@ -19,7 +19,7 @@ export function eventShareE(input: {
   readonly strength: number
 }): { readonly nullShare: number; readonly logE: number } {
   const { candidateShare, candidateEvents, baselineEvents, nullRatio, strength } = input
-  requireWithin({ candidateShare }, Number.MIN_VALUE, 1 - Number.EPSILON / 2)
+  requireWithin({ candidateShare }, 1e-12, 1 - 1e-12)
   requireWithin({ nullRatio, strength }, Number.MIN_VALUE, 1e12)
   const nullShare = candidateShareOfEvents(candidateShare, nullRatio)
   const logE = logTruncatedBetaBinomialE({
@@ -54,7 +54,7 @@ export function gridMixtureE(input: {
   requireCounts({ count })
   if (count === 0 || count > 100_000) throw new StatsError(`the grid needs 1 to 100000 ratios, got ${count}`)
   for (const { candidateShare, candidateEvents, baselineEvents } of segments) {
-    requireWithin({ candidateShare }, Number.MIN_VALUE, 1 - Number.EPSILON / 2)
+    requireWithin({ candidateShare }, 1e-12, 1 - 1e-12)
     requireCounts({ candidateEvents, baselineEvents })
   }
   const terms = Array.from({ length: count }, (_, index) => {

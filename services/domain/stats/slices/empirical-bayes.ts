@@ -14,7 +14,7 @@ function requireSlices({ effects, errors }: SliceEffects): void {
   if (effects.length === 0) throw new StatsError('no slice given')
   if (effects.length !== errors.length)
     throw new StatsError(`${effects.length} effects for ${errors.length} standard errors`)
-  for (const error of errors) requireWithin({ 'standard error': error }, Number.MIN_VALUE, 1e150)
+  for (const error of errors) requireWithin({ 'standard error': error }, 1e-150, 1e150)
 }
 
 function weightedMean(values: readonly number[], weights: readonly number[]) {

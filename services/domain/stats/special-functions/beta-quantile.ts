@@ -42,7 +42,7 @@ export function betaPoint(input: {
 }): UnitPoint {
   const { lower, upper, a, b } = input
   requireWithin({ lower, upper }, 0, 1)
-  requireWithin({ a, b }, Number.MIN_VALUE, 1e15)
+  requireWithin({ a, b }, Number.MIN_VALUE, 1e11)
   if (lower === 0) return { logit: Number.NEGATIVE_INFINITY, x: 0, y: 1 }
   if (upper === 0) return { logit: Number.POSITIVE_INFINITY, x: 1, y: 0 }
   if (lower <= upper) return pointAt(logitOfLogTail(Math.log(lower), a, b))
@@ -71,7 +71,7 @@ function logitOfLogTail(target: number, a: number, b: number): number {
 
 /** Newton's step where it stays inside the brackets, else to their middle, or outwards while one of them is open. */
 function nextMove(logit: number, newton: number, low: number, high: number): number {
-  if (logit + newton > low && logit + newton < high) return Math.min(Math.max(newton, -1e6), 1e6)
+  if (logit + newton > low && logit + newton < high) return newton
   if (low === Number.NEGATIVE_INFINITY) return -1 - Math.abs(logit)
   if (high === Number.POSITIVE_INFINITY) return 1 + Math.abs(logit)
   return (low + high) / 2 - logit

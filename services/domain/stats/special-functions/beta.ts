@@ -4,6 +4,8 @@ import { logGamma, stirlingCorrection, stirlingFrom } from './gamma.ts'
 
 const halfLogTwoPi = 0.9189385332046728
 const fractionStepsMax = 1_000_000
+/** The fraction takes about √(a + b) steps. */
+const parametersMax = 1e11
 const tiny = 1e-300
 const converged = 2.3e-16
 
@@ -96,8 +98,8 @@ function betaDenominator(x: number, y: number, a: number, b: number): number {
  * near 1. −∞ at x = 0 and 0 at x = 1. Small tails are computed directly, never as one minus the other.
  */
 export function logRegularizedBeta(x: number, y: number, a: number, b: number): number {
-  if (!(x >= 0 && y >= 0 && a > 0 && b > 0))
-    throw new StatsError(`incomplete beta needs x, y ≥ 0 and a, b > 0, got ${x}, ${y}, ${a}, ${b}`)
+  if (!(x >= 0 && y >= 0 && a > 0 && b > 0 && a + b <= parametersMax))
+    throw new StatsError(`incomplete beta needs x, y ≥ 0 and 0 < a, b ≤ ${parametersMax}, got ${x}, ${y}, ${a}, ${b}`)
   if (x === 0) return Number.NEGATIVE_INFINITY
   if (y === 0) return 0
   const front = logBetaFront(x, y, a, b)

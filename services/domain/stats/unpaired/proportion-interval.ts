@@ -26,7 +26,8 @@ export function wilsonInterval(input: Proportion): Interval {
   const centre = events + square / 2
   const half = z * Math.sqrt(events * ((n - events) / n) + square / 4)
   // The lower root from the product of both, events²/(n(n + z²)): the difference centre − half would lose its digits at rare events.
-  return [((events / n) * events) / (centre + half), Math.min(1, (centre + half) / (n + square))]
+  const high = events === n ? 1 : Math.min(1, (centre + half) / (n + square))
+  return [((events / n) * events) / (centre + half), high]
 }
 
 /**

@@ -20,7 +20,7 @@ const bisections = 1_100
 
 /**
  * The baseline's most likely rate when the candidate's exceeds it by exactly `difference`: the root of the score p ↦ d/dp log-likelihood, which falls
- * strictly, by bisection. The closed form of the cubic (Farrington & Manning 1990) loses all digits at rates of a few per million.
+ * strictly, by bisection. The closed form of the cubic (Farrington & Manning 1990) keeps only five digits at rates of a few per ten million.
  */
 export function baselineRateAtDifference(arms: TwoArms, difference: number): number {
   const { candidateEvents: x1, candidateUnits: n1, baselineEvents: x0, baselineUnits: n0 } = arms

@@ -9,7 +9,7 @@ const anyRatio: Interval = [0, Number.POSITIVE_INFINITY]
 
 /**
  * Two-sided 1 − α intervals for the rate ratio and the rate difference (candidate − baseline) of two independent arms at a planned look. Ratio: Katz
- * et al. 1978 (log, fallback) and Koopman's score (1984). Difference: Newcombe 1998 (Stat. Med. 17:873, hybrid of Wilson limits), Agresti & Caffo 2000
+ * et al. 1978 (log, fallback) and Koopman's score (1984). Difference: Newcombe 1998 (Stat. Med. 17:873, hybrid of Wilson limits), Agresti & Caffo 2000 (may leave ±1)
  * and Mee's score (1984). An empty arm says nothing: estimates null, difference [−1, 1], ratio [0, ∞]. Zero cells: the ratio is 0, ∞ or (both
  * zero) null, Katz's interval is [0, ∞], the score intervals stay informative.
  */
@@ -64,15 +64,16 @@ function ratioScore(arms: TwoArms, theta: number): number {
   return standardised(x1 / n1 - (theta * x0) / n0, variance)
 }
 
+/** The score falls as θ grows; e^60 is beyond any ratio that ten million units can tell from ∞. */
+const farLogRatio = 60
+
 function koopmanInterval(arms: TwoArms, z: number): Interval {
   const { candidateEvents: x1, candidateUnits: n1, baselineEvents: x0, baselineUnits: n0 } = arms
-  const estimate = x0 === 0 ? Number.POSITIVE_INFINITY : (x1 / n1 / x0) * n0
-  const centre = x1 === 0 && x0 === 0 ? 0 : Math.log(Math.min(Math.max(estimate, 1e-300), 1e300))
+  const estimate = Math.log((x1 / n1) * (n0 / x0))
   const at = (logTheta: number) => ratioScore(arms, Math.exp(logTheta))
-  // The score falls as θ grows; 60 in the logarithm is beyond any ratio that ten million units can tell from 0 or ∞.
-  const low = x1 === 0 ? 0 : Math.exp(crossing(at, z, Math.min(centre, 60) - 60, Math.min(centre, 60)))
+  const low = x1 === 0 ? 0 : Math.exp(crossing(at, z, -farLogRatio, Math.min(estimate, farLogRatio)))
   const high =
-    x0 === 0 ? Number.POSITIVE_INFINITY : Math.exp(crossing(at, -z, Math.max(centre, -60), Math.max(centre, -60) + 60))
+    x0 === 0 ? Number.POSITIVE_INFINITY : Math.exp(crossing(at, -z, Math.max(estimate, -farLogRatio), farLogRatio))
   return [low, high]
 }
 
@@ -90,7 +91,7 @@ function agrestiCaffoInterval(arms: TwoArms, z: number): Interval {
   const p1 = (arms.candidateEvents + 1) / n1
   const p0 = (arms.baselineEvents + 1) / n0
   const half = z * Math.sqrt((p1 * (1 - p1)) / n1 + (p0 * (1 - p0)) / n0)
-  return [Math.max(-1, p1 - p0 - half), Math.min(1, p1 - p0 + half)]
+  return [p1 - p0 - half, p1 - p0 + half]
 }
 
 /** Score statistic of difference δ without the n/(n − 1) factor of Miettinen & Nurminen. */
