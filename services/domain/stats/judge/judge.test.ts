@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { clusteredMean, clusterRobustTest } from '../clustered/clustered-error.ts'
 import { designEffect } from '../clustered/design-effect.ts'
 import { evaluationSize } from '../clustered/evaluation-size.ts'
+import { smallSampleMean } from '../clustered/small-sample-error.ts'
+import { varianceParts } from '../clustered/variance-parts.ts'
 import { StatsError } from '../stats-error.ts'
 import { cohenKappa } from './cohen-kappa.ts'
 import { lengthControlledWinRate } from './length-control.ts'
@@ -160,6 +162,34 @@ describe('clustered scores', () => {
     expect(of(1)).toMatchObject({ z: null, p: 1, pWorse: 1 })
     expect(of(30).pWorse).toBeLessThan(0.01)
     expect(() => clusterRobustTest({ values: [], clusters: [] })).toThrow(/no value/)
+  })
+
+  it('the small-sample error is the plain one with t of n − 1 for units of one value, and wider than the uncorrected one where one unit rules', () => {
+    const values = [0.3, -0.1, 0.8, 0.2, 0.5, 0.9, -0.4, 0.1]
+    const alone = smallSampleMean({ values, clusters: values.map((_, index) => index) }, 0.05)
+    expect(alone.cr2).toBeCloseTo(
+      clusteredMean({ values, clusters: values.map((_, index) => index) }).independent ?? 0,
+      12,
+    )
+    expect(alone.df).toBeCloseTo(values.length - 1, 9)
+    const ruled = { values, clusters: [1, 1, 1, 1, 1, 2, 3, 4] }
+    expect(smallSampleMean(ruled, 0.05).cr2).toBeGreaterThan(1.1 * clusteredMean(ruled).cr0)
+    expect(smallSampleMean(ruled, 0.05).df).toBeLessThan(3)
+    expect(smallSampleMean({ values: [1, 1], clusters: [1, 2] }, 0.05)).toMatchObject({ cr2: 0, interval: null, p: 1 })
+    expect(() => smallSampleMean({ values, clusters: values.map(() => 1) }, 0.05)).toThrow(/single unit/)
+  })
+
+  it('variance parts: answers that never vary leave all to the questions, and never a negative part', () => {
+    expect(varianceParts([[1, 1], [0, 0], [1]])).toMatchObject({ within: 0, between: expect.closeTo(1 / 3, 12) })
+    expect(
+      varianceParts([
+        [0, 1],
+        [1, 0],
+        [0, 1],
+      ]),
+    ).toMatchObject({ within: 0.5, between: 0 })
+    expect(() => varianceParts([[1, 0]])).toThrow(/two questions/)
+    expect(() => varianceParts([[1], []])).toThrow(/question 1 has no answer/)
   })
 
   it('design effect and size follow their formulas at the edges', () => {

@@ -1,6 +1,8 @@
 import { clusteredMean } from '../clustered/clustered-error.ts'
 import { designEffect } from '../clustered/design-effect.ts'
 import { evaluationSize } from '../clustered/evaluation-size.ts'
+import { smallSampleMean } from '../clustered/small-sample-error.ts'
+import { varianceParts } from '../clustered/variance-parts.ts'
 import { cohenKappa } from '../judge/cohen-kappa.ts'
 import { lengthControlledWinRate } from '../judge/length-control.ts'
 import { type PoweredMean, predictionPoweredMean } from '../judge/prediction-powered.ts'
@@ -162,6 +164,23 @@ export const judgeMethods = [
       const { mean, independent, cr0, cr1, units } = clusteredMean({ values: d, clusters: cluster })
       return { mean, seCLT: independent, seClusteredCR0: cr0, seClusteredCR1: cr1, G: units }
     },
+  }),
+  method({
+    name: 'se.clustered.smallSample',
+    summary: 'mean with bias-reduced clustered error (CR2) and Satterthwaite degrees of freedom',
+    inputs: { d: list(real), cluster: list(label), alpha },
+    outputs: ['mean', 'seCR2', 'df', 'ci', 'p', 'G'],
+    compute({ d, cluster, alpha: level }) {
+      const { mean, cr2, df, interval, p, units } = smallSampleMean({ values: d, clusters: cluster }, level)
+      return { mean, seCR2: cr2, df, ci: interval, p, G: units }
+    },
+  }),
+  method({
+    name: 'eval.varianceParts',
+    summary: 'variance between questions and within repeated answers',
+    inputs: { answers: list(list(real)) },
+    outputs: ['mean', 'between', 'within'],
+    compute: ({ answers }) => ({ ...varianceParts(answers) }),
   }),
   method({
     name: 'cluster.designEffect',

@@ -1,11 +1,12 @@
 import { logTruncatedBetaBinomialE, tunedPrior } from '../beta-binomial-e.ts'
-import { spendingBounds } from '../sequential/alpha-spending.ts'
+import { crossingProbabilities, spendingBounds } from '../sequential/alpha-spending.ts'
 import { asymptoticSequence } from '../sequential/asymptotic-sequence.ts'
 import { bernoulliSequence } from '../sequential/bernoulli-sequence.ts'
 import { hedgedBetting } from '../sequential/hedged-betting.ts'
 import { normalLikelihoodRatio } from '../sequential/normal-likelihood-ratio.ts'
 import { mixtureRho, normalMixtureBound } from '../sequential/normal-mixture.ts'
 import { quantileComparison, quantileSequence } from '../sequential/quantile-sequence.ts'
+import { ratioSequence } from '../sequential/ratio-sequence.ts'
 import { anytimeP, logTwoSidedE, shareSequence } from '../sequential/two-sided-mixture.ts'
 import {
   count,
@@ -56,6 +57,13 @@ export const sequentialMethods = [
       const { z, spentPerSide } = spendingBounds(values)
       return { z, alphaSpentPerSide: spentPerSide }
     },
+  }),
+  method({
+    name: 'sequential.crossingProbabilities',
+    summary: 'chance of having crossed by each look under a drift: α spent (0) or power',
+    inputs: { information: list(positive), z: list(real), drift: optional(real, 0), sides: optional(sides, 1) },
+    outputs: ['above', 'below'],
+    compute: (values) => ({ ...crossingProbabilities(values) }),
   }),
   method({
     name: 'sequential.betaBinomial.twoSided',
@@ -128,6 +136,17 @@ export const sequentialMethods = [
         oneSided:
           oneSided === null ? null : { rho2: oneSided.rhoSquared, margin: oneSided.margin, lower: oneSided.lower },
       }
+    },
+  }),
+  method({
+    name: 'sequential.asympCS.ratio',
+    summary: 'asymptotic confidence sequence of a ratio metric over units',
+    inputs: { clusterSums: list(real), clusterSizes: list(notNegative), tOpt: positive, alpha },
+    outputs: ['ratio', 'margin', 'cs', 'usable'],
+    compute({ clusterSums, clusterSizes, tOpt, alpha: level }) {
+      const input = { sums: clusterSums, sizes: clusterSizes, alpha: level, tunedFor: tOpt }
+      const { ratio, margin, interval, usable } = ratioSequence(input)
+      return { ratio, margin, cs: interval, usable }
     },
   }),
   method({

@@ -1,6 +1,14 @@
-import { logNormalSf, normalQuantile, normalSf } from '../special-functions/normal.ts'
+import { normalQuantile, normalSf } from '../special-functions/normal.ts'
 import { requireWithin, StatsError } from '../stats-error.ts'
 import { rootOf } from './monotone-root.ts'
+import {
+  crossingAbove,
+  crossingBelow,
+  densityAfter,
+  type Look,
+  requireInformation,
+  type ScoreDensity,
+} from './score-process.ts'
 
 /** How error is spent over information: Lan & DeMets' O'Brien-Fleming and Pocock types, or α·t^exponent. */
 export type Spending =
@@ -8,29 +16,13 @@ export type Spending =
   | { readonly kind: 'pocock' }
   | { readonly kind: 'power'; readonly exponent: number }
 
-/** Cumulative α spent on one side at information fraction t (1 from t = 1 on); α is that side's share. */
+/** Cumulative α spent on one side at information fraction t (all of it from t = 1 on); α is that side's share. */
 function spentBy(spending: Spending, alpha: number, fraction: number): number {
   if (fraction >= 1) return alpha
   if (spending.kind === 'obrien-fleming') return 2 * normalSf(-normalQuantile(alpha / 2) / Math.sqrt(fraction))
   if (spending.kind === 'pocock') return alpha * Math.log1p((Math.E - 1) * fraction)
   return alpha * fraction ** spending.exponent
 }
-
-/** Nodes and weights of the density of the score process that has not crossed yet, at one look. */
-interface Density {
-  readonly at: Float64Array
-  readonly weight: Float64Array
-}
-
-// Gauss-Legendre on [−1, 1], ten points (Abramowitz & Stegun, table 25.4); symmetric.
-const legendreAt = [0.14887433898163122, 0.4333953941292472, 0.6794095682990244, 0.8650633666889845, 0.9739065285171717]
-const legendreWeight = [
-  0.29552422471475287, 0.26926671930999635, 0.21908636251598204, 0.1494513491505806, 0.06667134430868814,
-]
-
-/** Deviations below 0 (or beyond an increment) that are left out: 1e-17 of the mass. */
-const reach = 8.6
-const looksMax = 250
 
 /**
  * Critical values z_k of a group-sequential test that spends α by the given function at the actual information fractions, by recursive integration of
@@ -48,86 +40,60 @@ export function spendingBounds(input: {
   const alpha = input.alpha / sides
   requireWithin({ alpha: input.alpha }, Number.MIN_VALUE, sides === 1 ? 0.5 : 1 - Number.EPSILON)
   if (spending.kind === 'power') requireWithin({ exponent: spending.exponent }, 1e-3, 1e3)
-  if (information.length === 0 || information.length > looksMax)
-    throw new StatsError(`1 to ${looksMax} looks can be planned, got ${information.length}`)
-  let previous = 0
-  for (const fraction of information) {
-    if (!(fraction > previous && fraction < 1e6))
-      throw new StatsError(`information must rise from above 0, got ${information.join(', ')}`)
-    previous = fraction
-  }
+  requireInformation(information)
   const z: number[] = []
   const spentPerSide = information.map((fraction) => spentBy(spending, alpha, fraction))
-  let density: Density | null = null
-  for (const [look, fraction] of information.entries()) {
-    const spend = (spentPerSide[look] ?? 0) - (spentPerSide[look - 1] ?? 0)
-    const step = Math.sqrt(fraction - (information[look - 1] ?? 0))
-    const bound = boundFor(density, spend, Math.sqrt(fraction), step)
+  let density: ScoreDensity | null = null
+  for (const [index, look] of looksOf(information, sides, 0).entries()) {
+    const bound = boundFor(density, (spentPerSide[index] ?? 0) - (spentPerSide[index - 1] ?? 0), look)
     z.push(bound)
-    const next = information[look + 1]
-    if (next === undefined) break
-    const width = 1.5 * Math.min(step, Math.sqrt(next - fraction))
-    density = densityBelow(density, { bound, spread: Math.sqrt(fraction), step, width, sides })
+    if (look.ahead > 0) density = densityAfter(density, { ...look, bound })
   }
   return { z, spentPerSide }
 }
 
+function looksOf(information: readonly number[], sides: 1 | 2, drift: number): readonly Omit<Look, 'bound'>[] {
+  return information.map((fraction, index) => ({
+    fraction,
+    increment: fraction - (information[index - 1] ?? 0),
+    ahead: (information[index + 1] ?? fraction) - fraction,
+    sides,
+    drift,
+  }))
+}
+
 /** z at which the chance of crossing now, not having crossed before, equals `spend`. */
-function boundFor(density: Density | null, spend: number, spread: number, step: number): number {
+function boundFor(density: ScoreDensity | null, spend: number, look: Omit<Look, 'bound'>): number {
   if (!(spend > 0)) return Number.POSITIVE_INFINITY
   if (density === null) return -normalQuantile(spend)
   const logSpend = Math.log(spend)
-  const logCrossing = (z: number) => {
-    let sum = 0
-    for (const [index, at] of density.at.entries())
-      sum += (density.weight[index] ?? 0) * Math.exp(logNormalSf((z * spread - at) / step))
-    return Math.log(sum)
-  }
   // Crossing gets rarer as z grows; 38 deviations are beyond the smallest double.
-  return rootOf(logCrossing, logSpend, -38, 38)
+  return rootOf((z) => Math.log(crossingAbove(density, z, look)), logSpend, -38, 38)
 }
 
-/** The density one look later, on panels no wider than the increments that blur it before and after. */
-function densityBelow(
-  density: Density | null,
-  look: {
-    readonly bound: number
-    readonly spread: number
-    readonly step: number
-    readonly width: number
-    readonly sides: 1 | 2
-  },
-): Density {
-  const to = Math.min(look.bound, reach + 30) * look.spread
-  const from = look.sides === 2 ? Math.max(-to, -reach * look.spread) : -reach * look.spread
-  const upTo = look.sides === 2 ? Math.min(to, reach * look.spread) : to
-  const panels = Math.max(1, Math.ceil((upTo - from) / look.width))
-  const half = (upTo - from) / panels / 2
-  const perPanel = 2 * legendreAt.length
-  const at = new Float64Array(panels * perPanel)
-  const weight = new Float64Array(panels * perPanel)
-  let index = 0
-  for (let panel = 0; panel < panels; panel += 1) {
-    const middle = from + (2 * panel + 1) * half
-    for (const [node, distance] of legendreAt.entries()) {
-      for (const sign of [-1, 1]) {
-        const x = middle + sign * distance * half
-        at[index] = x
-        weight[index] = half * (legendreWeight[node] ?? 0) * densityAt(density, x, look.step)
-        index += 1
-      }
-    }
+/**
+ * Cumulative probability of having crossed at each look when Z has mean drift·√t: `above` z_k, and for two-sided tests `below` −z_k. Under drift 0 it is the α
+ * spent; under drift (z_α + z_β)·√(I_max/I_fixed) the power by then. Same integration as the bounds.
+ */
+export function crossingProbabilities(input: {
+  readonly information: readonly number[]
+  readonly z: readonly number[]
+  readonly drift: number
+  readonly sides: 1 | 2
+}): { readonly above: readonly number[]; readonly below: readonly number[] } {
+  const { information, z, drift, sides } = input
+  requireInformation(information)
+  requireWithin({ drift }, -30, 30)
+  if (z.length !== information.length) throw new StatsError(`${z.length} bounds for ${information.length} looks`)
+  for (const bound of z) requireWithin({ bound }, sides === 1 ? -30 : 1e-9, Number.POSITIVE_INFINITY)
+  const above: number[] = []
+  const below: number[] = []
+  let density: ScoreDensity | null = null
+  for (const [index, look] of looksOf(information, sides, drift).entries()) {
+    const bound = z[index] ?? Number.POSITIVE_INFINITY
+    above.push((above.at(-1) ?? 0) + crossingAbove(density, bound, look))
+    below.push(sides === 1 ? 0 : (below.at(-1) ?? 0) + crossingBelow(density, bound, look))
+    if (look.ahead > 0) density = densityAfter(density, { ...look, bound })
   }
-  return { at, weight }
-}
-
-function densityAt(density: Density | null, x: number, step: number): number {
-  const scale = Math.sqrt(2 * Math.PI) * step
-  if (density === null) return Math.exp(-0.5 * (x / step) ** 2) / scale
-  let sum = 0
-  for (let index = 0; index < density.at.length; index += 1) {
-    const distance = (x - (density.at[index] ?? 0)) / step
-    if (Math.abs(distance) < 38) sum += (density.weight[index] ?? 0) * Math.exp(-0.5 * distance * distance)
-  }
-  return sum / scale
+  return { above, below }
 }

@@ -34,10 +34,17 @@ export function bernoulliSequence(
   const threshold = -Math.log(alpha)
   const evidence = (p: number) =>
     logBetaEvidence({ events: successes, others: failures, nullShare: p, ...tunedBetaPrior(p, input) })
-  const low = successes === 0 ? 0 : rootOf(evidence, threshold, 1e-300, successes / trials)
-  // From the failures' side, so that limits near 1 keep their digits.
+  // From the failures' side for the upper limit, so that limits near 1 keep their digits.
   const mirrored = (q: number) =>
     logBetaEvidence({ events: failures, others: successes, nullShare: q, ...tunedBetaPrior(q, input) })
-  const high = failures === 0 ? 1 : 1 - rootOf(mirrored, threshold, 1e-300, failures / trials)
+  const low = successes === 0 ? 0 : lowerLimit(evidence, threshold, successes / trials)
+  const high = failures === 0 ? 1 : 1 - lowerLimit(mirrored, threshold, failures / trials)
   return [low, high]
+}
+
+/** The root below the estimate; 0 when a prior tuned for next to nothing leaves the evidence below the threshold down to 0. */
+function lowerLimit(evidence: (p: number) => number, threshold: number, estimate: number): number {
+  const least = 1e-300
+  const limit = rootOf(evidence, threshold, least, estimate)
+  return limit === least ? 0 : limit
 }
