@@ -31,7 +31,7 @@ export function quantileDifference(
   readonly percentile: readonly [number, number]
   readonly extreme: boolean
 } {
-  requireResampling(resampling)
+  requireResampling(resampling, 1)
   requireWithin({ quantile: input.quantile }, 1e-12, 1 - 1e-12)
   requireFinite('candidate', input.candidate)
   requireFinite('baseline', input.baseline)

@@ -21,11 +21,14 @@ export interface Resampling {
 }
 
 const resamplesMax = 1_000_000
+/** About half a minute. */
+const drawsMax = 5e9
 
-/** Refuses tails that fewer than ten resamples would make up. */
-export function requireResampling({ resamples, alpha }: Resampling): void {
+/** Refuses tails that fewer than ten resamples would make up, and more draws than anybody would wait for. */
+export function requireResampling({ resamples, alpha }: Resampling, observations: number): void {
   requireCounts({ resamples })
   requireWithin({ alpha }, Number.MIN_VALUE, 1)
+  requireWithin({ draws: resamples * observations }, 0, drawsMax)
   if (resamples > resamplesMax || resamples * alpha < 20)
     throw new StatsError(
       `${resamples} resamples cannot give the ${alpha / 2} quantile: between 20/α and ${resamplesMax} are needed`,
@@ -49,7 +52,7 @@ export function resampledMean(
   readonly studentised: Interval
 } {
   requireFinite('values', values)
-  requireResampling(resampling)
+  requireResampling(resampling, values.length)
   const n = values.length
   if (n === 0) throw new StatsError('no value to resample')
   const { alpha, resamples } = resampling
@@ -103,7 +106,7 @@ export function resampledClusterRatio(
   readonly basic: Interval
   readonly linearisedError: number | null
 } {
-  requireResampling(resampling)
+  requireResampling(resampling, input.sums.length)
   for (const size of input.sizes) requireWithin({ 'cluster size': size }, Number.MIN_VALUE, 1e150)
   const { rate: estimate, error: linearisedError } = clusteredRate({ events: input.sums, requests: input.sizes })
   const units = input.sums.length

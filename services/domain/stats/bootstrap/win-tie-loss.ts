@@ -17,9 +17,13 @@ interface NetWin {
   readonly percentile: readonly [number, number]
 }
 
+/** The exact distribution takes about 80·√n masses, a draw about √n steps. */
+const pairsMax = 1e8
+
 function netWin({ wins, ties, losses }: WinTieLoss) {
   requireCounts({ wins, ties, losses })
   const n = wins + ties + losses
+  requireWithin({ pairs: n }, 0, pairsMax)
   if (n === 0) throw new StatsError('no pair to resample')
   const w = wins / n
   const l = losses / n
@@ -102,7 +106,7 @@ function addWave(
  * hundred pairs and for a hundred thousand.
  */
 export function resampledNetWin(counts: WinTieLoss, resampling: Resampling): NetWin {
-  requireResampling(resampling)
+  requireResampling(resampling, 1)
   const { n, w, l, estimate } = netWin(counts)
   const random = seededRandom(resampling.seed)
   const distribution = resampledDistribution(

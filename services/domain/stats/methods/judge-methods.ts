@@ -23,6 +23,8 @@ import {
 import { method } from './method.ts'
 
 const alpha = optional(openProbability, 0.05)
+/** A cell of a table that is not written is empty; a misspelt one is refused. */
+const cell = optional(count, 0)
 
 function poweredAnswer({ lambda, mean, error, interval }: PoweredMean) {
   return { lam: lambda, theta: mean, se: error, ci: interval }
@@ -35,15 +37,15 @@ export const judgeMethods = [
     summary: 'win rate of a judge asked in both orders (first letter: winner when the candidate is shown first)',
     inputs: {
       counts: group({
-        cc: count,
-        cb: count,
-        ct: count,
-        bc: count,
-        bb: count,
-        bt: count,
-        tc: count,
-        tb: count,
-        tt: count,
+        cc: cell,
+        cb: cell,
+        ct: cell,
+        bc: cell,
+        bb: cell,
+        bt: cell,
+        tc: cell,
+        tb: cell,
+        tt: cell,
       }),
     },
     outputs: [

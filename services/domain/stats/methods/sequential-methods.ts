@@ -40,6 +40,13 @@ const spending = phrase(
         : ({ kind: 'power', exponent: Number(exponent) } as const),
 )
 
+/** The prior's a by Howard et al. as it stands, or never below ½, as the gates use it. */
+const tuningRule = phrase(
+  'a text with "a=2*rho-1/2" (as it stands) or "a=max(1/2, 2*rho-1/2)"',
+  /a\s*=\s*(max\s*\()?[^=]*2\s*\*?\s*rho\s*-\s*(?:1\/2|0?\.5)/i,
+  ([floor]) => (floor === undefined ? ('plain' as const) : ('floored' as const)),
+)
+
 function evidence(logE: number) {
   return { logE, E: Math.exp(logE), pAnytime: anytimeP(logE) }
 }
@@ -84,10 +91,11 @@ export const sequentialMethods = [
   method({
     name: 'sequential.betaBinomial.tuning',
     summary: 'prior for a decision after mOpt discordant pairs, with ln E at 60 against 30',
-    inputs: { mOpt: positive, alpha },
+    inputs: { mOpt: positive, alpha, rule: optional(tuningRule, 'floored') },
     outputs: ['rho', 'a', 'logE(60,30)'],
-    compute({ mOpt, alpha: level }) {
-      const a = tunedPrior({ discordant: mOpt, alpha: level })
+    compute({ mOpt, alpha: level, rule }) {
+      const plain = 2 * mixtureRho(mOpt / 4, level) - 0.5
+      const a = rule === 'plain' ? plain : tunedPrior({ discordant: mOpt, alpha: level })
       const logE = logTwoSidedE({ events: 60, others: 30, nullShare: 0.5, a, b: a })
       return { rho: mixtureRho(mOpt / 4, level), a, 'logE(60,30)': logE }
     },

@@ -3,6 +3,8 @@ import { requireCounts, requireWithin } from '../stats-error.ts'
 
 /** Probability mass that may be left out at each end of the number of discordant pairs. */
 const negligible = 1e-17
+/** Enumeration takes about 40·√n steps. */
+const pairsMax = 1e8
 
 /**
  * Unconditional power of McNemar's exact and mid-p tests for n pairs, by full enumeration over the number m of discordant pairs:
@@ -18,6 +20,7 @@ export function mcnemarPower(input: {
 }): { readonly exact: number; readonly midP: number } {
   const { n, onlyCandidateShare, onlyBaselineShare, alpha, sides } = input
   requireCounts({ n })
+  requireWithin({ n }, 0, pairsMax)
   requireWithin({ onlyCandidateShare, onlyBaselineShare }, 0, 1)
   const psi = onlyCandidateShare + onlyBaselineShare
   requireWithin({ 'discordance rate': psi }, 0, 1 + 1e-12)

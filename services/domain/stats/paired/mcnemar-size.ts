@@ -49,5 +49,6 @@ export function nonInferioritySize(design: PairedDesign & { readonly margin: num
   if (!(design.margin > delta))
     throw new StatsError(`the margin ${design.margin} must exceed the true difference ${delta}: it cannot be shown`)
   const z = -normalQuantile(design.alpha / design.sides) + normalQuantile(design.power)
-  return (z / (design.margin - delta)) ** 2 * (psi - delta * delta)
+  const variance = Math.max(0, psi - delta * delta)
+  return variance === 0 ? 0 : (z / (design.margin - delta)) ** 2 * variance
 }

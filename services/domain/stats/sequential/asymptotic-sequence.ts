@@ -37,7 +37,7 @@ export function asymptoticSequence(input: {
   requireWithin({ mean }, -1e150, 1e150)
   requireWithin({ deviation }, 0, 1e150)
   requireWithin({ alpha }, Number.MIN_VALUE, 1 - Number.EPSILON)
-  requireWithin({ tunedFor }, Number.MIN_VALUE, 1e15)
+  requireWithin({ tunedFor }, 1e-9, 1e15)
   const marginOf = (rhoSquared: number, log: (root: number) => number) => {
     if (n === 0) return Number.POSITIVE_INFINITY
     const grown = n * rhoSquared + 1

@@ -28,7 +28,7 @@ export function bernoulliSequence(
   requireCounts({ successes, trials })
   if (successes > trials) throw new StatsError(`${successes} successes cannot lie among ${trials} trials`)
   requireWithin({ alpha, tunedAlpha }, Number.MIN_VALUE, 1 - Number.EPSILON / 2)
-  requireWithin({ tunedFor }, Number.MIN_VALUE, 1e15)
+  requireWithin({ tunedFor }, 1e-9, 1e15)
   if (trials === 0) return [0, 1]
   const failures = trials - successes
   const threshold = -Math.log(alpha)

@@ -22,7 +22,7 @@ export function normalMixtureBound(input: {
 }): { readonly rho: number; readonly bound: number } {
   const { v, alpha, tunedFor, tunedAlpha, sides } = input
   requireWithin({ v }, 0, 1e300)
-  requireWithin({ tunedFor }, Number.MIN_VALUE, 1e300)
+  requireWithin({ tunedFor }, 1e-9, 1e15)
   requireWithin({ alpha }, Number.MIN_VALUE, 1)
   requireWithin({ tunedAlpha }, Number.MIN_VALUE, (1 - Number.EPSILON) / (sides === 1 ? 2 : 1))
   const rho = mixtureRho(tunedFor, sides === 1 ? 2 * tunedAlpha : tunedAlpha)

@@ -8,7 +8,7 @@ import { anytimeP } from './two-sided-mixture.ts'
 function requireQuantile(quantile: number, tuning: Tuning): void {
   requireWithin({ quantile }, 1e-12, 1 - 1e-12)
   requireWithin({ tunedAlpha: tuning.tunedAlpha }, Number.MIN_VALUE, 1 - Number.EPSILON)
-  requireWithin({ tunedFor: tuning.tunedFor }, Number.MIN_VALUE, 1e15)
+  requireWithin({ tunedFor: tuning.tunedFor }, 1e-9, 1e15)
 }
 
 /** ln E that a Bernoulli(share) count of t trials lies `excess` above t·share (two-sided mixture; counts need not be whole). */

@@ -30,8 +30,10 @@ const reach = 8.6
 /** Deviations above it, where a rare crossing comes from: beyond the smallest double. */
 const reachUp = 38
 const looksMax = 250
+/** Smallest share of its information that a look must add. */
+const closest = 1e-3
 
-/** Throws StatsError unless information rises from above 0 over 1 to 250 looks. */
+/** Throws StatsError unless information rises from above 0 over 1 to 250 looks, each adding a thousandth at least. */
 export function requireInformation(information: readonly number[]): void {
   if (information.length === 0 || information.length > looksMax)
     throw new StatsError(`1 to ${looksMax} looks can be planned, got ${information.length}`)
@@ -39,6 +41,10 @@ export function requireInformation(information: readonly number[]): void {
   for (const fraction of information) {
     if (!(fraction > previous && fraction < 1e6))
       throw new StatsError(`information must rise from above 0, got ${information.join(', ')}`)
+    if (fraction - previous < closest * fraction)
+      throw new StatsError(
+        `looks at ${previous} and ${fraction} are one: they share all but nothing of their information`,
+      )
     previous = fraction
   }
 }

@@ -18,7 +18,8 @@ function pointAt(logit: number): UnitPoint {
 
 /** ln I_x(a, b) at x given by its logit: also where x is below the smallest double, as in the far tail of a t distribution with one degree. */
 export function logRegularizedBetaAt(logit: number, a: number, b: number): number {
-  if (logit < -farLogit) return a * logit - Math.log(a) - logBeta(a, b)
+  if (logit < -farLogit) return Math.min(0, a * logit - Math.log(a) - logBeta(a, b))
+  if (logit > farLogit) return Math.log1p(-Math.min(1, Math.exp(-b * logit - Math.log(b) - logBeta(a, b))))
   const { x, y } = pointAt(logit)
   return logRegularizedBeta(x, y, a, b)
 }
@@ -42,7 +43,7 @@ export function betaPoint(input: {
 }): UnitPoint {
   const { lower, upper, a, b } = input
   requireWithin({ lower, upper }, 0, 1)
-  requireWithin({ a, b }, Number.MIN_VALUE, 1e11)
+  requireWithin({ a, b }, 1e-10, 1e11)
   if (lower === 0) return { logit: Number.NEGATIVE_INFINITY, x: 0, y: 1 }
   if (upper === 0) return { logit: Number.POSITIVE_INFINITY, x: 1, y: 0 }
   if (lower <= upper) return pointAt(logitOfLogTail(Math.log(lower), a, b))

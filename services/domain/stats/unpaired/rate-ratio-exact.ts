@@ -14,8 +14,8 @@ export function rateRatioExact(input: {
 }): { readonly nullShare: number; readonly exact: number; readonly midP: number } {
   const { candidateEvents, candidateExposure, baselineEvents, baselineExposure, nullRatio } = input
   requireCounts({ candidateEvents, baselineEvents })
-  requireWithin({ candidateExposure, baselineExposure }, 0, 1e300)
-  requireWithin({ nullRatio }, Number.MIN_VALUE, 1e300)
+  requireWithin({ candidateExposure, baselineExposure }, 0, 1e150)
+  requireWithin({ nullRatio }, 1e-100, 1e100)
   if (candidateExposure === 0 || baselineExposure === 0)
     throw new StatsError('an arm without exposure has no rate: both exposures must be positive')
   const nullShare = (candidateExposure * nullRatio) / (candidateExposure * nullRatio + baselineExposure)
