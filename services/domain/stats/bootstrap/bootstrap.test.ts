@@ -20,6 +20,23 @@ describe('random numbers', () => {
     for (const draw of draws('a')) expect(draw > 0 && draw < 1).toBe(true)
   })
 
+  it('resampling draws what one call after another would draw', () => {
+    const values = Float64Array.from({ length: 1000 }, (_, index) => index ** 1.5)
+    const [bulk, single] = [seededRandom('bulk'), seededRandom('bulk')]
+    for (let round = 0; round < 3; round += 1) {
+      const { sum, squares } = bulk.resample(values)
+      let expected = 0
+      let expectedSquares = 0
+      for (let draw = 0; draw < values.length; draw += 1) {
+        const value = values[single.below(values.length)] ?? 0
+        expected += value
+        expectedSquares += value * value
+      }
+      expect([sum, squares]).toEqual([expected, expectedSquares])
+    }
+    expect(bulk.uniform()).toBe(single.uniform())
+  })
+
   it.each([7, 64, 1000])('fall evenly on %d numbers', (n) => {
     const random = seededRandom(`even ${n}`)
     const counts = new Float64Array(n)

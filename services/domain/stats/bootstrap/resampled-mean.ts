@@ -62,13 +62,7 @@ export function resampledMean(
   const shifts = new Float64Array(resamples)
   const ratios = new Float64Array(resamples)
   for (let resample = 0; resample < resamples; resample += 1) {
-    let sum = 0
-    let squares = 0
-    for (let draw = 0; draw < n; draw += 1) {
-      const value = centred[random.below(n)] ?? 0
-      sum += value
-      squares += value * value
-    }
+    const { sum, squares } = random.resample(centred)
     const shift = sum / n
     const error = Math.sqrt(Math.max(0, squares / n - shift * shift) / n)
     shifts[resample] = shift
