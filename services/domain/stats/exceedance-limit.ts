@@ -2,8 +2,8 @@ import { binomialSfGe } from './special-functions/binomial.ts'
 import { requireCounts, requireWithin } from './stats-error.ts'
 
 /**
- * Smallest number k of n requests over the latency budget that a window breaches with: P(Bin(n, b) ≥ k) ≤ α, b the fraction that may exceed (.01 for a p99), with
- * the exact tails at k and k − 1. Without requests k = 1, which cannot happen.
+ * Smallest number k of n requests over the latency budget that a window breaches with: P(Bin(n, b) ≥ k) ≤ α, b the fraction that may exceed (.01 for
+ * a p99), with the exact tails at k and k − 1. Without requests k = 1, which cannot happen.
  */
 export function exceedanceLimit(input: { readonly n: number; readonly fraction: number; readonly alpha: number }): {
   readonly k: number

@@ -4,8 +4,8 @@ import { spendingBounds } from './sequential/alpha-spending.ts'
 export const lookFractions: readonly number[] = [1 / 2, 2 / 3, 5 / 6, 1]
 
 /**
- * Critical values of a one-sided group-sequential test that spends α by the O'Brien-Fleming type function (see `spendingBounds`), futility not binding. α = .05 at
- * 1/2, 2/3, 5/6, 1: 2.54, 2.18, 1.94, 1.76.
+ * Critical values of a one-sided group-sequential test that spends α by the O'Brien-Fleming type function (see `spendingBounds`), futility not
+ * binding. α = .05 at 1/2, 2/3, 5/6, 1: 2.54, 2.18, 1.94, 1.76.
  */
 export function plannedLooks(input: {
   readonly alpha: number

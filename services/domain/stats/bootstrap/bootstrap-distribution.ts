@@ -70,7 +70,8 @@ function probabilityWhere({ values, cumulative }: BootstrapDistribution, holds: 
 }
 
 /**
- * Bias-corrected and accelerated interval (Efron & Tibshirani 1993, ch. 14): z₀ = Φ⁻¹(P(θ* < θ̂) + ½ P(θ* = θ̂)), α_j = Φ(z₀ + (z₀ + z_j)/(1 − a(z₀ + z_j))).
+ * Bias-corrected and accelerated interval (Efron & Tibshirani 1993, ch. 14): z₀ = Φ⁻¹(P(θ* < θ̂) + ½ P(θ* = θ̂)), α_j = Φ(z₀ + (z₀ + z_j)/(1 − a(z₀ +
+ * z_j))).
  * @param scale size of the data: values of θ* within 1e-12 of it count as equal to θ̂
  */
 export function acceleratedInterval(

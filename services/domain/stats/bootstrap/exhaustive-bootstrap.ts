@@ -30,8 +30,8 @@ function atomsOf(values: readonly number[], sizes: readonly number[]): readonly 
 }
 
 /**
- * Exact distribution of the ratio Σvalue / Σsize over all nⁿ resamples of n observations: every way to draw c_j copies of distinct observation j, with its multinomial
- * probability. Refuses more than three million ways (13 distinct values).
+ * Exact distribution of the ratio Σvalue / Σsize over all nⁿ resamples of n observations: every way to draw c_j copies of distinct observation j,
+ * with its multinomial probability. Refuses more than three million ways (13 distinct values).
  */
 function exactDistribution(values: readonly number[], sizes: readonly number[]): BootstrapDistribution {
   const n = values.length
@@ -66,9 +66,9 @@ function exactDistribution(values: readonly number[], sizes: readonly number[]):
 }
 
 /**
- * Bootstrap of a mean by complete enumeration of all nⁿ resamples: standard error, percentile and BCa interval with their parts (Efron & Tibshirani 1993), quantiles
- * by the inverse distribution function, jackknife acceleration. Free of Monte-Carlo error: what resampling is tested against. Equal values: all intervals a
- * point, z₀ = a = 0.
+ * Bootstrap of a mean by complete enumeration of all nⁿ resamples: standard error, percentile and BCa interval with their parts (Efron & Tibshirani
+ * 1993), quantiles by the inverse distribution function, jackknife acceleration. Free of Monte-Carlo error: what resampling is tested against. Equal
+ * values: all intervals a point, z₀ = a = 0.
  */
 export function exhaustiveMean(
   values: readonly number[],
@@ -112,8 +112,8 @@ export function jackknifeAcceleration(values: readonly number[]): number {
 }
 
 /**
- * Bootstrap of a ratio ΣS/Σm over units by complete enumeration of all Gᴳ samples of units, with the linearised (CR1) error of the ratio beside it, null for one
- * unit. Every unit must have a positive size.
+ * Bootstrap of a ratio ΣS/Σm over units by complete enumeration of all Gᴳ samples of units, with the linearised (CR1) error of the ratio beside it,
+ * null for one unit. Every unit must have a positive size.
  */
 export function exhaustiveClusterRatio(input: {
   readonly sums: readonly number[]

@@ -17,8 +17,8 @@ function quantileDrawer(values: readonly number[], quantile: number) {
 }
 
 /**
- * Difference of one quantile between two arms (candidate − baseline, live arms only) by the binomial-index bootstrap: indices Bin(n + 1, q) of both sorted samples
- * (Schultzberg & Ankargren 2022, arXiv 2202.10992). Not to be trusted where n(1 − q) < 10: `extreme` says so. An empty arm is refused.
+ * Difference of one quantile between two arms (candidate − baseline, live arms only) by the binomial-index bootstrap: indices Bin(n + 1, q) of both
+ * sorted samples (Schultzberg & Ankargren 2022, arXiv 2202.10992). Not to be trusted where n(1 − q) < 10: `extreme` says so. An empty arm is refused.
  */
 export function quantileDifference(
   input: { readonly candidate: readonly number[]; readonly baseline: readonly number[]; readonly quantile: number },

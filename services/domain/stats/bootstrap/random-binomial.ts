@@ -2,8 +2,8 @@ import { binomialPmf } from '../special-functions/binomial.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /**
- * One draw of Bin(n, p) by inversion from the mode outwards: the uniform is used up by the probabilities of mode, mode − 1, mode + 1, … in turn, which takes about
- * as many steps as the standard deviation.
+ * One draw of Bin(n, p) by inversion from the mode outwards: the uniform is used up by the probabilities of mode, mode − 1, mode + 1, … in turn,
+ * which takes about as many steps as the standard deviation.
  */
 export function randomBinomial(random: SeededRandom, n: number, p: number): number {
   if (n === 0 || p <= 0) return 0

@@ -36,9 +36,10 @@ export function requireResampling({ resamples, alpha }: Resampling, observations
 }
 
 /**
- * Bootstrap of a mean of paired differences (traces are resampled, never arms) with percentile, basic, BCa and bootstrap-t interval (Efron & Tibshirani 1993;
- * DiCiccio & Efron 1996). Use percentile for win/tie/loss and scores, BCa for skewed cost; fails below 40 units or 20 non-zero differences, and is not valid
- * under repeated looks. Repeated intervals at look k: α = 2Φ(−c_k). Same seed, same answer. No spread: all intervals are the mean.
+ * Bootstrap of a mean of paired differences (traces are resampled, never arms) with percentile, basic, BCa and bootstrap-t interval (Efron &
+ * Tibshirani 1993; DiCiccio & Efron 1996). Use percentile for win/tie/loss and scores, BCa for skewed cost; fails below 40 units or 20 non-zero
+ * differences, and is not valid under repeated looks. Repeated intervals at look k: α = 2Φ(−c_k). Same seed, same answer. No spread: all intervals
+ * are the mean.
  */
 export function resampledMean(
   values: readonly number[],
@@ -87,8 +88,8 @@ export function resampledMean(
 }
 
 /**
- * Cluster bootstrap of ΣS/Σm: whole units (session, tenant) are resampled. Percentile and basic interval, bootstrap and linearised standard error. Needs 40 units to
- * be trusted; every unit must have a positive size.
+ * Cluster bootstrap of ΣS/Σm: whole units (session, tenant) are resampled. Percentile and basic interval, bootstrap and linearised standard error.
+ * Needs 40 units to be trusted; every unit must have a positive size.
  */
 export function resampledClusterRatio(
   input: { readonly sums: readonly number[]; readonly sizes: readonly number[] },

@@ -15,7 +15,8 @@ function rotate(value: number, by: number): number {
 }
 
 /**
- * xoshiro128** 1.1 (Blackman & Vigna 2021, ACM TOMS 47:36), its state filled by murmur3 of the seed text under four salts. Period 2¹²⁸ − 1; not for secrets.
+ * xoshiro128** 1.1 (Blackman & Vigna 2021, ACM TOMS 47:36), its state filled by murmur3 of the seed text under four salts. Period 2¹²⁸ − 1; not for
+ * secrets.
  * @param seed names what is resampled: run, metric, look
  */
 export function seededRandom(seed: string): SeededRandom {

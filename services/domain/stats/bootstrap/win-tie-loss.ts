@@ -33,8 +33,9 @@ function netWin({ wins, ties, losses }: WinTieLoss) {
 }
 
 /**
- * Net win (W − L)/n with its bootstrap standard error √((W+L−(W−L)²/n)/n)/√n in closed form and the exact percentile interval of the trace bootstrap (what infinitely
- * many resamples would give): the distribution of (W* − L*)/n, multinomial, by inversion of its characteristic function on a window of 40 standard errors.
+ * Net win (W − L)/n with its bootstrap standard error √((W+L−(W−L)²/n)/n)/√n in closed form and the exact percentile interval of the trace bootstrap
+ * (what infinitely many resamples would give): the distribution of (W* − L*)/n, multinomial, by inversion of its characteristic function on a window
+ * of 40 standard errors.
  */
 export function exactNetWin(counts: WinTieLoss, alpha: number): NetWin {
   requireWithin({ alpha }, Number.MIN_VALUE, 1)
@@ -102,8 +103,8 @@ function addWave(
 }
 
 /**
- * The same by resampling: (W*, T*, L*) are drawn as two binomials each, the exact equivalent of resampling traces, so that ten thousand resamples cost the same for a
- * hundred pairs and for a hundred thousand.
+ * The same by resampling: (W*, T*, L*) are drawn as two binomials each, the exact equivalent of resampling traces, so that ten thousand resamples
+ * cost the same for a hundred pairs and for a hundred thousand.
  */
 export function resampledNetWin(counts: WinTieLoss, resampling: Resampling): NetWin {
   requireResampling(resampling, 1)

@@ -4,10 +4,10 @@ import { requireWithin, StatsError } from '../stats-error.ts'
 import { type ClusteredValues, clusteredMean } from './clustered-error.ts'
 
 /**
- * Mean with the bias-reduced clustered error CR2 and Satterthwaite degrees of freedom (Bell & McCaffrey 2002, Surv. Methodol. 28:169), for fewer than 40 units or where one unit
- * brings more than a tenth of the values. For a mean both have closed forms, with p_g = m_g/n: CR2² = Σ S_g²/(1 − p_g)/n²,
- * df = n²/(Σ m_g² + Σ_{g≠h} (m_g m_h/n)²/((1 − p_g)(1 − p_h))). Interval and two-sided p for mean 0 by t. Refuses a single unit; no spread says nothing:
- * p = 1, no interval.
+ * Mean with the bias-reduced clustered error CR2 and Satterthwaite degrees of freedom (Bell & McCaffrey 2002, Surv. Methodol. 28:169), for fewer than
+ * 40 units or where one unit brings more than a tenth of the values. For a mean both have closed forms, with p_g = m_g/n: CR2² = Σ S_g²/(1 − p_g)/n²,
+ * df = n²/(Σ m_g² + Σ_{g≠h} (m_g m_h/n)²/((1 − p_g)(1 − p_h))). Interval and two-sided p for mean 0 by t. Refuses a single unit; no spread says
+ * nothing: p = 1, no interval.
  */
 export function smallSampleMean(
   input: ClusteredValues,

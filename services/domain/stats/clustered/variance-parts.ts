@@ -2,9 +2,10 @@ import { meanOf, requireFinite, varianceOf } from '../moments/sample-moments.ts'
 import { StatsError } from '../stats-error.ts'
 
 /**
- * Splits the variance of scores into that of the questions' conditional means and that of repeated answers to one question (Miller 2024, arXiv 2411.00640):
- * within = mean of the answers' variances (questions with at least two answers), between = max(0, Var(means) − mean(within/K_i)). K answers a question shrink within to within/K;
- * both feed `evaluationSize`. `within` is null when no question was asked twice, and then nothing is taken off `between`.
+ * Splits the variance of scores into that of the questions' conditional means and that of repeated answers to one question (Miller 2024, arXiv
+ * 2411.00640): within = mean of the answers' variances (questions with at least two answers), between = max(0, Var(means) − mean(within/K_i)). K
+ * answers a question shrink within to within/K; both feed `evaluationSize`. `within` is null when no question was asked twice, and then nothing is
+ * taken off `between`.
  */
 export function varianceParts(answers: readonly (readonly number[])[]): {
   readonly mean: number

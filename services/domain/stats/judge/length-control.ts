@@ -15,9 +15,9 @@ interface Logistic {
 
 /**
  * Win rate at equal length, the reduced form of AlpacaEval's length control (Dubois et al. 2024): logit P(win) = b₀ + b₁·tanh(Δlength/sd(Δlength)),
- * sd with n − 1, ties are ½; σ(b₀) and its two-sided 1 − α interval from the error of b₀ (inverse Fisher information). A diagnostic: raw and controlled win
- * rates on different sides of a margin go to a person. Lengths that never differ in their difference leave b₁ = 0. Refuses fewer than two pairs and data in
- * which length, or nothing at all, decides every win (no finite maximum of the likelihood).
+ * sd with n − 1, ties are ½; σ(b₀) and its two-sided 1 − α interval from the error of b₀ (inverse Fisher information). A diagnostic: raw and
+ * controlled win rates on different sides of a margin go to a person. Lengths that never differ in their difference leave b₁ = 0. Refuses fewer than
+ * two pairs and data in which length, or nothing at all, decides every win (no finite maximum of the likelihood).
  */
 export function lengthControlledWinRate(input: {
   readonly wins: readonly number[]

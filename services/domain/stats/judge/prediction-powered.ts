@@ -12,10 +12,10 @@ export interface PoweredMean {
 }
 
 /**
- * Prediction-powered mean of human scores h (a random subset) helped by a judge's scores ĵ on all traces (Angelopoulos et al. 2023, Science 382:669 and
- * arXiv 2311.01453): θ̂_λ = λ·mean(ĵ unlabelled) + mean(h − λĵ), se² = λ²Var(ĵ unlabelled)/N + Var(h − λĵ)/n. λ = 1 is PPI, λ̂ = Cov(h, ĵ)/((1 + n/N)
- * Var(ĵ)) clipped to [0, 1] is PPI++, λ = 0 leaves the judge out. Variances divide by n, the one of λ̂ over all judged values by n − 1. A judge that never varies
- * gets λ̂ = 0. Needs at least one labelled and one unlabelled trace.
+ * Prediction-powered mean of human scores h (a random subset) helped by a judge's scores ĵ on all traces (Angelopoulos et al. 2023, Science 382:669
+ * and arXiv 2311.01453): θ̂_λ = λ·mean(ĵ unlabelled) + mean(h − λĵ), se² = λ²Var(ĵ unlabelled)/N + Var(h − λĵ)/n. λ = 1 is PPI, λ̂ = Cov(h, ĵ)/((1 +
+ * n/N) Var(ĵ)) clipped to [0, 1] is PPI++, λ = 0 leaves the judge out. Variances divide by n, the one of λ̂ over all judged values by n − 1. A judge
+ * that never varies gets λ̂ = 0. Needs at least one labelled and one unlabelled trace.
  */
 export function predictionPoweredMean(input: {
   readonly human: readonly number[]

@@ -1,8 +1,8 @@
 import { StatsError } from '../stats-error.ts'
 
 /**
- * Cases of a file `{ "cases": [...] }` or a bare list. NaN, Infinity and -Infinity, which some writers of JSON emit although it has none, are read as texts, so that
- * one such case fails by itself instead of taking the file with it.
+ * Cases of a file `{ "cases": [...] }` or a bare list. NaN, Infinity and -Infinity, which some writers of JSON emit although it has none, are read as
+ * texts, so that one such case fails by itself instead of taking the file with it.
  * @throws StatsError when the text is no JSON or holds no list of cases
  */
 export function readCases(text: string): readonly unknown[] {

@@ -40,8 +40,8 @@ export function method<S extends Shape>(declaration: {
 }
 
 /**
- * Reads every declared input. A text that no input asks for is a note of the case's author and is passed over; anything else unknown is refused, because a misspelt name
- * would otherwise silently leave a default in force.
+ * Reads every declared input. A text that no input asks for is a note of the case's author and is passed over; anything else unknown is refused,
+ * because a misspelt name would otherwise silently leave a default in force.
  */
 export function readInputs(shape: Shape, given: unknown): Readonly<Record<string, unknown>> {
   const values = record(given, 'inputs')

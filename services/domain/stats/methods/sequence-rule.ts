@@ -3,7 +3,8 @@ import { InputError } from './method.ts'
 const lengthMax = 5_000_000
 
 /**
- * Numbers given by a rule, as case files write long inputs: "x_i=((7i) mod 11)/10, i=1..40". The formula knows numbers, i, + - * / mod and brackets; "7i" is a product.
+ * Numbers given by a rule, as case files write long inputs: "x_i=((7i) mod 11)/10, i=1..40". The formula knows numbers, i, + - * / mod and brackets;
+ * "7i" is a product.
  * @throws InputError when the text is no such rule
  */
 export function numbersByRule(text: string, path: string): readonly number[] {

@@ -18,8 +18,9 @@ interface Tolerance {
 }
 
 /**
- * Computes one case `{ id, method, inputs, expected, tolerance: { abs?, rel? } }` by its public method. Passed when |got − expected| ≤ abs + rel·|expected| on every
- * numeric leaf of `expected` and every other leaf is equal. Unknown methods, wrong inputs and a malformed case are failures with the reason.
+ * Computes one case `{ id, method, inputs, expected, tolerance: { abs?, rel? } }` by its public method. Passed when |got − expected| ≤ abs +
+ * rel·|expected| on every numeric leaf of `expected` and every other leaf is equal. Unknown methods, wrong inputs and a malformed case are failures
+ * with the reason.
  */
 export function verifyCase(value: unknown, position: number): CaseResult {
   const given = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}

@@ -26,9 +26,9 @@ function spentBy(spending: Spending, alpha: number, fraction: number): number {
 
 /**
  * Critical values z_k of a group-sequential test that spends α by the given function at the actual information fractions, by recursive integration of
- * the density of the score process (Armitage, McPherson & Rowe 1969; Lan & DeMets 1983, Biometrika 70:659; Jennison & Turnbull 2000), futility not binding. Two-sided
- * tests spend α/2 a side and stop at either. Fractions rise; from 1 on all of α is spent (overrun). α = .05 one-sided at ¼, ½, ¾, 1 with O'Brien-Fleming:
- * 3.7496, 2.5399, 2.0161, 1.7202. Where nothing is spent z = +∞.
+ * the density of the score process (Armitage, McPherson & Rowe 1969; Lan & DeMets 1983, Biometrika 70:659; Jennison & Turnbull 2000), futility not
+ * binding. Two-sided tests spend α/2 a side and stop at either. Fractions rise; from 1 on all of α is spent (overrun). α = .05 one-sided at ¼, ½, ¾,
+ * 1 with O'Brien-Fleming: 3.7496, 2.5399, 2.0161, 1.7202. Where nothing is spent z = +∞.
  */
 export function spendingBounds(input: {
   readonly information: readonly number[]
@@ -72,8 +72,8 @@ function boundFor(density: ScoreDensity | null, spend: number, look: Omit<Look, 
 }
 
 /**
- * Cumulative probability of having crossed at each look when Z has mean drift·√t: `above` z_k, and for two-sided tests `below` −z_k. Under drift 0 it is the α
- * spent; under drift (z_α + z_β)·√(I_max/I_fixed) the power by then. Same integration as the bounds.
+ * Cumulative probability of having crossed at each look when Z has mean drift·√t: `above` z_k, and for two-sided tests `below` −z_k. Under drift 0 it
+ * is the α spent; under drift (z_α + z_β)·√(I_max/I_fixed) the power by then. Same integration as the bounds.
  */
 export function crossingProbabilities(input: {
   readonly information: readonly number[]

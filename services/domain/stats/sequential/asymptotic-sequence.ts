@@ -15,10 +15,10 @@ function excessOverLog(c: number): number {
 }
 
 /**
- * Asymptotic confidence sequence for a mean from n units with mean μ̂ and deviation σ̂ (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Ann. Stat.; arXiv
- * 2103.06476), for display of scores, cost and cluster totals. Two-sided margin σ̂ √(2(nρ²+1)/(n²ρ²)·ln(√(nρ²+1)/α)), ρ² = (−W₋₁(−α²/e) − 1)/t_opt.
- * One-sided: ln(1 + √(nρ²+1)/(2α)) instead and ρ² tuned at 2α; `lower` = the value that the mean exceeds (α < ½ there, else null). n = 0: margins +∞.
- * Use from 40 units with 20 non-zero differences on.
+ * Asymptotic confidence sequence for a mean from n units with mean μ̂ and deviation σ̂ (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Ann.
+ * Stat.; arXiv 2103.06476), for display of scores, cost and cluster totals. Two-sided margin σ̂ √(2(nρ²+1)/(n²ρ²)·ln(√(nρ²+1)/α)), ρ² = (−W₋₁(−α²/e)
+ * − 1)/t_opt. One-sided: ln(1 + √(nρ²+1)/(2α)) instead and ρ² tuned at 2α; `lower` = the value that the mean exceeds (α < ½ there, else null). n = 0:
+ * margins +∞. Use from 40 units with 20 non-zero differences on.
  */
 export function asymptoticSequence(input: {
   readonly n: number

@@ -18,8 +18,8 @@ export function tunedBetaPrior(p: number, tuning: Tuning): { readonly a: number;
 }
 
 /**
- * Confidence sequence for a Bernoulli mean whose prior is tuned anew for each candidate p: {p : E_p < 1/α} (Howard et al. 2021; as in the confseq library). 0 below
- * without successes, 1 above without failures; [0, 1] of nothing.
+ * Confidence sequence for a Bernoulli mean whose prior is tuned anew for each candidate p: {p : E_p < 1/α} (Howard et al. 2021; as in the confseq
+ * library). 0 below without successes, 1 above without failures; [0, 1] of nothing.
  */
 export function bernoulliSequence(
   input: { readonly successes: number; readonly trials: number; readonly alpha: number } & Tuning,

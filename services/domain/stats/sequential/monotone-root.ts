@@ -1,6 +1,6 @@
 /**
- * Where a continuous function passes `level` between `outside`, where it lies above, and `inside`, where it lies below or at it: bisection to the last digit.
- * Returns `outside` when the function is not above there either.
+ * Where a continuous function passes `level` between `outside`, where it lies above, and `inside`, where it lies below or at it: bisection to the
+ * last digit. Returns `outside` when the function is not above there either.
  */
 export function rootOf(at: (x: number) => number, level: number, outside: number, inside: number): number {
   if (!(at(outside) > level)) return outside

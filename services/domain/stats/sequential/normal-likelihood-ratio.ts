@@ -1,9 +1,9 @@
 import { requireCounts, requireWithin } from '../stats-error.ts'
 
 /**
- * Mixture sequential probability ratio test of two means with n units an arm and a N(0, τ²) mixture over the difference (Johari, Pekelis & Walsh 2015; Oper.
- * Res. 2022): Λ = √(V/(V+nτ²)) exp(n²τ²d²/(2V(V+nτ²))), V = σ_A² + σ_B². ln Λ, p = min(1, 1/Λ) and the half width of the always valid interval
- * for d at level α. n = 0: ln Λ = 0, half width +∞.
+ * Mixture sequential probability ratio test of two means with n units an arm and a N(0, τ²) mixture over the difference (Johari, Pekelis & Walsh
+ * 2015; Oper. Res. 2022): Λ = √(V/(V+nτ²)) exp(n²τ²d²/(2V(V+nτ²))), V = σ_A² + σ_B². ln Λ, p = min(1, 1/Λ) and the half width of the always valid
+ * interval for d at level α. n = 0: ln Λ = 0, half width +∞.
  */
 export function normalLikelihoodRatio(input: {
   readonly unitsPerArm: number

@@ -18,9 +18,10 @@ function countEvidence(t: number, share: number, excess: number, tuning: Tuning)
 }
 
 /**
- * Confidence sequence for a fixed quantile on ranks (Howard & Ramdas 2022, Bernoulli 28:1704): the number of the t values at or below the true p-quantile is
- * binomial, and leaves [tp − down, tp + up] ever with probability ≤ α. Interval [X_(lowerRank), X_(upperRank)], ranks from 1, lowerRank = ⌊tp − down⌋ + 1,
- * upperRank = ⌈tp + up⌉. Where t values cannot exclude a side at all, `down` or `up` is all there is (tp, t(1 − p)) and the rank 0 (−∞) or t + 1 (+∞).
+ * Confidence sequence for a fixed quantile on ranks (Howard & Ramdas 2022, Bernoulli 28:1704): the number of the t values at or below the true
+ * p-quantile is binomial, and leaves [tp − down, tp + up] ever with probability ≤ α. Interval [X_(lowerRank), X_(upperRank)], ranks from 1, lowerRank
+ * = ⌊tp − down⌋ + 1, upperRank = ⌈tp + up⌉. Where t values cannot exclude a side at all, `down` or `up` is all there is (tp, t(1 − p)) and the rank 0
+ * (−∞) or t + 1 (+∞).
  */
 export function quantileSequence(
   input: { readonly t: number; readonly quantile: number; readonly alpha: number } & Tuning,
@@ -46,9 +47,9 @@ export function quantileSequence(
 }
 
 /**
- * Anytime-valid p-value of "both arms have the same p-quantile" (Howard & Ramdas 2022, theorem 5): 1/E with ln E the smallest, over a common value x, of the sum of
- * both arms' log-mixtures at their counts below x. At a value that occurs several times the count may be anything between "below" and "at or below". An arm
- * without values is refused.
+ * Anytime-valid p-value of "both arms have the same p-quantile" (Howard & Ramdas 2022, theorem 5): 1/E with ln E the smallest, over a common value x,
+ * of the sum of both arms' log-mixtures at their counts below x. At a value that occurs several times the count may be anything between "below" and
+ * "at or below". An arm without values is refused.
  */
 export function quantileComparison(
   input: { readonly a: readonly number[]; readonly b: readonly number[]; readonly quantile: number } & Tuning,

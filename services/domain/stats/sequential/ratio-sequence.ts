@@ -7,8 +7,8 @@ import { asymptoticSequence } from './asymptotic-sequence.ts'
 const unitsMin = 40
 
 /**
- * Asymptotic confidence sequence of a ratio metric ΣS/Σm over units: that of the mean of the linearised residuals (S_g − r̂ m_g)/m̄ (Waudby-Smith et al. 2024 with Deng, Knoblich & Lu
- * 2018). `usable` is false below 40 units. Needs two units.
+ * Asymptotic confidence sequence of a ratio metric ΣS/Σm over units: that of the mean of the linearised residuals (S_g − r̂ m_g)/m̄ (Waudby-Smith et
+ * al. 2024 with Deng, Knoblich & Lu 2018). `usable` is false below 40 units. Needs two units.
  */
 export function ratioSequence(input: {
   readonly sums: readonly number[]

@@ -66,9 +66,9 @@ function distanceBelowMean(x: number, y: number, a: number, b: number): number {
 }
 
 /**
- * Denominator of the incomplete beta function, I_x(a, b) = xᵃyᵇ/B(a, b) / this, for x below about the mean: the even part of the continued fraction of Didonato &
- * Morris 1992 (ACM TOMS 18:360), whose terms are all positive there, by the modified Lentz method. Written with the distance from the mean, since 1 − (a+b)x/(a+1)
- * as it stands would lose eight digits when a is large and b small.
+ * Denominator of the incomplete beta function, I_x(a, b) = xᵃyᵇ/B(a, b) / this, for x below about the mean: the even part of the continued fraction
+ * of Didonato & Morris 1992 (ACM TOMS 18:360), whose terms are all positive there, by the modified Lentz method. Written with the distance from the
+ * mean, since 1 − (a+b)x/(a+1) as it stands would lose eight digits when a is large and b small.
  */
 function betaDenominator(x: number, y: number, a: number, b: number): number {
   const distance = distanceBelowMean(x, y, a, b)

@@ -2,7 +2,8 @@ import { normalQuantile } from '../special-functions/normal.ts'
 import { requireWithin } from '../stats-error.ts'
 
 /**
- * Smallest margin that n available pairs can show: M* = (z_{1−α} + z_{1−β})√(ψ·deff/n), for a harmless candidate with discordance rate ψ. +∞ without pairs.
+ * Smallest margin that n available pairs can show: M* = (z_{1−α} + z_{1−β})√(ψ·deff/n), for a harmless candidate with discordance rate ψ. +∞ without
+ * pairs.
  */
 export function detectableMargin(input: {
   readonly discordance: number

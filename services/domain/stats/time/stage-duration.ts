@@ -4,9 +4,9 @@ import { requireCounts, requireWithin, StatsError } from '../stats-error.ts'
 const roundsMax = 1e9
 
 /**
- * Hours until a stage has its required pairs: the smallest h with Σ_{j ≤ h} λ_{(start + j) mod L}·share·usable ≥ required, linear within the hour, λ the hourly
- * requests of a periodic profile of L hours; then rounded up to whole seasonal periods. 0 when nothing is required; refuses a profile that brings no pair
- * at all.
+ * Hours until a stage has its required pairs: the smallest h with Σ_{j ≤ h} λ_{(start + j) mod L}·share·usable ≥ required, linear within the hour, λ
+ * the hourly requests of a periodic profile of L hours; then rounded up to whole seasonal periods. 0 when nothing is required; refuses a profile that
+ * brings no pair at all.
  */
 export function stageDuration(input: {
   readonly hourlyRequests: readonly number[]

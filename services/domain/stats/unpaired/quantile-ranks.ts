@@ -6,7 +6,8 @@ const hair = 1 + 1e-12
 
 /**
  * Distribution-free interval for a quantile by ranks from 1 (David & Nagaraja): l = largest with P(Bin(n, q) ≤ l − 1) ≤ α/2, 0 meaning −∞; u =
- * smallest with P(Bin(n, q) ≤ u − 1) ≥ 1 − α/2, n + 1 meaning +∞; interval [X_(l), X_(u)], exact coverage P(l ≤ Bin ≤ u − 1). The default for p50, p95, p99.
+ * smallest with P(Bin(n, q) ≤ u − 1) ≥ 1 − α/2, n + 1 meaning +∞; interval [X_(l), X_(u)], exact coverage P(l ≤ Bin ≤ u − 1). The default for p50,
+ * p95, p99.
  */
 export function quantileRanks(input: { readonly n: number; readonly quantile: number; readonly alpha: number }): {
   readonly lower: number

@@ -2,10 +2,10 @@ import type { Interval } from '../paired/paired-interval.ts'
 import { requireArms, type TwoArms } from './restricted-rates.ts'
 
 /**
- * The score interval for a difference of rates as statsmodels 0.13.5 prints it, for comparison with tables made by it, never for a decision: the linear
- * coefficient of its cubic for the restricted rate has x₀δ where the likelihood has n₀δ (compare `baselineRateAtDifference`), and the variance carries Miettinen &
- * Nurminen's N/(N − 1) whether asked for or not. Limits differ from Mee's in the third digit. [−1, 1] for an empty arm, null where its variance is
- * negative before the limit is reached.
+ * The score interval for a difference of rates as statsmodels 0.13.5 prints it, for comparison with tables made by it, never for a decision: the
+ * linear coefficient of its cubic for the restricted rate has x₀δ where the likelihood has n₀δ (compare `baselineRateAtDifference`), and the variance
+ * carries Miettinen & Nurminen's N/(N − 1) whether asked for or not. Limits differ from Mee's in the third digit. [−1, 1] for an empty arm, null
+ * where its variance is negative before the limit is reached.
  */
 export function statsmodelsScoreInterval(arms: TwoArms, z: number): Interval | null {
   requireArms(arms)

@@ -9,9 +9,9 @@ const anyRatio: Interval = [0, Number.POSITIVE_INFINITY]
 
 /**
  * Two-sided 1 − α intervals for the rate ratio and the rate difference (candidate − baseline) of two independent arms at a planned look. Ratio: Katz
- * et al. 1978 (log, fallback) and Koopman's score (1984). Difference: Newcombe 1998 (Stat. Med. 17:873, hybrid of Wilson limits), Agresti & Caffo 2000 (may leave ±1)
- * and Mee's score (1984). An empty arm says nothing: estimates null, difference [−1, 1], ratio [0, ∞]. Zero cells: the ratio is 0, ∞ or (both
- * zero) null, Katz's interval is [0, ∞], the score intervals stay informative.
+ * et al. 1978 (log, fallback) and Koopman's score (1984). Difference: Newcombe 1998 (Stat. Med. 17:873, hybrid of Wilson limits), Agresti & Caffo
+ * 2000 (may leave ±1) and Mee's score (1984). An empty arm says nothing: estimates null, difference [−1, 1], ratio [0, ∞]. Zero cells: the ratio is
+ * 0, ∞ or (both zero) null, Katz's interval is [0, ∞], the score intervals stay informative.
  */
 export function twoProportions(
   arms: TwoArms,

@@ -2,8 +2,8 @@ import { normalQuantile } from '../special-functions/normal.ts'
 import { requireWithin, StatsError } from '../stats-error.ts'
 
 /**
- * Units in all (not rounded) for a one-sided test of two rates when the candidate gets share q: (z_{1−α} + z_{1−β})²(p₁(1−p₁)/q + p₀(1−p₀)/(1−q))/(p₁−p₀)²,
- * normal approximation with unpooled variance. Throws StatsError when both rates are equal.
+ * Units in all (not rounded) for a one-sided test of two rates when the candidate gets share q: (z_{1−α} + z_{1−β})²(p₁(1−p₁)/q +
+ * p₀(1−p₀)/(1−q))/(p₁−p₀)², normal approximation with unpooled variance. Throws StatsError when both rates are equal.
  */
 export function unpairedSize(input: {
   readonly candidateRate: number
