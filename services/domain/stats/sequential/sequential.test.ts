@@ -21,7 +21,7 @@ const share = fc.double({ min: 0.01, max: 0.99, noNaN: true })
 const strength = fc.double({ min: 0.3, max: 50, noNaN: true })
 
 /** The last digit of a log e-value of this size, in a quotient of e-values. */
-const rounding = (logE: number) => 1e-9 + 2e-15 * Math.abs(logE)
+const rounding = (logE: number) => 1e-9 + 1e-14 * Math.abs(logE)
 
 describe('beta-binomial e-values', () => {
   it('two-sided: a fair game at π₀, whatever was seen before', () => {

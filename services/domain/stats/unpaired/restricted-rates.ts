@@ -18,35 +18,42 @@ export function requireArms(arms: TwoArms): void {
 
 const bisections = 1_100
 
-/**
- * The baseline's most likely rate when the candidate's exceeds it by exactly `difference`: the root of the score p ↦ d/dp log-likelihood, which falls
- * strictly, by bisection. The closed form of the cubic (Farrington & Manning 1990) keeps only five digits at rates of a few per ten million.
- */
-export function baselineRateAtDifference(arms: TwoArms, difference: number): number {
-  const { candidateEvents: x1, candidateUnits: n1, baselineEvents: x0, baselineUnits: n0 } = arms
-  let low = Math.max(0, -difference)
-  let high = Math.min(1, 1 - difference)
-  const share = (events: number, rate: number) => (events === 0 ? 0 : events / rate)
-  const score = (p: number) =>
-    share(x0, p) - share(n0 - x0, 1 - p) + share(x1, p + difference) - share(n1 - x1, 1 - p - difference)
+/** events/rate, and 0 without events whatever the rate: the share of a cell in the derivative of the log-likelihood. */
+function pull(events: number, rate: number): number {
+  return events === 0 ? 0 : events / rate
+}
+
+/** Root of a strictly falling score on (low, high), by bisection to the last digit; an end where the score keeps its sign. */
+function fallingRoot(score: (p: number) => number, low: number, high: number): number {
+  let below = low
+  let above = high
   for (let step = 0; step < bisections; step += 1) {
-    const middle = low > 0 && high / low > 4 ? Math.sqrt(low * high) : (low + high) / 2
-    if (middle <= low || middle >= high) break
-    if (score(middle) > 0) low = middle
-    else high = middle
+    // Halves the logarithm while the bracket spans magnitudes.
+    const middle = below > 0 && above / below > 4 ? Math.sqrt(below * above) : (below + above) / 2
+    if (middle <= below || middle >= above) break
+    if (score(middle) > 0) below = middle
+    else above = middle
   }
-  return (low + high) / 2
+  return (below + above) / 2
 }
 
 /**
- * The baseline's most likely rate when the candidate's is exactly `ratio` times it (Koopman 1984, Biometrics 40:513; Miettinen & Nurminen 1985): the
- * smaller root of a quadratic, in the form that does not cancel.
+ * The baseline's most likely rate when the candidate's exceeds it by exactly `difference`: where the derivative of the log-likelihood is 0. The closed
+ * form of the cubic (Farrington & Manning 1990) keeps only five digits at rates of a few per ten million.
+ */
+export function baselineRateAtDifference(arms: TwoArms, difference: number): number {
+  const { candidateEvents: x1, candidateUnits: n1, baselineEvents: x0, baselineUnits: n0 } = arms
+  const score = (p: number) =>
+    pull(x0, p) - pull(n0 - x0, 1 - p) + pull(x1, p + difference) - pull(n1 - x1, 1 - p - difference)
+  return fallingRoot(score, Math.max(0, -difference), Math.min(1, 1 - difference))
+}
+
+/**
+ * The baseline's most likely rate when the candidate's is exactly `ratio` times it (Koopman 1984, Biometrics 40:513; Miettinen & Nurminen 1985), in the same
+ * way: the roots of the quadratic run together, and lose half of their digits, where both rates are near 1.
  */
 export function baselineRateAtRatio(arms: TwoArms, ratio: number): number {
   const { candidateEvents: x1, candidateUnits: n1, baselineEvents: x0, baselineUnits: n0 } = arms
-  const a = (n1 + n0) * ratio
-  const b = n1 * ratio + x1 + n0 + x0 * ratio
-  const c = x1 + x0
-  const root = (2 * c) / (b + Math.sqrt(Math.max(0, b * b - 4 * a * c)))
-  return Math.min(root, 1, 1 / ratio)
+  const score = (p: number) => pull(x1 + x0, p) - pull(n0 - x0, 1 - p) - ratio * pull(n1 - x1, 1 - ratio * p)
+  return fallingRoot(score, 0, Math.min(1, 1 / ratio))
 }
