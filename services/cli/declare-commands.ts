@@ -12,6 +12,7 @@ import {
   wait,
 } from './commands.ts'
 import type { CliConfig } from './config.ts'
+import { declareStats } from './stats-commands.ts'
 
 type WithApi = (act: (config: CliConfig) => Promise<ExitCode>) => Promise<void>
 
@@ -71,6 +72,7 @@ export function declareCommands(
   }
   declareBrakes(program, output, withApi)
   declareReads(program, output, withApi)
+  declareStats(program, output, done)
 }
 
 function declareBrakes(program: Command, output: Output, withApi: WithApi): void {

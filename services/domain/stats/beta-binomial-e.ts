@@ -1,5 +1,5 @@
 import { logSumExp } from './log-sum.ts'
-import { logBeta, logRegularizedBeta } from './special-functions/beta.ts'
+import { logBetaFront, logRegularizedBeta } from './special-functions/beta.ts'
 import { requireCounts, requireWithin } from './stats-error.ts'
 
 /**
@@ -18,9 +18,25 @@ export function logTruncatedBetaBinomialE(input: {
   requireCounts({ events, others })
   requireWithin({ nullShare }, Number.MIN_VALUE, 1 - Number.EPSILON / 2)
   const upper = 1 - nullShare
-  const posterior = logBeta(a + events, b + others) + logRegularizedBeta(upper, nullShare, b + others, a + events)
-  const prior = logBeta(a, b) + logRegularizedBeta(upper, nullShare, b, a)
-  return posterior - prior - events * Math.log(nullShare) - others * Math.log1p(-nullShare)
+  const posterior = logRegularizedBeta(upper, nullShare, b + others, a + events)
+  const prior = logRegularizedBeta(upper, nullShare, b, a)
+  return logBetaEvidence(input) + posterior - prior
+}
+
+/**
+ * ln of B(a+x, b+y)/B(a, b)/(π₀ˣ(1−π₀)ʸ), the likelihood ratio of a whole Beta(a, b) prior against π₀, as the difference of the two densities' weights at
+ * π₀: the powers of π₀ cancel on paper instead of in floating point, where ten million events would leave eight digits.
+ */
+export function logBetaEvidence(input: {
+  readonly events: number
+  readonly others: number
+  readonly nullShare: number
+  readonly a: number
+  readonly b: number
+}): number {
+  const { events, others, nullShare, a, b } = input
+  const rest = 1 - nullShare
+  return logBetaFront(nullShare, rest, a, b) - logBetaFront(nullShare, rest, a + events, b + others)
 }
 
 /**

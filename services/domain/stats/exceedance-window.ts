@@ -1,4 +1,4 @@
-import { binomialSfGe } from './special-functions/beta.ts'
+import { binomialSfGe } from './special-functions/binomial.ts'
 
 /** Requests and those over budget in one sub-window. */
 export interface WindowCount {

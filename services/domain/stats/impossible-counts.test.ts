@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { farringtonManning } from './farrington-manning.ts'
 import { plannedLooks } from './planned-looks.ts'
-import { binomialSfGe } from './special-functions/beta.ts'
+import { binomialSfGe } from './special-functions/binomial.ts'
 import { StatsError } from './stats-error.ts'
 import { tangoScore } from './tango.ts'
 import { wilsonUpper } from './wilson.ts'

@@ -17,9 +17,13 @@ export function tangoScore(input: {
   if (onlyCandidate + onlyBaseline > n)
     throw new StatsError(`${onlyCandidate} + ${onlyBaseline} discordant pairs cannot lie among ${n} pairs`)
   if (n === 0) return 0
+  // Turned over for δ < 0, so that no term below is a difference of two large ones: at δ near −1 it would leave no digit of q̃.
+  if (difference < 0)
+    return 0 - tangoScore({ n, onlyCandidate: onlyBaseline, onlyBaseline: onlyCandidate, difference: -difference })
   const b = -onlyCandidate - onlyBaseline + (2 * n - onlyCandidate + onlyBaseline) * difference
   const c = -onlyBaseline * difference * (1 - difference)
-  const q = (Math.sqrt(Math.max(b * b - 8 * n * c, 0)) - b) / (4 * n)
+  const root = Math.sqrt(b * b - 8 * n * c)
+  const q = b > 0 ? (-2 * c) / (b + root) : (root - b) / (4 * n)
   const numerator = onlyCandidate - onlyBaseline - n * difference
   const variance = n * (2 * q + difference * (1 - difference))
   if (variance <= 0) return numerator === 0 ? 0 : Math.sign(numerator) * Number.POSITIVE_INFINITY

@@ -24,6 +24,7 @@ const tailBottom = [
   1, 1.284260096144911, 0.4682382124808651, 0.06598813786892856, 0.0037823963320275824, 7.297515550839662e-5,
 ]
 const inverseRootTwoPi = 0.3989422804014327
+const halfLogTwoPi = 0.9189385332046728
 const rootThirtyTwo = 5.656854249492381
 
 /** Upper tail P(Z > x) of the standard normal, computed directly (never as 1 − cdf), relative error below 1e-14 down to about 1e-308. */
@@ -38,6 +39,15 @@ export function normalSf(x: number): number {
   const tail =
     y <= rootThirtyTwo ? scaled(y, polynomial(middleTop, y) / polynomial(middleBottom, y)) : scaled(y, farTail(y))
   return x > 0 ? tail : 1 - tail
+}
+
+/** ln P(Z > x), also where the tail itself is below the smallest double: there by the asymptotic series of Mills' ratio (Abramowitz & Stegun 26.2.12). */
+export function logNormalSf(x: number): number {
+  if (x < 0) return Math.log1p(-normalSf(-x))
+  if (x < 30) return Math.log(normalSf(x))
+  const square = 1 / (x * x)
+  const series = -square * (1 - square * (3 - square * (15 - square * (105 - square * 945))))
+  return -0.5 * x * x - Math.log(x) - halfLogTwoPi + Math.log1p(series)
 }
 
 /** P(Z ≤ x) of the standard normal. */

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { readCases } from '../domain/stats/methods/case-file.ts'
+import type { Method } from '../domain/stats/methods/method.ts'
+import { methods } from '../domain/stats/methods/registry.ts'
+import { type CaseResult, verifyCase } from '../domain/stats/methods/verify-case.ts'
+import { StatsError } from '../domain/stats/stats-error.ts'
+import type { ExitCode, Output } from './commands.ts'
+
+/** `stats verify` and `stats methods`: the statistics by themselves, without a server. */
+export function declareStats(program: Command, output: Output, done: (code: ExitCode) => void): void {
+  const stats = program.command('stats').description('the statistical methods by themselves')
+  stats
+    .command('verify <file>')
+    .description('compute reference cases (JSON: id, method, inputs, expected, tolerance); exit code 1 unless all pass')
+    .action((file: string) => done(verify(file, output)))
+  stats
+    .command('methods')
+    .description('list methods with their inputs and outputs')
+    .action(() => done(listMethods(output)))
+}
+
+/** 0 when every case passes, 1 when one fails, 2 when the file cannot be read or holds no cases. */
+function verify(path: string, output: Output): ExitCode {
+  let cases: readonly unknown[]
+  try {
+    cases = readCases(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (!(error instanceof StatsError || (error instanceof Error && 'code' in error))) throw error
+    output.fail(`${path}: ${error.message}`)
+    return 2
+  }
+  const results = cases.map(verifyCase)
+  const passed = results.filter((result) => result.passed).length
+  if (output.json) output.print(toJson({ passed, failed: results.length - passed, cases: results }))
+  else {
+    for (const result of results) output.print(resultText(result))
+    output.print(`${passed} of ${results.length} passed`)
+  }
+  return passed === results.length ? 0 : 1
+}
+
+function resultText(result: CaseResult): string {
+  return [
+    `${result.passed ? 'pass' : 'FAIL'}  ${result.id}  ${result.method}`,
+    ...result.problems.map((problem) => `      ${problem}`),
+    `      got      ${result.got === null ? 'nothing' : toJson(result.got)}`,
+    `      expected ${toJson(result.expected)}`,
+  ].join('\n')
+}
+
+/** JSON has no infinite numbers: they are written as texts, never as null, which means "not defined". */
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
+  )
+}
+
+function listMethods(output: Output): ExitCode {
+  const all = [...methods.values()]
+  output.print(output.json ? JSON.stringify(all.map(methodRecord)) : all.map(methodText).join('\n'))
+  return 0
+}
+
+function methodRecord({ name, summary, inputs, outputs }: Method) {
+  const types = Object.entries(inputs).map(([input, field]) => [input, field.type] as const)
+  return { name, summary, inputs: Object.fromEntries(types), outputs }
+}
+
+function methodText({ name, summary, inputs, outputs }: Method): string {
+  const rows = Object.entries(inputs).map(([input, field]) => `    ${input}: ${field.type}`)
+  return [name, `  ${summary}`, ...rows, `  → ${outputs.join(', ')}`].join('\n')
+}
