@@ -35,6 +35,7 @@ const noState: Omit<RolloutState, 'waves' | 'epoch' | 'since' | 'handled'> = {
   acked: [],
   latches: [],
   released: [],
+  brakesApplied: {},
   kills: [],
   killed: false,
   endedKills: {},

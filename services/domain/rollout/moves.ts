@@ -1,6 +1,7 @@
 import { stageOf } from './build-split.ts'
 import { type Cause, move, patched } from './decide.ts'
 import type { Reason, Transition } from './events.ts'
+import { routersLatchedMs } from './revert-times.ts'
 import type { Override, Phase, Revert, ReviewKind, RolloutState, Run, WaveState } from './run.ts'
 
 const overridesMax = 100
@@ -185,7 +186,7 @@ export function rollBack(run: Run, cause: Cause, reason: Reason, nowMs: number, 
     breachedAtMs: cause.times['breached_at'] ?? null,
     latchWrittenAtMs: cause.times['latch_written_at'] ?? null,
     seenAtMs: nowMs,
-    routersMs: {},
+    routersMs: routersLatchedMs(run.state),
   }
   const after = patched(run, {
     phase: 'rolled_back',

@@ -2,6 +2,7 @@ import type { Ack } from '../events/records.ts'
 import { type Cause, move, noted, patched, unchanged } from './decide.ts'
 import type { Transition } from './events.ts'
 import { activeWave, toReview } from './moves.ts'
+import { learnedFromAck } from './revert-times.ts'
 import type { RolloutState, Run } from './run.ts'
 
 function causeOf(run: Run, ack: Ack): Cause {
@@ -19,36 +20,19 @@ export function onAck(run: Run, ack: Ack, nowMs: number): Transition {
   if (ack.route !== run.route || !run.spec.routers.includes(ack.router))
     return unchanged(run, 'OTHER_ROUTER', `router ${ack.router} is not listed`)
   if (run.state.phase === 'draft') return unchanged(run, 'NOT_STARTED', 'no split has been written')
-  const reverted = withRevertTime(run, ack)
+  const learned = learnedFromAck(run, ack)
   if (ack.epoch !== run.state.epoch) {
-    return reverted === null
+    return learned === null
       ? unchanged(run, 'OTHER_EPOCH', `ack of epoch ${ack.epoch}`)
-      : noted(run, reverted, 'REVERT_SEEN', `${ack.router} applied the brake`)
+      : noted(run, learned, 'BRAKE_SEEN', `${ack.router} applied ${ack.brakes.join(', ')}`)
   }
   if (ack.outcome === 'rejected') return rejected(run, ack, nowMs)
   if (ack.outcome !== 'applied') return unchanged(run, 'UNKNOWN_OUTCOME', `ack outcome ${ack.outcome} is not known`)
   if (run.state.acked.includes(ack.router))
-    return reverted === null
+    return learned === null
       ? unchanged(run, 'DUPLICATE', 'counted before')
-      : noted(run, reverted, 'REVERT_SEEN', `${ack.router} applied the brake`)
-  return counted(run, ack, reverted ?? {}, nowMs)
-}
-
-/** When a router first had the revert in force: by the latch itself, or by the split that followed. */
-function withRevertTime(run: Run, ack: Ack): Partial<RolloutState> | null {
-  const { phase, lastRevert, latches, epoch } = run.state
-  if (
-    phase !== 'rolled_back' ||
-    lastRevert === null ||
-    lastRevert.routersMs[ack.router] !== undefined ||
-    ack.outcome !== 'applied'
-  )
-    return null
-  const names = new Set(ack.brakes.map((brake) => brake.slice(brake.lastIndexOf('/') + 1)))
-  const inForce = ack.epoch === epoch || latches.some((latch) => names.has(latch))
-  return inForce
-    ? { lastRevert: { ...lastRevert, routersMs: { ...lastRevert.routersMs, [ack.router]: ack.applied_at } } }
-    : null
+      : noted(run, learned, 'BRAKE_SEEN', `${ack.router} applied ${ack.brakes.join(', ')}`)
+  return counted(run, ack, learned ?? {}, nowMs)
 }
 
 function counted(run: Run, ack: Ack, patch: Partial<RolloutState>, nowMs: number): Transition {

@@ -3,6 +3,7 @@ import { type Cause, move, noted, patched, refused, unchanged } from './decide.t
 import type { Transition } from './events.ts'
 import { isOver, park, rollBack, runningPhase } from './moves.ts'
 import { readObject } from './payload.ts'
+import { routersLatchedMs } from './revert-times.ts'
 import type { RolloutState, Run } from './run.ts'
 
 /** Ids of brakes a run remembers; one more is still acted upon. */
@@ -51,9 +52,18 @@ export function onLatch(run: Run, latch: Latch, nowMs: number): Transition {
 /** A verdict may be faster than the latch it speaks of: the times of the revert are the latch's. */
 function named(run: Run, latch: Latch): Run {
   const { lastRevert } = run.state
-  if (lastRevert === null || (lastRevert.latch !== null && lastRevert.latch !== latch.id)) return run
+  if (lastRevert === null) return run
+  const routersMs = routersLatchedMs(run.state, lastRevert.routersMs)
+  if (lastRevert.latch !== null && lastRevert.latch !== latch.id)
+    return patched(run, { lastRevert: { ...lastRevert, routersMs } })
   return patched(run, {
-    lastRevert: { ...lastRevert, latch: latch.id, breachedAtMs: latch.breached_at, latchWrittenAtMs: latch.written_at },
+    lastRevert: {
+      ...lastRevert,
+      routersMs,
+      latch: latch.id,
+      breachedAtMs: latch.breached_at,
+      latchWrittenAtMs: latch.written_at,
+    },
   })
 }
 

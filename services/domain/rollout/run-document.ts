@@ -43,7 +43,9 @@ export function readRun(text: string): Run | null {
     )
       return null
     if (!isRecord(value['plan']) || typeof value['plan']['hash'] !== 'string') return null
-    return value as unknown as Run
+    const run = value as unknown as Run
+    // Runs written before brakesApplied was kept know of none.
+    return { ...run, state: { ...run.state, brakesApplied: run.state.brakesApplied ?? {} } }
   } catch {
     return null
   }

@@ -45,7 +45,7 @@ export interface Override {
   readonly atMs: number
 }
 
-/** The four times of the last revert, as far as they are known; each router's is when it applied the latch or the new split. */
+/** The four times of the last revert, as far as they are known; each router's is when it applied the latch or the new split, whichever was first. */
 export interface Revert {
   readonly reasonCode: string
   readonly reason: string
@@ -76,6 +76,8 @@ export interface RolloutState {
   /** Latches seen that bind this run, and those released. */
   readonly latches: readonly string[]
   readonly released: readonly string[]
+  /** Router → id of a brake it named → when it first had it in force, also of latches the run has not heard of yet. Bounded. */
+  readonly brakesApplied: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Kills that are open on the route, by id; `killed` says whether there is any. */
   readonly kills: readonly string[]
   readonly killed: boolean

@@ -269,8 +269,12 @@ describe('brakes', () => {
       },
       startMs + 60,
     ).run
-    const bySplit = ackedRun(byLatch, startMs + 70)
-    expect(bySplit.state.lastRevert?.routersMs).toEqual({ 'gateway-1': startMs + 20, 'gateway-2': startMs })
+    const bySplit = ['gateway-1', 'gateway-2'].reduce(
+      (run, router) =>
+        transition(run, { kind: 'ack', ack: ackOf(run, router, { applied_at: startMs + 60 }) }, startMs + 70).run,
+      byLatch,
+    )
+    expect(bySplit.state.lastRevert?.routersMs).toEqual({ 'gateway-1': startMs + 20, 'gateway-2': startMs + 60 })
     expect(bySplit.state.reasonCode).toBe('REVERT_ACKED')
   })
 
