@@ -40,7 +40,7 @@ try {
   else {
     process.stdout.write(`topics      ${done.topics.created.length} created, ${done.topics.differing.length} differ\n`)
     for (const topic of done.topics.differing)
-      process.stdout.write(`            ${topic} has other partitions than flow.ts says\n`)
+      process.stdout.write(`            ${topic} has other partitions or settings than flow.ts says\n`)
     process.stdout.write(`schemas     ${Object.keys(done.schemas).length} registered\n`)
     process.stdout.write(
       `migrations  ${done.migrations.applied.length} applied, ${done.migrations.present.length} present\n`,

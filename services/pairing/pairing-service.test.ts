@@ -111,7 +111,7 @@ describe('progress and offsets', () => {
     state.holding = true
     const applied = batch(record(1, 20_000, aRequest('b')))
     await turn()
-    service.onCaughtUp(at)
+    service.onCaughtUp(at, 0)
     await service.tick()
     expect(progress().map(({ read_through: through }) => through)).toEqual([10_000])
     expect(committed()).toBe(0)
@@ -161,7 +161,7 @@ describe('progress and offsets', () => {
     const { service, state, batch, record, progress, evidence, at } = setUp({ published })
     await batch(record(0, 10_000, aRequest('old')))
     state.monoMs = 2_000
-    service.onCaughtUp(at)
+    service.onCaughtUp(at, 0)
     await turn()
     await service.tick()
     expect(evidence()).toEqual([])

@@ -79,7 +79,7 @@ export interface PairingService {
   onRevoked(partitions: readonly TopicPartition[]): void
   onBatch(batch: RecordBatch): Promise<void>
   /** The partition was read to its end: its time moves on by the clock. */
-  onCaughtUp(partition: TopicPartition): void
+  onCaughtUp(partition: TopicPartition, askedAgoMs: number): void
   /** Publishes the progress of partitions that advanced; twice a second. */
   tick(): Promise<void>
   commitOffsets(): readonly ConsumedOffset[]
@@ -149,11 +149,11 @@ class Pairing implements PairingService {
     })
   }
 
-  onCaughtUp({ partition }: TopicPartition): void {
+  onCaughtUp({ partition }: TopicPartition, askedAgoMs: number): void {
     const state = this.#states.get(partition)
     // In the middle of a batch the clock knows nothing: what comes later in it was appended before now.
     if (state === undefined || state.underWay > 0) return
-    const evidence = advance(state.join, Math.floor(this.#brokerTime.nowMs() - idleMarginMs))
+    const evidence = advance(state.join, Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs))
     this.#work(state, () => this.#send(state, evidence)).catch(this.#deps.onLost)
   }
 

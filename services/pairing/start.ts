@@ -83,7 +83,7 @@ async function startOn(scope: Scope, config: PairingConfig, parts: Parts): Promi
       },
       onRevoked: (partitions) => service.onRevoked(partitions),
       onBatch: (batch) => service.onBatch(batch),
-      onCaughtUp: (partition) => service.onCaughtUp(partition),
+      onCaughtUp: (partition, _, askedAgoMs) => service.onCaughtUp(partition, askedAgoMs),
     })
   const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))

@@ -187,9 +187,12 @@ export function logContract({ transport, topic }: ContractContext): void {
   })
 
   test('topics are created once; one that differs is named; a missing one is an error that may pass', async () => {
-    const name = await topic(2)
-    const spec = { name, partitions: 2, config: {} }
+    const config = { 'message.timestamp.type': 'LogAppendTime' }
+    const name = await topic(2, config)
+    const spec = { name, partitions: 2, config }
     expect(await transport().ensureTopics([spec])).toEqual({ created: [], differing: [] })
+    const other = { 'message.timestamp.type': 'CreateTime' }
+    expect(await transport().ensureTopics([{ ...spec, config: other }])).toEqual({ created: [], differing: [name] })
     expect(await transport().ensureTopics([{ ...spec, partitions: 3 }])).toEqual({ created: [], differing: [name] })
     expect(await transport().partitionCount(name)).toBe(2)
     await put(transport(), { topic: name, partition: 1 }, ['x'])

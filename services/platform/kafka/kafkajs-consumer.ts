@@ -12,6 +12,8 @@ export interface KafkajsConsumer {
   readonly consumer: Consumer
   readonly positions: PartitionPositions
   readonly crashed: Promise<never>
+  /** Aborts when the consumer is stopped. */
+  readonly stopped: AbortSignal
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -24,7 +26,7 @@ export interface KafkajsConsumerOptions {
   onJoin(assigned: readonly TopicPartition[]): Promise<void>
   /** Membership is in doubt until the next join. */
   onRebalance(): void
-  onCaughtUp?(partition: TopicPartition, endOffset: number): void
+  onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
 }
@@ -50,9 +52,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   readonly consumer: Consumer
   readonly positions: PartitionPositions = createPartitionPositions()
   readonly crashed: Promise<never>
+  readonly #end = new AbortController()
   readonly #options: KafkajsConsumerOptions
   readonly #names: TopicNames
   readonly #poll: { stop(): void } | null
+  /** When the latest fetch from each broker began. */
+  readonly #fetching = new Map<unknown, number>()
   #joined: Promise<void> = new Promise(() => undefined)
   /** What follows the last join is done: before that, nothing may be delivered or said about a partition. */
   #ready = false
@@ -82,9 +87,13 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     this.#poll =
       onCaughtUp === undefined
         ? null
-        : pollCaughtUp(admin, names, this.positions, (partition, endOffset) => {
-            if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset)
+        : pollCaughtUp(admin, names, this.positions, (partition, endOffset, askedAgoMs) => {
+            if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset, askedAgoMs)
           })
+  }
+
+  get stopped(): AbortSignal {
+    return this.#end.signal
   }
 
   async start(): Promise<void> {
@@ -99,12 +108,14 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
         eachBatch: (payload) => this.#deliver(payload),
       })
     } catch (cause) {
+      await this.stop().catch(() => undefined)
       throw transportError(cause, `subscribing to ${topics.join(', ')}`)
     }
   }
 
   async stop(): Promise<void> {
     this.#dead = true
+    this.#end.abort()
     this.#poll?.stop()
     await this.consumer.disconnect()
   }
@@ -142,6 +153,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
         log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
       else this.#crash(transportError(payload.error, `consuming ${topics.join(', ')}`))
     })
+    consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))
     // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
     consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       const partition = { topic: this.#names.fromBroker(payload.topic), partition: payload.partition }
@@ -164,7 +176,9 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     }
     const next = Number(batch.lastOffset()) + 1
     this.positions.advance(partition, next)
-    if (next >= endOffset) this.#options.onCaughtUp?.(partition, endOffset)
+    // The end is as old as the fetch that brought it; nothing tells which broker that asked, so the oldest counts.
+    const askedAgoMs = performance.now() - Math.min(performance.now(), ...this.#fetching.values())
+    if (next >= endOffset) this.#options.onCaughtUp?.(partition, endOffset, askedAgoMs)
   }
 }
 
@@ -173,16 +187,20 @@ function pollCaughtUp(
   admin: SharedAdmin,
   names: TopicNames,
   positions: PartitionPositions,
-  onCaughtUp: (partition: TopicPartition, endOffset: number) => void,
+  onCaughtUp: (partition: TopicPartition, endOffset: number, askedAgoMs: number) => void,
 ): { stop(): void } {
   let busy = false
   const poll = async () => {
     const owned = positions.owned()
     for (const topic of new Set(owned.map((partition) => partition.topic))) {
+      const askedAtMs = performance.now()
       const ends = await admin.ask('asking for ends', (client) => client.fetchTopicOffsets(names.toBroker(topic)))
-      for (const { partition, high } of ends) {
+      for (const { partition, low, high } of ends) {
         const position = positions.position({ topic, partition })
-        if (position !== null && position >= Number(high)) onCaughtUp({ topic, partition }, Number(high))
+        if (position === null) continue
+        // Where retention has removed everything, there is nothing left to read below the end.
+        if (Math.max(position, Number(low)) >= Number(high))
+          onCaughtUp({ topic, partition }, Number(high), performance.now() - askedAtMs)
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { Consumer, Kafka } from 'kafkajs'
+import { persistently } from '../lifecycle/persistently.ts'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
@@ -46,7 +47,8 @@ export async function startKafkajsGroup(
         })
     }
     if (gained.length === 0) return
-    const committed = await fetchCommitted(admin, names, options.groupId, gained)
+    const asking = () => fetchCommitted(admin, names, options.groupId, gained)
+    const committed = await persistently('reading committed offsets', asking, { signal: inner.stopped, log })
     for (const partition of committed) inner.positions.own(partition, partition.committed ?? 0)
     await options.onAssigned?.(committed)
   }
@@ -58,8 +60,8 @@ export async function startKafkajsGroup(
   return {
     crashed: inner.crashed,
     assigned: () => inner.positions.owned(),
-    pause: (partitions) => inner.consumer.pause(toKafka(partitions)),
-    resume: (partitions) => inner.consumer.resume(toKafka(partitions)),
+    pause: (partitions) => whileMember(() => inner.consumer.pause(toKafka(partitions))),
+    resume: (partitions) => whileMember(() => inner.consumer.resume(toKafka(partitions))),
     async commit(offsets) {
       if (!settled || offsets.some((offset) => !inner.positions.owns(offset))) return false
       const commits = offsets.map(({ topic, partition, offset, metadata }) => ({
@@ -71,12 +73,29 @@ export async function startKafkajsGroup(
       try {
         return await confirmed(commits)
       } catch (cause) {
-        const type = (cause as { type?: string }).type ?? ''
-        if (['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(type)) return false
+        if (isNoMember(cause)) return false
         throw transportError(cause, 'committing offsets')
       }
     },
     stop: () => inner.stop(),
+  }
+}
+
+/** This member has lost its place, or kafkajs is starting over: whatever was asked for will be asked for again after the next join. */
+function isNoMember(cause: unknown): boolean {
+  const { type = '', message = '' } = cause as { readonly type?: string; readonly message?: string }
+  return (
+    ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(type) ||
+    message.includes('Consumer group was not initialized')
+  )
+}
+
+/** A rejoin forgets what was paused, so callers repeat themselves; without a membership there is nothing to pause. */
+function whileMember(act: () => void): void {
+  try {
+    act()
+  } catch (cause) {
+    if (!isNoMember(cause)) throw cause
   }
 }
 

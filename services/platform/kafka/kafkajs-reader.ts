@@ -40,9 +40,9 @@ export async function startKafkajsReader(
     ...(options.maxBatchBytesPerPartition === undefined
       ? {}
       : { maxBatchBytesPerPartition: options.maxBatchBytesPerPartition }),
-    onCaughtUp(partition, endOffset) {
+    onCaughtUp(partition, endOffset, askedAgoMs) {
       reached(partition)
-      options.onCaughtUp?.(partition, endOffset)
+      options.onCaughtUp?.(partition, endOffset, askedAgoMs)
     },
     onRebalance: () => undefined,
     async onJoin(assigned) {

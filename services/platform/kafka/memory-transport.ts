@@ -36,6 +36,7 @@ export interface Failure {
 export class MemoryTransport implements Transport {
   readonly #clock: Clock
   readonly #topics = new Map<string, readonly MemoryPartition[]>()
+  readonly #configs = new Map<string, TopicSpec['config']>()
   readonly #groups = new Map<string, MemoryGroup>()
   readonly #readers = new Set<MemoryPump>()
   readonly #epochs = new Map<string, number>()
@@ -131,10 +132,10 @@ export class MemoryTransport implements Transport {
     const pump: MemoryPump = new MemoryPump(
       {
         ...options,
-        onCaughtUp: (at, endOffset) => {
+        onCaughtUp: (at, endOffset, askedAgoMs) => {
           if ((targets.get(laneKey(at)) ?? Number.POSITIVE_INFINITY) <= endOffset) targets.delete(laneKey(at))
           if (targets.size === 0) caughtUp.resolve()
-          options.onCaughtUp?.(at, endOffset)
+          options.onCaughtUp?.(at, endOffset, askedAgoMs)
         },
       },
       () => this.#stalled !== null,
@@ -154,9 +155,13 @@ export class MemoryTransport implements Transport {
 
   async ensureTopics(specs: readonly TopicSpec[]) {
     const missing = specs.filter(({ name }) => !this.#topics.has(name))
-    const differing = specs.filter(
-      ({ name, partitions }) => (this.#topics.get(name)?.length ?? partitions) !== partitions,
-    )
+    const differing = specs.filter(({ name, partitions, config }) => {
+      const existing = this.#topics.get(name)
+      if (existing === undefined) return false
+      const settings = this.#configs.get(name) ?? {}
+      return existing.length !== partitions || Object.entries(config).some(([key, value]) => settings[key] !== value)
+    })
+    for (const { name, config } of missing) this.#configs.set(name, config)
     for (const { name, partitions } of missing)
       this.#topics.set(
         name,

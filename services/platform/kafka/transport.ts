@@ -73,6 +73,12 @@ export interface RecordBatch extends TopicPartition {
   readonly endOffset: number
 }
 
+/**
+ * Told about once a poll for partitions read to their end, also when idle. `endOffset` is the high watermark, and it was asked for `askedAgoMs` ago:
+ * what was appended since may not have been read, however short that seemed to a process that was stopped meanwhile.
+ */
+type OnCaughtUp = (partition: TopicPartition, endOffset: number, askedAgoMs: number) => void
+
 export interface GroupConsumerOptions {
   readonly groupId: string
   readonly topics: readonly string[]
@@ -84,8 +90,7 @@ export interface GroupConsumerOptions {
   ): Promise<void>
   /** Partitions lost: forget their state; commits for them are already fenced off. */
   onRevoked?(partitions: readonly TopicPartition[]): void
-  /** Told about once a poll for partitions read to their end, also when idle: `endOffset` is the high watermark, `atMonoMs` when it was seen. */
-  onCaughtUp?(partition: TopicPartition, endOffset: number): void
+  onCaughtUp?: OnCaughtUp
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
 }
@@ -108,7 +113,7 @@ export interface ReaderOptions {
   /** Where every partition starts; offsets not listed start at the beginning. */
   readonly startAt: StartAt
   onBatch(batch: RecordBatch): Promise<void>
-  onCaughtUp?(partition: TopicPartition, endOffset: number): void
+  onCaughtUp?: OnCaughtUp
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
 }
