@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ConfigResourceTypes } from 'kafkajs'
+import type { ConfigResourceTypes } from 'kafkajs'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicSpec } from './transport.ts'
 import { TransportError } from './transport-error.ts'
@@ -52,7 +52,7 @@ async function settingsOf(
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   if (topics.length === 0) return new Map()
-  const resources = topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name }))
+  const resources = topics.map((name) => ({ type: topicResource, name }))
   const { resources: described } = await admin.ask('comparing the settings of topics', (client) =>
     client.describeConfigs({ includeSynonyms: false, resources }),
   )
@@ -63,6 +63,9 @@ async function settingsOf(
     ]),
   )
 }
+
+/** Node does not see the enumeration among the named exports of this CommonJS package, so its value stands here. */
+const topicResource: ConfigResourceTypes.TOPIC = 2
 
 const leadersWithinMs = 30_000
 const leadersPollMs = 100
