@@ -74,7 +74,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
       }),
     }),
   )
-  const rewriter = await scope.use('rewriter', () => startBodyRewriter(scope.log))
+  const rewriter = await scope.use('rewriter', () => startBodyRewriter({ log: scope.log, metrics: scope.metrics }))
   watchControl(scope, transport, open, control, () => acks.send(false))
   const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]
   scope.onStop('acks', () => timers.forEach(clearInterval))

@@ -231,10 +231,11 @@ export function tenant(
   return { id, tokenSha256: createHash('sha256').update(secret).digest('hex'), capture, segments: {} }
 }
 
-export type Exchanged =
+export type Exchanged = { readonly partition: number } & (
   | { readonly name: 'Request'; readonly value: Request }
   | { readonly name: 'Response'; readonly value: Response }
   | { readonly name: 'ShadowPlan'; readonly value: ShadowPlan }
+)
 
 /** Follows the exchanges from their beginning. */
 export interface Watch {
@@ -268,7 +269,7 @@ export async function watchExchanges(stack: TestStack, topicPrefix: string, stat
         const decoded = value === null ? null : await codec.decode(value)
         if (decoded?.kind !== 'record') throw new Error(`unreadable record on ${batch.topic}`)
         if (decoded.name === 'Request' || decoded.name === 'Response' || decoded.name === 'ShadowPlan')
-          records.push({ name: decoded.name, value: decoded.value } as Exchanged)
+          records.push({ partition: batch.partition, name: decoded.name, value: decoded.value } as Exchanged)
       }
     },
   })
