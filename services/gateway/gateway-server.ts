@@ -176,33 +176,37 @@ async function serve(deps: AnswerDeps, call: Call): Promise<Resolution> {
   const startMono = clock.monoMs()
   const at = () => startedAtMs + Math.round(clock.monoMs() - startMono)
   const tapped = tap.begin(id, chosen.tapped, body)
-  const outgoing = await outgoingBody(deps, call)
-  const forwarded =
-    typeof outgoing === 'string'
-      ? notForwarded(outgoing)
-      : await forward({
-          agent: deps.agent,
-          url: chosen.url,
-          headers: upstreamHeaders(call.headers, id, deps.config.apiKeys[chosen.tapped.provider] ?? null),
-          body: outgoing,
-          timeoutMs: Math.max(1, deps.config.legTimeoutMs - (at() - startedAtMs)),
-          response,
-          clock,
-          headersDown: (headers) => downstreamHeaders(headers, id),
-          onChunk: (chunk) => tapped.chunk(chunk, at()),
-        })
-  if (!response.headersSent && !response.destroyed) {
-    const [status, message, type] = excuses[forwarded.ended]
-    sendError(response, status, message, type, { 'x-penstock-exchange': id })
+  let ended = notForwarded('gateway')
+  try {
+    const outgoing = await outgoingBody(deps, call)
+    ended =
+      typeof outgoing === 'string'
+        ? notForwarded(outgoing)
+        : await forward({
+            agent: deps.agent,
+            url: chosen.url,
+            headers: upstreamHeaders(call.headers, id, deps.config.apiKeys[chosen.tapped.provider] ?? null),
+            body: outgoing,
+            timeoutMs: Math.max(1, deps.config.legTimeoutMs - (at() - startedAtMs)),
+            response,
+            clock,
+            headersDown: (headers) => downstreamHeaders(headers, id),
+            onChunk: (chunk) => tapped.chunk(chunk, at()),
+          })
+    if (!response.headersSent && !response.destroyed) {
+      const [status, message, type] = excuses[ended.ended]
+      sendError(response, status, message, type, { 'x-penstock-exchange': id })
+    }
+  } finally {
+    // Whatever happens: what the tap was told of and never hears the end of would take its budget for ever.
+    const { status, errorClass, streamed, contentEncoding, quotaRemaining } = ended
+    const [resolution, endedAtMs] = [resolutionOf(ended), at()]
+    tapped.end({ resolution, errorClass, status, streamed, contentEncoding, startedAtMs, endedAtMs, quotaRemaining })
   }
-  const resolution = resolutionOf(forwarded)
-  const { status, errorClass, streamed, contentEncoding, quotaRemaining } = forwarded
-  const endedAtMs = at()
-  tapped.end({ resolution, errorClass, status, streamed, contentEncoding, startedAtMs, endedAtMs, quotaRemaining })
-  return resolution
+  return resolutionOf(ended)
 }
 
-/** What a body that asks for another model must not be sent as it came for. */
+/** Why a body cannot be sent: it names another model, and could not be given this one. */
 type Unsendable = 'unreadable_body' | 'gateway'
 
 async function outgoingBody({ rewriter }: GatewayDeps, { chosen, body }: Call): Promise<Uint8Array | Unsendable> {

@@ -345,15 +345,43 @@ describe('sending', () => {
     ])
   })
 
-  it('waits for a topic that is not there yet, and counts what can never be sent', async () => {
-    const { transport, record, replies } = await setUp()
+  it('waits for a topic that is not there yet; a response never comes before its request', async () => {
+    const { transport, recorder, written, replies } = await setUp()
     transport.failNext('send', { error: new TransportError('not yet', { code: 'UNKNOWN_TOPIC', retriable: true }) })
+    recorder.on({ kind: 'request', id: 'id', request, body: bytes('{}'), dropped: 0 })
+    recorder.on({ kind: 'end', id: 'id', end: { ...ended, resolution: 'failed' } })
+    await recorder.idle()
+    expect((await written()).map((record) => 'attempt_id' in record)).toEqual([false, true])
+    expect(replies).toEqual([{ kind: 'settled', id: 'id' }])
+  })
+
+  it('counts what can never be sent, and sends the rest of the exchange', async () => {
+    const { transport, recorder, written, replies } = await setUp()
     transport.failNext('send', { error: new TransportError('never', { code: 'REFUSED' }) })
-    const { request: first, response } = await record({}, [[done, 1]])
-    // The response was never held up by what befell its request, and never came before it.
-    expect([first.exchange_id, response]).toEqual(['id', undefined])
-    expect(replies.filter(({ kind }) => kind === 'lost')).toEqual([{ kind: 'lost', what: 'record' }])
-    expect(replies.at(-1)).toEqual({ kind: 'settled', id: 'id' })
+    recorder.on({ kind: 'request', id: 'id', request, body: bytes('{}'), dropped: 0 })
+    recorder.on({ kind: 'end', id: 'id', end: { ...ended, resolution: 'failed' } })
+    await recorder.idle()
+    expect((await written()).map((record) => 'attempt_id' in record)).toEqual([true])
+    expect(replies).toEqual([
+      { kind: 'lost', what: 'record' },
+      { kind: 'settled', id: 'id' },
+    ])
+  })
+
+  it('reads answers one after the other: what they unpack to is in memory once', async () => {
+    const { recorder, written } = await setUp()
+    const large = gzipSync(event({ content: 'x'.repeat(5_000_000) }) + done)
+    for (const [id, data, contentEncoding] of [
+      ['large', large, 'gzip'],
+      ['small', bytes(done), ''],
+    ] as const) {
+      recorder.on({ kind: 'request', id, request, body: bytes('{}'), dropped: 0 })
+      recorder.on({ kind: 'chunk', id, data, atMs: 1 })
+      recorder.on({ kind: 'end', id, end: { ...ended, contentEncoding } })
+    }
+    await recorder.idle()
+    const responses = (await written()).filter((record) => 'attempt_id' in record)
+    expect(responses.map(({ exchange_id }) => exchange_id)).toEqual(['large', 'small'])
   })
 
   it('cuts what is larger than a record, and says so', async () => {

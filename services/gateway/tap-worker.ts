@@ -17,6 +17,7 @@ const options = workerData as TapWorkerOptions
 const log = createPinoLogger({ name: 'gateway-tap', level: 'warn' })
 const stopping = new AbortController()
 const retryMs = 1_000
+const triesPerMessage = 60
 
 const transport = createKafkajsTransport({
   clientId: 'gateway-tap',
@@ -28,13 +29,13 @@ const producer = await transport.producer()
 
 /** Waits for a registry that is away: what arrives meanwhile is kept within the tap's budget. */
 async function openCodecPersistently(): Promise<Codec<Records>> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       const { registryUrl, stateDir } = options
       return await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
     } catch (error) {
       if (stopping.signal.aborted) throw error
-      log.warn({ err: String(error) }, 'schemas not known; trying again')
+      if (tries % triesPerMessage === 1) log.warn({ err: String(error), tries }, 'schemas not known; trying again')
       await delay(retryMs, undefined, { signal: stopping.signal })
     }
   }
