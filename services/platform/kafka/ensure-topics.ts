@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ConfigResourceTypes } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicSpec } from './transport.ts'
 import { TransportError } from './transport-error.ts'
@@ -52,7 +52,8 @@ async function settingsOf(
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   if (topics.length === 0) return new Map()
-  const resources = topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name }))
+  // Node finds only some of the names that kafkajs exports: this one is reached by the default export alone.
+  const resources = topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
   const { resources: described } = await admin.ask('comparing the settings of topics', (client) =>
     client.describeConfigs({ includeSynonyms: false, resources }),
   )
