@@ -298,6 +298,13 @@ describe('how a call ends', () => {
 })
 
 describe('limits', () => {
+  it('closes a connection on which nothing moves', async () => {
+    const { port } = await setUp({ config: { legTimeoutMs: 100 } })
+    const socket = connect(port, '127.0.0.1')
+    const closed = new Promise<boolean>((resolve) => socket.on('close', resolve))
+    expect(await closed).toBe(false)
+  })
+
   it('refuses what is more than may be under way, shows it, and still hears the local kill', async () => {
     const waiting: ServerResponse[] = []
     const { port, ask, metrics, p, tapped } = await setUp({

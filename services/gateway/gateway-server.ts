@@ -46,6 +46,8 @@ interface Counted {
 
 /** How long a caller may take to send its request: one that trickles would hold a place for ever. */
 const requestTimeoutMs = 300_000
+/** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
+const idleMarginMs = 1_000
 /** Running answers get this long when the gateway stops; what the tap holds of them must get out within the process's deadline, too. */
 const drainMs = 5_000
 const killPath = '/-/kill'
@@ -81,6 +83,7 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     answerMalformed(error, socket, answering.has(socket))
   })
   server.requestTimeout = requestTimeoutMs
+  server.timeout = config.legTimeoutMs + idleMarginMs
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.port, config.host, resolve)

@@ -132,6 +132,14 @@ describe('a tap that breaks down', () => {
     expect(await metrics.text()).toContain('penstock_tap_drops_total{what="exchange"} 1')
   })
 
+  it('is not started again once the gateway stops', async () => {
+    const { tap, threads } = setUp(100_000)
+    threads[0]?.die()
+    await tap.stop()
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    expect(threads).toHaveLength(1)
+  })
+
   it('is a thread for real: one that throws takes nobody with it', async () => {
     const metrics = createPrometheusMetrics()
     const unusable = { brokers: null as unknown as string, topicPrefix: '', registryUrl: '', stateDir: '' }

@@ -32,7 +32,7 @@ export interface Upstream {
 }
 
 const bigChunkBytes = 64 * 1024
-const bigChunks = 1_000
+export const bigChunks = 1_000
 
 export async function startUpstream(): Promise<Upstream> {
   const seen: SeenCall[] = []
@@ -148,7 +148,6 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
     await speak(response, call, 2)
     response.end()
   },
-  silent: () => undefined,
   async mute(response) {
     response.writeHead(200, asStream)
     response.flushHeaders()

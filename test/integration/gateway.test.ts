@@ -13,6 +13,7 @@ import { createScope, type OwnedScope } from '../../services/platform/lifecycle/
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
 import { silentLog } from '../support/silent-log.ts'
 import {
+  bigChunks,
   gatewayConfig,
   oddBody,
   startUpstream,
@@ -189,6 +190,39 @@ describe('the gateway, with the real client', () => {
     expect(await watch.response(broken.id)).toMatchObject({ resolution: 'failed', error_class: 'truncated' })
   })
 
+  it.each([
+    ['reset', 'truncated'],
+    ['unfinished', 'truncated'],
+    ['error-inside', 'stream_error'],
+  ])('an answer that ends like %s is a failure of the model', async (model, errorClass) => {
+    const response = await post(JSON.stringify({ model }))
+    await response.text().catch(() => undefined)
+    const failed = { resolution: 'failed', error_class: errorClass, status: 200 }
+    expect(await watch.response(exchangeOf(response))).toMatchObject(failed)
+  })
+
+  it('a caller that leaves before the first token has abandoned the call, even if headers came', async () => {
+    const response = await post('{"model":"mute"}')
+    await response.body?.cancel()
+    expect(await watch.response(exchangeOf(response))).toMatchObject({ resolution: 'abandoned', error_class: null })
+    await expect.poll(() => upstream.seen.at(-1)?.aborted).toBe(true)
+  })
+
+  it('holds the provider back while the caller does not read', async () => {
+    const response = await post('{"model":"big"}')
+    let wrote = -1
+    while (upstream.seen.at(-1)?.wrote !== wrote) {
+      wrote = upstream.seen.at(-1)?.wrote ?? 0
+      await delay(300)
+    }
+    expect(wrote).toBeLessThan(bigChunks)
+    await response.body?.cancel()
+    expect(await watch.response(exchangeOf(response))).toMatchObject({
+      resolution: 'aborted_by_client',
+      error_class: null,
+    })
+  })
+
   it('what a tenant may not show is redacted on both sides, tool calls and refusals too', async () => {
     const ids: (string | null)[] = []
     for (const model of ['tools', 'refusal', 'json']) {
@@ -252,6 +286,5 @@ async function speakRaw(port: number, text: string): Promise<string> {
   socket.write(text)
   let answer = ''
   for await (const chunk of socket) answer += String(chunk)
-  await delay(0)
   return answer
 }
