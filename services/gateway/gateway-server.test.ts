@@ -96,6 +96,7 @@ async function setUp(options: Options = {}) {
     hashKey: 'a-key-for-the-hashes',
     legTimeoutMs: 5_000,
     bodyBytesMax: 1_000_000,
+    bodiesBytesMax: 10_000_000,
     requestsMax: 10,
     apiKeys: {},
     routing: {
@@ -298,6 +299,23 @@ describe('how a call ends', () => {
 })
 
 describe('limits', () => {
+  it('refuses a body that finds no room beside those under way, and gives room back', async () => {
+    const waiting: ServerResponse[] = []
+    const { ask, metrics, p } = await setUp({
+      behave: (response) => void waiting.push(response),
+      config: { bodiesBytesMax: 10_000 },
+    })
+    const first = ask('x'.repeat(6_000))
+    await expect.poll(() => p.calls.length).toBe(1)
+    expect((await ask('x'.repeat(6_000))).status).toBe(503)
+    const small = ask('x'.repeat(4_000))
+    await expect.poll(() => p.calls.length).toBe(2)
+    expect(await metrics.text()).toMatch(/penstock_gateway_body_bytes 10000\n/)
+    for (const response of waiting) response.end('{}')
+    await Promise.all([first, small].map(async (response) => (await response).text()))
+    await expect.poll(() => metrics.text()).toMatch(/penstock_gateway_body_bytes 0\n/)
+  })
+
   it('closes a connection on which nothing moves', async () => {
     const { port } = await setUp({ config: { legTimeoutMs: 100 } })
     const socket = connect(port, '127.0.0.1')

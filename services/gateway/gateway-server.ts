@@ -18,8 +18,8 @@ import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
 import { type Forwarded, forward, nothingSeen } from './forward.ts'
 import { answerMalformed, sendError } from './own-answers.ts'
-import { readBody } from './read-body.ts'
-import { authenticate, downstreamHeaders, mintExchangeId, upstreamHeaders } from './request-context.ts'
+import { type BodyRoom, createBodyRoom, readBody } from './read-body.ts'
+import { authenticate, downstreamHeaders, mintExchangeId, type Tenant, upstreamHeaders } from './request-context.ts'
 import type { Tap } from './tap.ts'
 
 export interface GatewayServer {
@@ -66,11 +66,16 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
   const count = ({ arm, outcome }: Counted) => requests.add(1, { arm, outcome })
   const answering = new WeakSet<Duplex>()
   const limited = limiter(deps)
+  const answerDeps = {
+    ...deps,
+    agent,
+    room: createBodyRoom(config.bodiesBytesMax, metrics),
+    odd: (what: Oddity) => oddities.add(1, { what }),
+  }
   const server = createServer((request, response) => {
     answering.add(request.socket)
     response.once('close', () => answering.delete(request.socket))
-    const handle = () => answer({ ...deps, agent, odd: (what) => oddities.add(1, { what }) }, request, response)
-    limited(request, response, handle)
+    limited(request, response, () => answer(answerDeps, request, response))
       .catch((error: unknown): Counted => {
         deps.log.error({ err: String(error) }, 'a request could not be served')
         response.destroy()
@@ -119,6 +124,7 @@ function limiter({ config, metrics }: GatewayDeps): Handling {
 
 interface AnswerDeps extends GatewayDeps {
   readonly agent: Agent
+  readonly room: BodyRoom
   odd(what: Oddity): void
 }
 
@@ -127,7 +133,7 @@ function pathOf(request: IncomingMessage): string {
 }
 
 async function answer(deps: AnswerDeps, request: IncomingMessage, response: ServerResponse): Promise<Counted> {
-  const { config, clock } = deps
+  const { config } = deps
   const path = pathOf(request)
   if (path === killPath) return localKill(deps, request, response)
   const refuse = (status: number, message: string, type: string, outcome: string): Counted => {
@@ -143,21 +149,38 @@ async function answer(deps: AnswerDeps, request: IncomingMessage, response: Serv
     response.setHeader('allow', 'POST')
     return refuse(405, `${request.method} is not allowed here; use POST`, 'invalid_request_error', 'bad_method')
   }
-  const { headers } = request
-  const tenant = authenticate(headers, config.routing.tenants)
+  const tenant = authenticate(request.headers, config.routing.tenants)
   if (tenant === null) {
     const message = 'the bearer token belongs to no tenant of this gateway'
     return refuse(401, message, 'authentication_error', 'unauthenticated')
   }
-  const body = await readBody(request, config.bodyBytesMax)
+  const body = await readBody(request, config.bodyBytesMax, deps.room)
   if (body === 'gone') return { arm: 'none', outcome: 'client_gone' }
   if (body === 'too_large')
     return refuse(413, `the body is larger than ${config.bodyBytesMax} bytes`, 'invalid_request_error', 'too_large')
+  if (body === 'no_room') return refuse(503, 'the gateway holds as many bodies as it may', 'server_error', 'overloaded')
+  try {
+    return await route(deps, request, response, tenant, body)
+  } finally {
+    deps.room.give(body.length)
+  }
+}
+
+async function route(
+  deps: AnswerDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  tenant: Tenant,
+  body: Uint8Array,
+): Promise<Counted> {
+  const { headers } = request
   const exchangeId = mintExchangeId()
-  const query = (request.url ?? '').slice(path.length + 1)
-  const chosen = chooseVariant(deps, { exchangeId, atMs: clock.nowMs(), headers, query }, tenant)
-  if (chosen === null)
-    return refuse(404, 'no such route; name one with x-penstock-route', 'invalid_request_error', 'unknown_route')
+  const query = (request.url ?? '').slice(pathOf(request).length + 1)
+  const chosen = chooseVariant(deps, { exchangeId, atMs: deps.clock.nowMs(), headers, query }, tenant)
+  if (chosen === null) {
+    sendError(response, 404, 'no such route; name one with x-penstock-route', 'invalid_request_error')
+    return { arm: 'none', outcome: 'unknown_route' }
+  }
   chosen.oddities.forEach(deps.odd)
   deps.onAssigned(chosen.tapped.route, chosen.tapped.arm)
   const outcome = await serve(deps, { id: exchangeId, chosen, body, headers, response })

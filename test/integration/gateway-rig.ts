@@ -210,6 +210,7 @@ export function gatewayConfig(
     legTimeoutMs: 10_000,
     tapBytesMax: 16_000_000,
     bodyBytesMax: 1_000_000,
+    bodiesBytesMax: 20_000_000,
     requestsMax: 200,
     localKillFile: '',
     apiKeys: { p: 'provider-secret' },
