@@ -1,7 +1,8 @@
-import type { Ack, Records } from '../domain/events/records.ts'
+import type { Ack, Records, Split } from '../domain/events/records.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import type { Producer } from '../platform/kafka/transport.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import type { ControlState } from './control-state.ts'
 
@@ -17,6 +18,7 @@ export function createAcks(deps: {
   readonly providers: ReadonlySet<string>
   readonly control: ControlState
   readonly clock: Clock
+  readonly log: Logger
   emit(ack: Ack): void
 }): Acks {
   const said = new Map<string, string>()
@@ -38,7 +40,12 @@ export function createAcks(deps: {
         const nowMs = deps.clock.nowMs()
         if (changed) appliedAt.set(route, nowMs)
         said.set(route, text)
-        const unknown = deps.control.split(route)?.variants.find((variant) => !deps.providers.has(variant.provider))
+        const code = refusalOf(deps.control.split(route), deps.providers)
+        if (changed && code !== null)
+          deps.log.error(
+            { route, epoch: applied.epoch, code },
+            'a split cannot be served as it says; acked as rejected',
+          )
         const share = shares.get(route)
         shares.delete(route)
         deps.emit({
@@ -47,8 +54,8 @@ export function createAcks(deps: {
           epoch: applied.epoch,
           brakes: applied.brakes,
           lease: applied.lease,
-          outcome: unknown === undefined ? 'applied' : 'rejected',
-          code: unknown === undefined ? null : 'UNKNOWN_PROVIDER',
+          outcome: code === null ? 'applied' : 'rejected',
+          code,
           observed_candidate_share: share === undefined ? null : share.candidate / share.all,
           applied_at: appliedAt.get(route) ?? nowMs,
           sent_at: nowMs,
@@ -58,13 +65,37 @@ export function createAcks(deps: {
   }
 }
 
-/** Sends acks without ever waiting for them: what is not acknowledged is said again within ten seconds. */
-export function ackEmitter(producer: () => Producer | null, codec: () => Codec<Records> | null): (ack: Ack) => void {
-  return (ack) => {
-    const value = codec()?.encode('Ack', ack)
-    if (value === undefined) return
-    producer()
-      ?.send([{ topic: topics.acks.name, key: ack.router, value }])
+/** Why this gateway cannot serve every variant of a split; null when it can. */
+function refusalOf(split: Split | null, providers: ReadonlySet<string>): string | null {
+  if (split === null) return null
+  if (!split.variants.some(({ id }) => id === split.default_variant)) return 'UNKNOWN_VARIANT'
+  return split.variants.every(({ provider }) => providers.has(provider)) ? null : 'UNKNOWN_PROVIDER'
+}
+
+/**
+ * Sends acks without ever waiting for them, one at a time. While the broker is away only the latest of each route is kept: what a router applied
+ * meanwhile is of no use to anybody, and what it applies now is what the broker hears first.
+ */
+export function ackEmitter(producer: Producer, codec: () => Codec<Records> | null): (ack: Ack) => void {
+  const latest = new Map<string, Ack>()
+  let sending = false
+  const next = () => {
+    const opened = codec()
+    const [route, ack] = [...latest][0] ?? []
+    if (sending || opened === null || route === undefined || ack === undefined) return
+    latest.delete(route)
+    sending = true
+    producer
+      .send([{ topic: topics.acks.name, key: ack.router, value: opened.encode('Ack', ack) }])
+      // A topic that is not there yet: the next ack says it again.
       .catch(() => undefined)
+      .finally(() => {
+        sending = false
+        next()
+      })
+  }
+  return (ack) => {
+    latest.set(ack.route, ack)
+    next()
   }
 }

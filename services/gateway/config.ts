@@ -33,6 +33,16 @@ const settings = {
     'largest request body',
     z.coerce.number().int().min(1_000).default(20_000_000),
   ),
+  bodiesBytesMax: setting(
+    'PENSTOCK_GATEWAY_BODIES_BYTES_MAX',
+    'bytes of all request bodies under way; more are refused with 503',
+    z.coerce.number().int().min(1_000).default(512_000_000),
+  ),
+  requestsMax: setting(
+    'PENSTOCK_GATEWAY_REQUESTS_MAX',
+    'requests under way at once; more are refused with 503',
+    z.coerce.number().int().min(1).default(2_048),
+  ),
   localKillFile: setting(
     'PENSTOCK_GATEWAY_KILL_FILE',
     'while this file exists the candidate gets nothing',

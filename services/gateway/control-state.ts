@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Heartbeat, Kill, Latch, Split } from '../domain/events/records.ts'
-import { type Asker, effective, type Routed } from '../domain/routing/effective.ts'
+import { type Asker, effective, killBinds, latchBinds, type Routed } from '../domain/routing/effective.ts'
 import { arms, initialLease, type Lease, lease } from '../domain/routing/lease.ts'
 import type { Clock } from '../domain/time/clock.ts'
+import type { KeptControlFile } from './kept-control.ts'
 
 /** What this router obeys: the last splits and brakes (also on disk), the leases and the local kill. */
 export interface ControlState {
@@ -12,10 +10,13 @@ export interface ControlState {
   split(route: string): Split | null
   applySplit(route: string, split: Split): void
   applyBrake(key: string, brake: { readonly latch: Latch } | { readonly kill: Kill }): void
+  /** Has what was applied since the last call written to disk. What is obeyed does not depend on that. */
+  persist(): void
   /** Both control topics were read to their ends: before that nothing is split. */
   complete(): void
   beat(heartbeat: Heartbeat): void
-  setLocalKill(on: boolean): void
+  /** Two ways to kill, by hand and by file; either is enough. */
+  setLocalKill(by: 'hand' | 'file', on: boolean): void
   /** What an ack says about a route; changes exactly when something that is applied changes. */
   applied(route: string): AppliedState
   readonly routes: readonly string[]
@@ -27,26 +28,14 @@ export interface AppliedState {
   readonly lease: 'live' | 'lapsed'
 }
 
-interface Kept {
-  readonly splits: Record<string, Split>
-  readonly latches: Record<string, Latch>
-  readonly kills: Record<string, Kill>
-}
+/** What acks call the local kill. */
+const localKillId = 'local'
 
-export function createControlState(options: {
-  readonly clock: Clock
-  readonly stateDir: string
-  readonly routerId: string
-  readonly killFile: string
-}): ControlState {
-  const path = join(
-    options.stateDir,
-    `control-${createHash('sha256').update(options.routerId).digest('hex').slice(0, 12)}.json`,
-  )
-  const kept = readKept(path)
+export function createControlState(options: { readonly clock: Clock; readonly file: KeptControlFile }): ControlState {
+  const kept = options.file.read()
   // What was kept from the last run is complete enough to serve by: brakes on disk can only lower the candidate.
   let complete = Object.keys(kept.splits).length > 0
-  let localKill = false
+  const localKills = new Set<'hand' | 'file'>()
   const leases = new Map<string, Lease>()
   const leaseKey = (split: Split, wave: string) => `${split.run}/${wave}/${split.stage_entries[wave] ?? 0}`
 
@@ -63,8 +52,7 @@ export function createControlState(options: {
   }
   const leasesOf = (split: Split): Record<string, 'live' | 'lapsed'> =>
     Object.fromEntries(split.rules.map((rule) => [rule.wave, leaseOf(split, rule.wave)]))
-  const save = () => writeKept(path, kept)
-  const killed = () => localKill || (options.killFile !== '' && existsSync(options.killFile))
+  let unsaved = false
 
   return {
     get routes() {
@@ -74,18 +62,22 @@ export function createControlState(options: {
     route(route, asker) {
       const split = complete ? (kept.splits[route] ?? null) : null
       const brakes = { latches: Object.values(kept.latches), kills: Object.values(kept.kills) }
-      return effective(split, brakes, split === null ? {} : leasesOf(split), killed(), asker)
+      return effective(split, brakes, split === null ? {} : leasesOf(split), localKills.size > 0, asker)
     },
     applySplit(route, split) {
       if ((kept.splits[route]?.epoch ?? -1) >= split.epoch) return
       carryLeases(leases, kept.splits[route] ?? null, split, leaseKey)
       kept.splits[route] = split
-      save()
+      unsaved = true
     },
     applyBrake(key, brake) {
       if ('latch' in brake) kept.latches[key] = brake.latch
       else kept.kills[key] = brake.kill
-      save()
+      unsaved = true
+    },
+    persist() {
+      if (unsaved) options.file.save(kept)
+      unsaved = false
     },
     complete() {
       complete = true
@@ -100,23 +92,25 @@ export function createControlState(options: {
         }
       }
     },
-    setLocalKill(on) {
-      localKill = on
+    setLocalKill(by, on) {
+      if (on) localKills.add(by)
+      else localKills.delete(by)
     },
     applied(route) {
       const split = kept.splits[route]
       if (split === undefined) return { epoch: 0, brakes: [], lease: 'lapsed' }
-      const bound = Object.values(kept.latches).filter((latch) => latch.run === split.run)
-      const kills = Object.values(kept.kills).filter(
-        (kill) => (kill.route === route || kill.route === '*') && kill.released_at === null,
+      const waves = split.rules.map((rule) => rule.wave)
+      const latches = Object.values(kept.latches).filter((latch) =>
+        waves.some((wave) => latchBinds(latch, split, wave)),
       )
+      const kills = Object.values(kept.kills).filter((kill) => killBinds(kill, split))
       const states =
         split.lease_ms === null
           ? []
           : split.rules.filter((rule) => rule.candidate_weight > 0).map((rule) => leaseOf(split, rule.wave))
       return {
         epoch: split.epoch,
-        brakes: [...bound, ...kills].map((brake) => brake.id),
+        brakes: [...[...latches, ...kills].map((brake) => brake.id), ...(localKills.size > 0 ? [localKillId] : [])],
         lease: states.includes('lapsed') ? 'lapsed' : 'live',
       }
     },
@@ -135,19 +129,4 @@ function carryLeases(
     const held = leases.get(keyOf(before, wave))
     if (held !== undefined && !leases.has(keyOf(after, wave))) leases.set(keyOf(after, wave), held)
   }
-}
-
-function readKept(path: string): Kept {
-  try {
-    const kept = JSON.parse(readFileSync(path, 'utf8')) as Partial<Kept>
-    return { splits: { ...kept.splits }, latches: { ...kept.latches }, kills: { ...kept.kills } }
-  } catch {
-    return { splits: {}, latches: {}, kills: {} }
-  }
-}
-
-function writeKept(path: string, kept: Kept): void {
-  mkdirSync(join(path, '..'), { recursive: true })
-  writeFileSync(`${path}.tmp`, JSON.stringify(kept))
-  renameSync(`${path}.tmp`, path)
 }

@@ -53,9 +53,19 @@ export function headerOf(headers: IncomingHttpHeaders, name: string): string | n
   return typeof value === 'string' && value !== '' ? value : null
 }
 
+const turnMax = 2 ** 31 - 1
+
+/** Position of the request in its session as the caller says it, from 0; null for what is no such number, 0 where nothing is said. */
+export function turnOf(headers: IncomingHttpHeaders): number | null {
+  const text = headerOf(headers, 'x-penstock-turn') ?? '0'
+  const turn = Number(text)
+  return /^\d{1,10}$/.test(text) && turn <= turnMax ? turn : null
+}
+
 const hopByHop = new Set([
   'connection',
   'keep-alive',
+  'proxy-connection',
   'proxy-authenticate',
   'proxy-authorization',
   'te',
@@ -66,7 +76,17 @@ const hopByHop = new Set([
   'content-length',
   'expect',
 ])
-const credentials = new Set(['authorization', 'api-key', 'x-api-key', 'cookie', 'set-cookie', 'proxy-authorization'])
+
+/** Callers' credentials for this gateway: the provider gets its own. */
+const callersCredentials = new Set(['authorization', 'api-key', 'x-api-key', 'cookie', 'proxy-authorization'])
+
+/** Vendors name their keys as they like: whatever sounds like a credential is one. A harmless header less in the record costs nothing. */
+const soundsSecret = /auth|token|secret|key|cookie|credential|passw|signature|session|jwt|assertion/i
+
+/** Headers that one connection alone is about: the standard ones and those that `Connection` names. */
+function connectionNames(connection: string): ReadonlySet<string> {
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+}
 
 /** Headers for the provider: the caller's without hop-by-hop ones, its credential and ours, plus the provider's key and the exchange id. */
 export function upstreamHeaders(
@@ -74,33 +94,38 @@ export function upstreamHeaders(
   exchangeId: string,
   apiKey: string | null,
 ): Record<string, string | string[]> {
-  const kept = Object.entries(headers).filter(
-    ([name, value]) =>
-      value !== undefined && !hopByHop.has(name) && !credentials.has(name) && !name.startsWith('x-penstock-'),
-  )
-  const result: Record<string, string | string[]> = {
-    ...(Object.fromEntries(kept) as Record<string, string | string[]>),
-    'x-request-id': exchangeId,
+  const named = connectionNames(headers.connection ?? '')
+  const result: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    const ours = hopByHop.has(name) || named.has(name) || callersCredentials.has(name) || name.startsWith('x-penstock-')
+    if (!ours && value !== undefined) result[name] = value
   }
+  result['x-request-id'] = exchangeId
   if (apiKey !== null) result['authorization'] = `Bearer ${apiKey}`
   return result
 }
 
-/** Headers for the caller: as the provider sent them, without hop-by-hop ones. */
-export function downstreamHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  exchangeId: string,
-): Record<string, string | string[]> {
-  const kept = Object.entries(headers).filter(
-    ([name, value]) => value !== undefined && (name === 'content-length' || !hopByHop.has(name)),
-  )
-  return { ...(Object.fromEntries(kept) as Record<string, string | string[]>), 'x-penstock-exchange': exchangeId }
+/** Headers for the caller, names and values in turn: as the provider wrote them, without hop-by-hop ones, plus the exchange's id. */
+export function downstreamHeaders(headers: readonly string[], exchangeId: string): string[] {
+  const pairs = Array.from({ length: headers.length / 2 }, (_, index) => [
+    headers[2 * index] ?? '',
+    headers[2 * index + 1] ?? '',
+  ])
+  const connection = pairs.flatMap(([name = '', value]) => (name.toLowerCase() === 'connection' ? [value] : []))
+  const named = connectionNames(connection.join(','))
+  const kept = pairs.filter(([name = '']) => {
+    const lower = name.toLowerCase()
+    return lower === 'content-length' || !(hopByHop.has(lower) || named.has(lower))
+  })
+  return [...kept.flat(), 'x-penstock-exchange', exchangeId]
 }
 
-/** Headers as they are captured: without credentials. */
+/** Headers as they are captured: without credentials, and without ours, which name sessions and users in clear. */
 export function capturedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => !credentials.has(name))
-  return Object.fromEntries(
-    kept.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
-  )
+  const result: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || soundsSecret.test(name) || name.startsWith('x-penstock-')) continue
+    result[name] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return result
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
@@ -6,11 +8,14 @@ import type { Scope } from '../platform/lifecycle/scope.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import { ackEmitter, createAcks } from './acks.ts'
+import { startBodyRewriter } from './body-rewriter.ts'
 import type { GatewayConfig } from './config.ts'
 import { createControlState } from './control-state.ts'
 import { type GatewayServer, startGatewayServer } from './gateway-server.ts'
-import { startTap } from './tap.ts'
+import { createKeptControlFile } from './kept-control.ts'
+import { startTap, tapWorkerThread } from './tap.ts'
 import { watchControl } from './watch-control.ts'
+import { watchKillFile } from './watch-kill-file.ts'
 
 const checkMs = 100
 const repeatMs = 10_000
@@ -18,12 +23,18 @@ const repeatMs = 10_000
 /** Starts the gateway. It serves at once; the control topics and the tap join when Kafka lets them. */
 export async function startGateway(scope: Scope, config: GatewayConfig): Promise<GatewayServer> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const control = createControlState({
-    clock: scope.clock,
-    stateDir,
-    routerId: config.routerId,
-    killFile: config.localKillFile,
-  })
+  const router = createHash('sha256').update(config.routerId).digest('hex').slice(0, 12)
+  const file = createKeptControlFile(join(stateDir, `control-${router}.json`), scope.log)
+  scope.onStop('kept control', () => file.stop())
+  const control = createControlState({ clock: scope.clock, file })
+  if (config.localKillFile !== '')
+    await scope.use('kill file', () =>
+      watchKillFile(config.localKillFile, {
+        everyMs: checkMs,
+        log: scope.log,
+        onSeen: (exists) => control.setLocalKill('file', exists),
+      }),
+    )
   const transport = createKafkajsTransport({
     clientId: `gateway-${config.routerId}`,
     brokers,
@@ -39,27 +50,31 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
     providers: new Set(config.routing.providers.map((provider) => provider.id)),
     control,
     clock: scope.clock,
-    emit: ackEmitter(
-      () => producer,
-      () => codec,
-    ),
+    log: scope.log,
+    emit: ackEmitter(producer, () => codec),
   })
   const open = async () => {
     codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+    // What was to be said before it could be encoded.
+    acks.send(true)
     return codec
   }
   const tap = await scope.use('tap', () =>
     startTap({
-      brokers,
-      topicPrefix,
-      registryUrl,
-      stateDir,
-      pseudonymKey: config.hashKey,
       bytesMax: config.tapBytesMax,
       metrics: scope.metrics,
-      onExit: (cause) => scope.fail(cause),
+      log: scope.log,
+      startThread: tapWorkerThread({
+        brokers,
+        topicPrefix,
+        registryUrl,
+        stateDir,
+        pseudonymKey: config.hashKey,
+        bytesMax: config.tapBytesMax,
+      }),
     }),
   )
+  const rewriter = await scope.use('rewriter', () => startBodyRewriter({ log: scope.log, metrics: scope.metrics }))
   watchControl(scope, transport, open, control, () => acks.send(false))
   const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]
   scope.onStop('acks', () => timers.forEach(clearInterval))
@@ -68,6 +83,8 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
       config,
       control,
       tap,
+      rewriter,
+      log: scope.log,
       clock: scope.clock,
       metrics: scope.metrics,
       onAssigned: (route, arm) => acks.onAssigned(route, arm),

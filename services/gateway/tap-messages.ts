@@ -1,4 +1,4 @@
-import type { Arm, Assignment, Place, Resolution } from '../domain/events/records.ts'
+import type { Arm, Assignment, Place, Resolution, Variant } from '../domain/events/records.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
 export type TapMessage =
@@ -6,6 +6,7 @@ export type TapMessage =
       readonly kind: 'request'
       readonly id: string
       readonly request: TapRequest
+      /** Null: left out because the tap was full or the body larger than a record may be. */
       readonly body: Uint8Array | null
       readonly dropped: number
     }
@@ -13,11 +14,13 @@ export type TapMessage =
   | { readonly kind: 'end'; readonly id: string; readonly end: TapEnd }
   | { readonly kind: 'stop' }
 
-/** What the worker answers: bytes that it has let go of, and counts. */
+/** What a record lost on its way: its body, or all of it. */
+export type Lost = 'body' | 'record'
+
+/** What the worker answers. `settled`: both records of the exchange are acknowledged or lost, nothing of it is held any more. */
 export type TapReply =
-  | { readonly kind: 'freed'; readonly bytes: number }
-  | { readonly kind: 'lost'; readonly records: number }
-  | { readonly kind: 'state'; readonly connected: boolean }
+  | { readonly kind: 'settled'; readonly id: string }
+  | { readonly kind: 'lost'; readonly what: Lost }
   | { readonly kind: 'stopped' }
 
 export interface TapRequest {
@@ -32,22 +35,33 @@ export interface TapRequest {
   readonly assignment: Assignment
   readonly place: Place | null
   readonly headers: Readonly<Record<string, string>>
-  readonly capture: 'full' | 'redacted' | 'metadata'
+  readonly capture: Capture
   readonly promptId: string | null
+  /** What the caller says that it asks with. */
   readonly promptVersion: string | null
+  /** The version of the variant that serves; the caller's where the split names none. */
+  readonly servedPromptVersion: string | null
   readonly goldenRef: string | null
   readonly traceparent: string | null
   readonly clientRequestId: string | null
   readonly turn: number
   readonly provider: string
-  readonly model: string
+  /** What the body was rewritten to before it went to the provider; null: it went as it came. */
+  readonly rewrite: Pick<Variant, 'model' | 'parameters'> | null
 }
+
+/**
+ * How much of a tenant's exchanges leaves the gateway. `full`: all. `redacted`: texts with identities and keys replaced. `metadata`: headers, ids,
+ * refusal and finish, no texts. `none`: only what counts an exchange, which harm must be seen by: arm, times, status, tokens.
+ */
+export type Capture = 'full' | 'redacted' | 'metadata' | 'none'
 
 export interface TapEnd {
   readonly resolution: Resolution
   readonly errorClass: string | null
   readonly status: number | null
   readonly streamed: boolean
+  readonly contentEncoding: string
   readonly startedAtMs: number
   readonly endedAtMs: number
   /** Body chunks were left out because the tap was full. */
@@ -62,4 +76,6 @@ export interface TapWorkerOptions {
   readonly registryUrl: string
   readonly stateDir: string
   readonly pseudonymKey: string
+  /** Bytes of text that may wait for Kafka, see TapSenderDeps. */
+  readonly waitingBytesMax: number
 }

@@ -1,77 +1,233 @@
 import { Worker } from 'node:worker_threads'
-import type { Metrics } from '../platform/metrics/metrics.ts'
+import type { Logger } from '../platform/log/logger.ts'
+import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
 
-/** Where the proxy loop drops what it saw. Never waits: above the byte budget bodies are left out and counted. */
+/**
+ * Where the proxy loop drops what it saw. Never waits and never fails: above the byte budget bodies are left out first, then whole exchanges, and
+ * all of it is counted.
+ */
 export interface Tap {
-  begin(id: string, request: TapRequest, body: Uint8Array): void
-  chunk(id: string, data: Uint8Array, atMs: number): boolean
-  end(id: string, end: TapEnd): void
+  begin(id: string, request: TapRequest, body: Uint8Array): TappedExchange
+  /** Sends what still waits, for at most a few seconds. */
   stop(): Promise<void>
 }
 
-const stopWaitMs = 5_000
+export interface TappedExchange {
+  chunk(data: Uint8Array, atMs: number): void
+  end(end: Omit<TapEnd, 'truncated'>): void
+}
 
-export function startTap(
-  options: TapWorkerOptions & { readonly bytesMax: number; readonly metrics: Metrics; onExit(cause: unknown): void },
-): Tap {
-  // The compiler does not rewrite worker addresses: the extension is that of this very file.
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const { bytesMax, metrics, onExit, ...data } = options
-  const worker = new Worker(new URL(`./tap-worker.${extension}`, import.meta.url), { workerData: data })
-  const waiting = metrics.gauge('penstock_tap_waiting_bytes', 'Bytes handed to the tap and not yet let go')
-  const drops = metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what'])
-  metrics.gauge('penstock_tap_bytes_limit', 'Bytes that may wait in the tap').set(bytesMax)
-  let held = 0
-  let dropped = 0
-  let stopping = false
-  const drop = (what: 'body' | 'chunk' | 'record', count = 1) => {
-    dropped += count
-    drops.add(count, { what })
+/** The thread behind the tap, as far as the tap sees it. */
+export interface TapThread {
+  /** The message's bytes become the thread's own. */
+  post(message: TapMessage): void
+  terminate(): Promise<unknown>
+}
+
+export interface TapOptions {
+  readonly bytesMax: number
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Starts the thread; `onGone` is called once if it ends by itself. */
+  startThread(onReply: (reply: TapReply) => void, onGone: (cause: unknown) => void): TapThread
+}
+
+/** What both records of an exchange take in memory besides what callers write. */
+const exchangeBytes = 4_000
+/** What one chunk takes besides its bytes. */
+const chunkBytes = 200
+/** Everything is held twice: as it came, and as the record made of it. */
+const copies = 2
+/** Bodies leave this share of the budget to the heads of exchanges. */
+const bodyShare = 0.8
+/** Larger bodies fit into no record. */
+const bodyBytesMax = 850_000
+const stopWaitMs = 5_000
+const restartMs = 1_000
+
+/** The worker thread of tap-worker.ts. */
+export function tapWorkerThread(
+  options: Omit<TapWorkerOptions, 'waitingBytesMax'> & { readonly bytesMax: number },
+): TapOptions['startThread'] {
+  const { bytesMax, ...rest } = options
+  const workerData: TapWorkerOptions = { ...rest, waitingBytesMax: Math.floor(bytesMax / copies) }
+  return (onReply, onGone) => {
+    // The compiler does not rewrite worker addresses: the extension is that of this very file.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const worker = new Worker(new URL(`./tap-worker.${extension}`, import.meta.url), { workerData })
+    worker.on('message', onReply)
+    let cause: unknown = null
+    worker.on('error', (error) => {
+      cause = error
+    })
+    worker.on('exit', (code) => onGone(cause ?? `exit code ${code}`))
+    return {
+      post: (message) => worker.postMessage(message, bytesOf(message)),
+      terminate: () => worker.terminate(),
+    }
   }
-  let resolveStopped: () => void = () => undefined
-  const stopped = new Promise<void>((resolve) => {
-    resolveStopped = resolve
-  })
-  worker.on('message', (reply: TapReply) => {
-    if (reply.kind === 'freed') {
-      held -= reply.bytes
-      waiting.set(held)
-    } else if (reply.kind === 'lost') drop('record', reply.records)
-    else if (reply.kind === 'stopped') resolveStopped()
-  })
-  worker.on('error', (cause) => {
-    resolveStopped()
-    if (!stopping) onExit(cause)
-  })
-  const post = (message: TapMessage) => worker.postMessage(message)
-  const admit = (bytes: number): boolean => {
-    if (held + bytes > bytesMax) return false
-    held += bytes
-    waiting.set(held)
+}
+
+/** Buffers that are moved instead of copied once more. */
+function bytesOf(message: TapMessage): ArrayBuffer[] {
+  const data = message.kind === 'chunk' ? message.data : message.kind === 'request' ? message.body : null
+  return data === null ? [] : [data.buffer as ArrayBuffer]
+}
+
+export function startTap(options: TapOptions): Tap {
+  return new ThreadTap(options)
+}
+
+/** One thread's life: what it was handed and has not let go of yet. */
+interface Link {
+  readonly thread: TapThread
+  /** Bytes by exchange. */
+  readonly held: Map<string, number>
+  bytes: number
+}
+
+const untapped: TappedExchange = { chunk: () => undefined, end: () => undefined }
+
+class ThreadTap implements Tap {
+  readonly #options: TapOptions
+  readonly #observed: {
+    readonly bytes: Gauge
+    readonly exchanges: Gauge
+    readonly drops: Counter
+    readonly breakdowns: Counter
+  }
+  #link: Link | null = null
+  #dropped = 0
+  #stopped: PromiseWithResolvers<void> | null = null
+  #restart: NodeJS.Timeout | undefined
+
+  constructor(options: TapOptions) {
+    const { metrics, bytesMax } = options
+    this.#options = options
+    this.#observed = {
+      bytes: metrics.gauge('penstock_tap_waiting_bytes', 'Bytes handed to the tap and not yet let go'),
+      exchanges: metrics.gauge('penstock_tap_waiting_exchanges', 'Exchanges handed to the tap and not yet let go'),
+      drops: metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what']),
+      breakdowns: metrics.counter('penstock_tap_breakdowns_total', 'Times that the thread of the tap ended by itself'),
+    }
+    metrics.gauge('penstock_tap_bytes_limit', 'Bytes that may wait in the tap').set(bytesMax)
+    this.#start()
+  }
+
+  begin(id: string, request: TapRequest, body: Uint8Array): TappedExchange {
+    const link = this.#link
+    const head = exchangeBytes + writtenBytes(request) * copies
+    if (link === null || this.#stopped !== null || !this.#admit(link, id, head, 1)) {
+      this.#drop('exchange')
+      return untapped
+    }
+    const fits = body.length <= bodyBytesMax && this.#admit(link, id, body.length * copies, bodyShare)
+    if (!fits) this.#drop('body')
+    // Copies of their own: the body goes to the provider, too, and the socket reuses what it read answers into.
+    link.thread.post({ kind: 'request', id, request, body: fits ? new Uint8Array(body) : null, dropped: this.#dropped })
+    let truncated = false
+    return {
+      chunk: (data, atMs) => {
+        if (truncated || link !== this.#link) return
+        if (!this.#admit(link, id, data.length * copies + chunkBytes, bodyShare)) {
+          truncated = true
+          this.#drop('answer')
+          return
+        }
+        link.thread.post({ kind: 'chunk', id, data: new Uint8Array(data), atMs })
+      },
+      end: (end) => {
+        if (link === this.#link) link.thread.post({ kind: 'end', id, end: { ...end, truncated } })
+      },
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = Promise.withResolvers()
+    clearTimeout(this.#restart)
+    const link = this.#link
+    if (link === null) return
+    link.thread.post({ kind: 'stop' })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, stopWaitMs)
+    })
+    await Promise.race([this.#stopped.promise, late])
+    clearTimeout(timer)
+    if (link.held.size > 0) this.#options.log.warn({ exchanges: link.held.size }, 'stopped with exchanges unsent')
+    await link.thread.terminate()
+  }
+
+  #start(): void {
+    const started: { link: Link | null } = { link: null }
+    try {
+      const thread = this.#options.startThread(
+        (reply) => {
+          if (started.link !== null) this.#onReply(started.link, reply)
+        },
+        (cause) => {
+          if (started.link !== null) this.#onGone(started.link, cause)
+        },
+      )
+      started.link = { thread, held: new Map(), bytes: 0 }
+      this.#link = started.link
+    } catch (cause) {
+      this.#brokeDown(cause, 0)
+    }
+    this.#show()
+  }
+
+  #onReply(link: Link, reply: TapReply): void {
+    if (reply.kind === 'settled') {
+      link.bytes -= link.held.get(reply.id) ?? 0
+      link.held.delete(reply.id)
+      this.#show()
+    } else if (reply.kind === 'lost') this.#drop(reply.what)
+    else this.#stopped?.resolve()
+  }
+
+  /** Live traffic goes on: what the thread held is lost and counted, and another one takes over. */
+  #onGone(link: Link, cause: unknown): void {
+    if (this.#link !== link) return
+    this.#stopped?.resolve()
+    this.#link = null
+    if (this.#stopped !== null) return
+    this.#brokeDown(cause, link.held.size)
+    this.#show()
+  }
+
+  #brokeDown(cause: unknown, exchanges: number): void {
+    this.#observed.breakdowns.add(1)
+    if (exchanges > 0) this.#drop('exchange', exchanges)
+    this.#options.log.error({ err: String(cause), exchanges }, 'the tap broke down; starting it again')
+    this.#restart = setTimeout(() => this.#start(), restartMs)
+  }
+
+  #admit(link: Link, id: string, bytes: number, share: number): boolean {
+    if (link.bytes + bytes > this.#options.bytesMax * share) return false
+    link.bytes += bytes
+    link.held.set(id, (link.held.get(id) ?? 0) + bytes)
+    this.#show()
     return true
   }
-  return {
-    begin(id, request, body) {
-      const kept = admit(body.length) ? body : null
-      if (kept === null) drop('body')
-      post({ kind: 'request', id, request, body: kept, dropped })
-    },
-    chunk(id, data, atMs) {
-      if (!admit(data.length)) {
-        drop('chunk')
-        return false
-      }
-      // A copy of its own: the socket reuses what it read into.
-      post({ kind: 'chunk', id, data: Uint8Array.from(data), atMs })
-      return true
-    },
-    end: (id, end) => post({ kind: 'end', id, end }),
-    async stop() {
-      stopping = true
-      post({ kind: 'stop' })
-      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, stopWaitMs))])
-      await worker.terminate()
-    },
+
+  #drop(what: 'body' | 'answer' | 'exchange' | 'record', count = 1): void {
+    this.#dropped += count
+    this.#observed.drops.add(count, { what })
   }
+
+  #show(): void {
+    this.#observed.bytes.set(this.#link?.bytes ?? 0)
+    this.#observed.exchanges.set(this.#link?.held.size ?? 0)
+  }
+}
+
+/** What the caller wrote into the heads of the records. */
+function writtenBytes(request: TapRequest): number {
+  const { headers, promptId, promptVersion, goldenRef, traceparent, clientRequestId } = request
+  let bytes = 0
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0)
+  for (const text of [promptId, promptVersion, goldenRef, traceparent, clientRequestId]) bytes += text?.length ?? 0
+  return bytes
 }

@@ -73,6 +73,7 @@ async function apply(codec: Codec<Records>, control: ControlState, batch: Record
         break
     }
   }
+  control.persist()
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

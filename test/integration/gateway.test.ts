@@ -1,169 +1,61 @@
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { deploy } from '../../scripts/deploy-installation.ts'
-import type { Records, Request, Response } from '../../services/domain/events/records.ts'
-import { schemaTexts } from '../../services/domain/events/schemas.ts'
-import type { GatewayConfig } from '../../services/gateway/config.ts'
 import { startGateway } from '../../services/gateway/start.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import { createScope, type OwnedScope } from '../../services/platform/lifecycle/process-scope.ts'
-import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
-import { openCodec } from '../../services/platform/registry/open-codec.ts'
+import { silentLog } from '../support/silent-log.ts'
+import {
+  bigChunks,
+  gatewayConfig,
+  oddBody,
+  startUpstream,
+  tenant,
+  token,
+  type Upstream,
+  type Watch,
+  watchExchanges,
+} from './gateway-rig.ts'
 
-const token = 'tenant-token-of-the-test'
-const log = createPinoLogger({ name: 'test', level: 'silent' })
 const topicPrefix = 'gateway-test.'
-
-interface Upstream {
-  readonly server: Server
-  readonly seen: { headers: IncomingMessage['headers']; body: string; aborted: boolean }[]
-  readonly url: string
-}
-
-/** A provider of our own: what it does is named by the request's model. */
-async function startUpstream(): Promise<Upstream> {
-  const seen: Upstream['seen'] = []
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-    const entry = { headers: request.headers, body: Buffer.concat(chunks).toString('utf8'), aborted: false }
-    seen.push(entry)
-    response.on('close', () => {
-      if (!response.writableFinished) entry.aborted = true
-    })
-    const { model } = JSON.parse(entry.body) as { readonly model: string }
-    if (model === 'limited') {
-      response.writeHead(429, {
-        'content-type': 'application/json',
-        'retry-after': '7',
-        'x-ratelimit-remaining-requests': '0',
-      })
-      response.end('{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}')
-    } else if (model === 'json') {
-      response.writeHead(200, { 'content-type': 'application/json', 'x-provider': 'yes' })
-      response.end(
-        '{"id":"1","object":"chat.completion","model":"json","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}',
-      )
-    } else await speak(response, model)
-  }
-  const server = createServer((request, response) => void answer(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { server, seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` }
-}
-
-async function speak(response: ServerResponse, model: string): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream' })
-  for (let index = 0; index < (model === 'endless' ? 1_000 : 5) && !response.destroyed; index += 1) {
-    response.write(
-      `data: {"id":"1","object":"chat.completion.chunk","model":"${model}","choices":[{"index":0,"delta":{"content":"w${index} "},"finish_reason":null}]}\n\n`,
-    )
-    await delay(20)
-    if (model === 'broken' && index === 2) return void response.destroy()
-  }
-  response.end(
-    'data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
-  )
-}
-
-function configOf(upstream: Upstream, stateDir: string, brokers: string): GatewayConfig {
-  return {
-    brokers,
-    topicPrefix,
-    registryUrl: inject('stack').registry.url,
-    stateDir,
-    logLevel: 'silent',
-    adminPort: 0,
-    port: 0,
-    host: '127.0.0.1',
-    routerId: 'gateway-test',
-    providersFile: '',
-    hashKey: 'a-key-for-the-hashes-of-the-test',
-    legTimeoutMs: 10_000,
-    tapBytesMax: 1_000_000,
-    bodyBytesMax: 1_000_000,
-    localKillFile: '',
-    apiKeys: { p: 'provider-secret' },
-    routing: {
-      providers: [{ id: 'p', baseUrl: upstream.url }],
-      routes: [{ id: 'r', default: { id: 'v', provider: 'p', model: 'json' } }],
-      tenants: [
-        { id: 'acme', tokenSha256: createHash('sha256').update(token).digest('hex'), capture: 'full', segments: {} },
-      ],
-    },
-  }
-}
-
-const newScope = () => createScope({ log, metrics: createPrometheusMetrics(), clock: systemClock, deadlineMs: 10_000 })
-
-async function exchanges(): Promise<readonly (Request | Response)[]> {
-  const { kafka, registry } = inject('stack')
-  const codec = await openCodec<Records>({
-    registryUrl: registry.url,
-    stateDir: mkdtempSync(join(tmpdir(), 'gw-')),
-    subjectPrefix: 'penstock.v1.',
-    schemaTexts,
-  })
-  const transport = createKafkajsTransport({ clientId: 'test', brokers: kafka.brokers, topicPrefix, log })
-  const found: (Request | Response)[] = []
-  const reader = await transport.read({
-    topics: ['llm.exchanges.v1'],
-    startAt: 'beginning',
-    async onBatch(batch) {
-      for (const { value } of batch.records) {
-        const decoded = value === null ? null : await codec.decode(value)
-        if (decoded?.kind === 'record' && (decoded.name === 'Request' || decoded.name === 'Response'))
-          found.push(decoded.value)
-      }
-    },
-  })
-  await reader.caughtUp
-  await reader.stop()
-  await transport.close()
-  return found
-}
-
-/** What the tap says about one exchange, once its end is there: partitions keep no order among exchanges. */
-async function captured(id: string | null): Promise<readonly (Request | Response)[]> {
-  for (let tries = 0; tries < 20; tries += 1) {
-    const records = (await exchanges()).filter(({ exchange_id }) => exchange_id === id)
-    if (records.length === 2) return records
-    await delay(250)
-  }
-  throw new Error(`exchange ${id} was not captured`)
-}
+const quietToken = 'token-of-a-tenant-that-shows-little'
 
 describe('the gateway, with the real client', () => {
   let upstream: Upstream
   let scope: OwnedScope
   let client: OpenAI
+  let watch: Watch
   let port = 0
   const dir = mkdtempSync(join(tmpdir(), 'penstock-gateway-'))
 
   beforeAll(async () => {
-    const { kafka, registry } = inject('stack')
-    const transport = createKafkajsTransport({ clientId: 'deploy', brokers: kafka.brokers, topicPrefix, log })
-    await deploy({ transport, registryUrl: registry.url, clickhouse: null, migrations: '' })
+    const stack = inject('stack')
+    const { brokers } = stack.kafka
+    const transport = createKafkajsTransport({ clientId: 'deploy', brokers, topicPrefix, log: silentLog })
+    await deploy({ transport, registryUrl: stack.registry.url, clickhouse: null, migrations: '' })
     await transport.close()
     upstream = await startUpstream()
-    scope = newScope()
-    ;({ port } = await startGateway(scope, configOf(upstream, join(dir, 'a'), kafka.brokers)))
+    const metrics = createPrometheusMetrics()
+    scope = createScope({ log: silentLog, metrics, clock: systemClock, deadlineMs: 10_000 })
+    const given = { upstreamUrl: `${upstream.url}?api-version=7`, stateDir: join(dir, 'a'), topicPrefix }
+    const config = gatewayConfig(stack, given, { bodyBytesMax: 100_000 })
+    const tenants = [tenant('acme', token), tenant('quiet', quietToken, 'redacted')]
+    ;({ port } = await startGateway(scope, { ...config, routing: { ...config.routing, tenants } }))
     client = new OpenAI({ apiKey: token, baseURL: `http://127.0.0.1:${port}/v1`, maxRetries: 0 })
-    await delay(2_000)
+    watch = await watchExchanges(stack, topicPrefix, join(dir, 'watch'))
   })
 
   afterAll(async () => {
+    await watch.stop()
     await scope.stop()
-    upstream.server.closeAllConnections()
-    upstream.server.close()
+    upstream.close()
     rmSync(dir, { recursive: true, force: true })
   })
 
@@ -174,27 +66,40 @@ describe('the gateway, with the real client', () => {
     return { data, id: response.headers.get('x-penstock-exchange') }
   }
   const ask = (model: string) => client.chat.completions.create({ model, messages: [{ role: 'user', content: 'hi' }] })
+  const post = (
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+    path = '/v1/chat/completions',
+  ) =>
+    fetch(`http://127.0.0.1:${port}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      body,
+    })
+  const exchangeOf = (response: Response) => response.headers.get('x-penstock-exchange')
 
   it('passes JSON through, with the provider’s key and without ours, and captures both sides', async () => {
     const { data, response } = await client.chat.completions
       .create(
         { model: 'json', messages: [{ role: 'user', content: 'hi' }] },
-        { headers: { 'x-penstock-session': 's1', cookie: 'secret' } },
+        {
+          headers: { 'x-penstock-session': 'session-in-clear', 'x-penstock-user': 'user-in-clear', cookie: 'biscuit' },
+        },
       )
       .withResponse()
     expect(data.choices[0]?.message.content).toBe('hello')
-    expect(response.headers.get('x-provider')).toBe('yes')
-    const id = response.headers.get('x-penstock-exchange')
+    const id = exchangeOf(response)
     const sent = upstream.seen.at(-1)
     expect(sent?.headers['authorization']).toBe('Bearer provider-secret')
     expect(sent?.headers['x-request-id']).toBe(id)
-    expect(
-      Object.keys(sent?.headers ?? {}).filter((name) => name.startsWith('x-penstock') || name === 'cookie'),
-    ).toEqual([])
-    const records = await captured(id)
-    expect(records[0]).toMatchObject({ assignment: 'no_split', place: null, tenant: 'acme', capture: 'full' })
-    expect(JSON.stringify(records[0])).not.toContain(token)
-    expect(records[1]).toMatchObject({
+    const leaked = Object.keys(sent?.headers ?? {}).filter((name) => name.startsWith('x-penstock') || name === 'cookie')
+    expect(leaked).toEqual([])
+    const request = await watch.request(id)
+    expect(request).toMatchObject({ assignment: 'no_split', place: null, tenant: 'acme', capture: 'full' })
+    expect(request.session).toMatch(/^[0-9a-f]{32}$/)
+    const text = JSON.stringify(request)
+    for (const secret of [token, 'session-in-clear', 'user-in-clear', 'biscuit']) expect(text).not.toContain(secret)
+    expect(await watch.response(id)).toMatchObject({
       resolution: 'answered',
       output: 'hello',
       input_tokens: 3,
@@ -203,72 +108,183 @@ describe('the gateway, with the real client', () => {
     })
   })
 
+  it('passes on what it does not understand, byte for byte: queries, odd headers, bodies and reasons', async () => {
+    const body = '{"model" : "odd","seed":12345678901234567890, "messages":[] }'
+    const response = await post(body, { 'x-latin': '\u00e9' }, '/v1/chat/completions?trace=1&a=%20b')
+    expect([response.status, response.statusText, response.headers.get('x-twice')]).toEqual([
+      418,
+      'Short And Stout',
+      'a, b',
+    ])
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(oddBody)
+    const sent = upstream.seen.at(-1)
+    expect(sent?.body.toString()).toBe(body)
+    expect(sent?.path).toBe('/v1/chat/completions?api-version=7&trace=1&a=%20b')
+    expect(sent?.headers['x-latin']).toBe('\u00e9')
+  })
+
   it('streams event by event, and estimates usage that nobody asked for', async () => {
     const { data: stream, id } = await open('stream')
-    const times: number[] = []
     let text = ''
+    let chunks = 0
+    let writtenAtFirst = 0
     for await (const chunk of stream) {
-      times.push(performance.now())
+      if (chunks === 0) writtenAtFirst = upstream.seen.at(-1)?.wrote ?? 0
+      chunks += 1
       text += chunk.choices[0]?.delta.content ?? ''
     }
     expect(text).toBe('w0 w1 w2 w3 w4 ')
-    expect(new Set(times.map((ms) => Math.round(ms / 5))).size).toBeGreaterThan(2)
-    expect(upstream.seen.at(-1)?.body).not.toContain('stream_options')
-    expect((await captured(id))[1]).toMatchObject({
+    // The first word was here before the provider had said the last.
+    expect(writtenAtFirst).toBeLessThan(5)
+    expect(upstream.seen.at(-1)?.body.toString()).not.toContain('stream_options')
+    const response = await watch.response(id)
+    expect(response).toMatchObject({
       resolution: 'answered',
       usage_source: 'estimated',
       output: text,
       finish_reason: 'stop',
     })
+    expect(response.output_tokens).toBeGreaterThan(4)
+  })
+
+  it.each([
+    ['gzip', 'pressed'],
+    ['gzip-stream', 'very pressed'],
+  ])('passes %s through as it is and records what it says', async (model, output) => {
+    const response = await post(JSON.stringify({ model, messages: [] }), { 'accept-encoding': 'gzip' })
+    expect(response.headers.get('content-encoding')).toBe('gzip')
+    expect(await response.text()).toContain('pressed')
+    expect(await watch.response(exchangeOf(response))).toMatchObject({
+      resolution: 'answered',
+      output,
+      truncated: false,
+    })
   })
 
   it('hands on the provider’s errors as they are', async () => {
     await expect(ask('limited')).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' })
-    const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
-      body: '{"model":"limited"}',
-    })
+    const response = await post('{"model":"limited"}')
     expect(response.headers.get('retry-after')).toBe('7')
-    const records = await captured(response.headers.get('x-penstock-exchange'))
-    expect(records[1]).toMatchObject({ resolution: 'failed', error_class: 'rate_limited', status: 429 })
+    const limited = { resolution: 'failed', error_class: 'rate_limited', status: 429, quota_remaining: 0 }
+    expect(await watch.response(exchangeOf(response))).toMatchObject(limited)
+    const spent = await post('{"model":"spent"}')
+    expect(await watch.response(exchangeOf(spent))).toMatchObject({
+      resolution: 'failed',
+      error_class: 'quota',
+      status: 429,
+    })
   })
 
   it('an aborting client cancels the provider’s work; a breaking provider breaks the stream', async () => {
     const { data: stream, id } = await open('endless')
     for await (const _ of stream) break
     stream.controller.abort()
-    expect((await captured(id))[1]).toMatchObject({ resolution: 'aborted_by_client' })
+    expect(await watch.response(id)).toMatchObject({ resolution: 'aborted_by_client' })
     expect(upstream.seen.at(-1)?.aborted).toBe(true)
-    const broken = await open('broken')
+    const broken = await open('cut')
     await expect(
       (async () => {
         for await (const _ of broken.data);
       })(),
     ).rejects.toThrow()
-    expect((await captured(broken.id))[1]).toMatchObject({ resolution: 'failed', error_class: 'truncated' })
+    expect(await watch.response(broken.id)).toMatchObject({ resolution: 'failed', error_class: 'truncated' })
   })
 
-  it('refuses strangers and unknown operations in the provider’s form', async () => {
+  it.each([
+    ['reset', 'truncated'],
+    ['unfinished', 'truncated'],
+    ['error-inside', 'stream_error'],
+  ])('an answer that ends like %s is a failure of the model', async (model, errorClass) => {
+    const response = await post(JSON.stringify({ model }))
+    await response.text().catch(() => undefined)
+    const failed = { resolution: 'failed', error_class: errorClass, status: 200 }
+    expect(await watch.response(exchangeOf(response))).toMatchObject(failed)
+  })
+
+  it('a caller that leaves before the first token has abandoned the call, even if headers came', async () => {
+    const response = await post('{"model":"mute"}')
+    await response.body?.cancel()
+    expect(await watch.response(exchangeOf(response))).toMatchObject({ resolution: 'abandoned', error_class: null })
+    await expect.poll(() => upstream.seen.at(-1)?.aborted).toBe(true)
+  })
+
+  it('holds the provider back while the caller does not read', async () => {
+    const response = await post('{"model":"big"}')
+    let wrote = -1
+    while (upstream.seen.at(-1)?.wrote !== wrote) {
+      wrote = upstream.seen.at(-1)?.wrote ?? 0
+      await delay(300)
+    }
+    expect(wrote).toBeLessThan(bigChunks)
+    await response.body?.cancel()
+    expect(await watch.response(exchangeOf(response))).toMatchObject({
+      resolution: 'aborted_by_client',
+      error_class: null,
+    })
+  })
+
+  it('what a tenant may not show is redacted on both sides, tool calls and refusals too', async () => {
+    const ids: (string | null)[] = []
+    for (const model of ['tools', 'refusal', 'json']) {
+      const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'write to me@example.com' }] })
+      const response = await post(body, {
+        authorization: `Bearer ${quietToken}`,
+        'user-agent': 'agent of me@example.com',
+      })
+      expect(await response.text()).toContain(model === 'json' ? 'hello' : 'you@example.com')
+      ids.push(exchangeOf(response))
+    }
+    for (const id of ids) {
+      const [request, response] = await Promise.all([watch.request(id), watch.response(id)])
+      expect(Buffer.from(request.body).toString()).toContain('write to')
+      expect(Buffer.from(request.body).toString() + JSON.stringify([request, response])).not.toContain('example.com')
+    }
+    expect(await watch.response(ids[0] ?? null)).toMatchObject({ tool_calls: [{ name: 'first' }, { name: 'second' }] })
+    expect((await watch.response(ids[1] ?? null)).refusal).toContain('I will not')
+  })
+
+  it.each(['1.5', '1e99', '-1', 'NaN', '0x10', '99999999999999999999'])(
+    'a turn of %s costs no record',
+    async (turn) => {
+      const response = await post('{"model":"json"}', { 'x-penstock-turn': turn })
+      expect(response.status).toBe(200)
+      expect(await watch.request(exchangeOf(response))).toMatchObject({ turn: 0 })
+      expect(await scope.metrics.text()).toMatch(/penstock_gateway_oddities_total\{what="turn"\} [1-9]/)
+    },
+  )
+
+  it('a text that looks like a control token of the model takes nothing down', async () => {
+    const body = JSON.stringify({ model: 'stream', messages: [{ role: 'user', content: '<|endoftext|>' }] })
+    const response = await post(body)
+    await response.text()
+    const { input_tokens } = await watch.response(exchangeOf(response))
+    expect(input_tokens).toBeGreaterThan(5)
+    expect(await scope.metrics.text()).toContain('penstock_tap_breakdowns_total 0')
+  })
+
+  it('refuses strangers, unknown operations and unreadable requests in the provider’s form', async () => {
     const stranger = new OpenAI({ apiKey: 'wrong', baseURL: `http://127.0.0.1:${port}/v1`, maxRetries: 0 })
     await expect(stranger.chat.completions.create({ model: 'json', messages: [] })).rejects.toMatchObject({
       status: 401,
     })
-    await expect(client.models.list()).rejects.toMatchObject({ status: 404 })
-  })
-
-  it('starts and serves without Kafka, counting what it cannot capture', async () => {
-    const alone = newScope()
-    const { port: other } = await startGateway(alone, configOf(upstream, join(dir, 'b'), '127.0.0.1:1'))
-    const offline = new OpenAI({ apiKey: token, baseURL: `http://127.0.0.1:${other}/v1`, maxRetries: 0 })
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        offline.chat.completions.create({ model: 'json', messages: [{ role: 'user', content: 'hi' }] }),
-      ),
-    )
-    expect(answers.every((answer) => answer.choices[0]?.message.content === 'hello')).toBe(true)
-    await delay(500)
-    expect(await alone.metrics.text()).toMatch(/penstock_tap_drops_total\{what="record"\} \d/)
-    await alone.stop()
+    await expect(client.models.list()).rejects.toMatchObject({ status: 404, type: 'invalid_request_error' })
+    const refused = async (response: Response) => {
+      const { error } = (await response.json()) as { readonly error: { readonly type: string } }
+      return [response.status, error.type]
+    }
+    expect(await refused(await post('{}', { 'x-penstock-route': 'nowhere' }))).toEqual([404, 'invalid_request_error'])
+    expect(await refused(await post('x'.repeat(100_001)))).toEqual([413, 'invalid_request_error'])
+    expect(await refused(await post(new Uint8Array([0xff, 0, 0x7b])))).toEqual([400, 'invalid_request_error'])
+    expect(await refused(await post('{}', { 'x-long': 'x'.repeat(40_000) }))).toEqual([431, 'invalid_request_error'])
+    expect(await speakRaw(port, 'NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*"type":"invalid_request_error"/s)
+    expect((await post('{"model":"json"}')).status).toBe(200)
   })
 })
+
+async function speakRaw(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(text)
+  let answer = ''
+  for await (const chunk of socket) answer += String(chunk)
+  return answer
+}

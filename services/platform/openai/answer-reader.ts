@@ -149,15 +149,15 @@ type Json = Readonly<Record<string, unknown>>
 
 /** Takes what a whole body or one stream chunk says. Only the first choice is evidence: more choices are more draws of the same arm. */
 function absorb(gathered: Gathered, body: Json, part: 'message' | 'delta', atMs: number): void {
-  gathered.model ??= stringOf(body['model'])
+  gathered.model ??= nameOf(body['model'])
   const error = objectOf(body['error'])
-  if (error !== null) gathered.error = { type: stringOf(error['type']), code: stringOf(error['code']) }
+  if (error !== null) gathered.error = { type: nameOf(error['type']), code: nameOf(error['code']) }
   const usage = objectOf(body['usage'])
   if (usage !== null) gathered.usage = usageOf(usage)
   const choices = Array.isArray(body['choices']) ? body['choices'] : []
   const choice = choices.map(objectOf).find((candidate) => candidate !== null && (candidate['index'] ?? 0) === 0)
   if (choice === undefined || choice === null) return
-  gathered.finishReason = stringOf(choice['finish_reason']) ?? gathered.finishReason
+  gathered.finishReason = nameOf(choice['finish_reason']) ?? gathered.finishReason
   const message = objectOf(choice[part])
   if (message === null) return
   const spoke = [
@@ -189,13 +189,12 @@ function tools(gathered: Gathered, value: unknown): boolean {
       gathered.truncated = true
       return
     }
+    const name = stringOf(described?.['name']) ?? ''
     const fragment = stringOf(described?.['arguments']) ?? ''
-    gathered.bytesLeft -= fragment.length
-    gathered.tools.set(index, {
-      name: known.name + (stringOf(described?.['name']) ?? ''),
-      arguments: gathered.bytesLeft >= 0 ? known.arguments + fragment : known.arguments,
-    })
-    if (gathered.bytesLeft < 0) gathered.truncated = true
+    gathered.bytesLeft -= name.length + fragment.length
+    if (gathered.bytesLeft >= 0)
+      gathered.tools.set(index, { name: known.name + name, arguments: known.arguments + fragment })
+    else gathered.truncated = true
   })
   return value.length > 0
 }
@@ -215,6 +214,13 @@ function count(value: unknown): number | null {
 
 function stringOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
+}
+
+/** Names are short; whatever a provider writes in their place must not swell what is made of it. */
+const nameLengthMax = 256
+
+function nameOf(value: unknown): string | null {
+  return stringOf(value)?.slice(0, nameLengthMax) ?? null
 }
 
 function objectOf(value: unknown): Json | null {

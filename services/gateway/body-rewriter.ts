@@ -1,0 +1,105 @@
+import { Worker } from 'node:worker_threads'
+import type { Variant } from '../domain/events/records.ts'
+import type { Logger } from '../platform/log/logger.ts'
+import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
+
+/** Puts a variant's model and parameters into request bodies, in a thread of its own: a body of megabytes must not stall other calls. */
+export interface BodyRewriter {
+  /**
+   * The new body; null when the given one is no JSON object that can be read and written again: then it must not be sent, since it asks for another
+   * model. Rejects when the thread breaks down over it, or the gateway stops.
+   */
+  rewrite(body: Uint8Array, variant: Pick<Variant, 'model' | 'parameters'>): Promise<Uint8Array | null>
+  stop(): Promise<void>
+}
+
+export interface RewriteJob {
+  readonly body: Uint8Array<ArrayBuffer>
+  readonly variant: Pick<Variant, 'model' | 'parameters'>
+}
+
+interface Waiting {
+  readonly job: RewriteJob
+  readonly done: PromiseWithResolvers<Uint8Array | null>
+}
+
+export interface BodyRewriterOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Another thread than that of rewrite-worker.ts, for tests of its end. */
+  readonly startThread?: () => Worker
+}
+
+/** A thread that cannot even start must not be started in a tight loop. */
+const restartMs = 100
+
+export function startBodyRewriter(options: BodyRewriterOptions): BodyRewriter {
+  return new ThreadRewriter(options)
+}
+
+function startRewriteThread(): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return new Worker(new URL(`./rewrite-worker.${extension}`, import.meta.url))
+}
+
+/** Hands over one body at a time: when the thread breaks down, it is known over which, and what waits behind it is not lost with it. */
+class ThreadRewriter implements BodyRewriter {
+  readonly #log: Logger
+  readonly #startThread: () => Worker
+  readonly #breakdowns: Counter
+  readonly #queue: Waiting[] = []
+  #current: Waiting | null = null
+  /** Null between the end of one thread and the start of the next. */
+  #worker: Worker | null = null
+  #restart: NodeJS.Timeout | undefined
+  #stopping = false
+
+  constructor({ log, metrics, startThread }: BodyRewriterOptions) {
+    this.#log = log
+    this.#startThread = startThread ?? startRewriteThread
+    const help = 'Times that the thread that rewrites bodies ended by itself'
+    this.#breakdowns = metrics.counter('penstock_gateway_rewriter_breakdowns_total', help)
+    this.#start()
+  }
+
+  rewrite(body: Uint8Array, { model, parameters }: Pick<Variant, 'model' | 'parameters'>): Promise<Uint8Array | null> {
+    const done = Promise.withResolvers<Uint8Array | null>()
+    // A copy: a small body is a piece of a larger buffer, all of which would be handed over.
+    this.#queue.push({ job: { body: new Uint8Array(body), variant: { model, parameters } }, done })
+    this.#next()
+    return done.promise
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#restart)
+    await this.#worker?.terminate()
+    for (const { done } of this.#queue.splice(0)) done.reject(new Error('the gateway stops'))
+  }
+
+  #next(): void {
+    if (this.#worker === null || this.#current !== null) return
+    this.#current = this.#queue.shift() ?? null
+    if (this.#current !== null) this.#worker.postMessage(this.#current.job, [this.#current.job.body.buffer])
+  }
+
+  #start(): void {
+    const worker = this.#startThread()
+    worker.on('message', (body: Uint8Array | null) => {
+      this.#current?.done.resolve(body)
+      this.#current = null
+      this.#next()
+    })
+    worker.on('error', (error) => this.#log.error({ err: String(error) }, 'the body rewriter broke down'))
+    worker.on('exit', () => {
+      this.#worker = null
+      this.#current?.done.reject(new Error('the body could not be rewritten'))
+      this.#current = null
+      if (this.#stopping) return
+      this.#breakdowns.add(1)
+      this.#restart = setTimeout(() => this.#start(), restartMs)
+    })
+    this.#worker = worker
+    this.#next()
+  }
+}

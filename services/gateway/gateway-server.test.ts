@@ -1,0 +1,350 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Split, Variant } from '../domain/events/records.ts'
+import { systemClock } from '../platform/lifecycle/clocks.ts'
+import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
+import { type BodyRewriterOptions, startBodyRewriter } from './body-rewriter.ts'
+import type { GatewayConfig } from './config.ts'
+import { createControlState } from './control-state.ts'
+import { startGatewayServer } from './gateway-server.ts'
+import type { TapEnd, TapRequest } from './tap-messages.ts'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const log = { ...silent, child: () => log }
+/** SHA-256 of `token`. */
+const tokenSha256 = '3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0'
+
+interface Call {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+type Provider = (response: ServerResponse) => void
+const says: Provider = (response) => void response.end('{"choices":[]}')
+const stops: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+})
+
+async function startProvider(behave: Provider): Promise<{ readonly url: string; readonly calls: Call[] }> {
+  const calls: Call[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString()
+    })
+    request.on('end', () => {
+      calls.push({ path: request.url ?? '', headers: request.headers, body })
+      behave(response)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  stops.push(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, calls }
+}
+
+const variant = (id: string, more: Partial<Variant> = {}): Variant => {
+  return { id, provider: 'p', model: `model-${id}`, prompt_version: null, parameters: {}, ...more }
+}
+
+const split = (weight: number, variants: readonly Variant[], more: Partial<Split> = {}): Split => ({
+  route: 'r',
+  epoch: 3,
+  run: 'run',
+  default_variant: 'old',
+  variants,
+  sticky_key: 'session',
+  salt: 's',
+  rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: weight }],
+  stage_entries: { w: 1 },
+  stages: { w: 'canary' },
+  shadow: null,
+  lease_ms: null,
+  on_lapse: 'baseline',
+  releases: [],
+  routers: ['gateway'],
+  written_at: 0,
+  decision_id: 'd',
+  ...more,
+})
+
+interface Options {
+  readonly behave?: Provider
+  readonly split?: Split
+  readonly config?: Partial<GatewayConfig>
+  readonly rewriter?: Pick<BodyRewriterOptions, 'startThread'>
+}
+
+async function setUp(options: Options = {}) {
+  const p = await startProvider(options.behave ?? says)
+  const q = await startProvider(options.behave ?? says)
+  const metrics = createPrometheusMetrics()
+  const tapped: { request: TapRequest; end: Omit<TapEnd, 'truncated'> | null }[] = []
+  const splits = options.split === undefined ? {} : { r: options.split }
+  const file = { read: () => ({ splits, latches: {}, kills: {} }), save: () => undefined, stop: async () => undefined }
+  const rewriter = startBodyRewriter({ log, metrics, ...options.rewriter })
+  stops.push(() => rewriter.stop())
+  const config = {
+    host: '127.0.0.1',
+    port: 0,
+    hashKey: 'a-key-for-the-hashes',
+    legTimeoutMs: 5_000,
+    bodyBytesMax: 1_000_000,
+    bodiesBytesMax: 10_000_000,
+    requestsMax: 10,
+    apiKeys: {},
+    routing: {
+      providers: [
+        { id: 'p', baseUrl: p.url },
+        { id: 'q', baseUrl: q.url },
+      ],
+      routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'model-old' } }],
+      tenants: [{ id: 't', tokenSha256, capture: 'full', segments: {} }],
+    },
+    ...options.config,
+  } as unknown as GatewayConfig
+  const server = await startGatewayServer({
+    config,
+    control: createControlState({ clock: systemClock, file }),
+    tap: {
+      begin(_, request) {
+        const entry: (typeof tapped)[number] = { request, end: null }
+        tapped.push(entry)
+        return {
+          chunk: () => undefined,
+          end(end) {
+            entry.end = end
+          },
+        }
+      },
+      stop: async () => undefined,
+    },
+    rewriter,
+    clock: systemClock,
+    metrics,
+    log,
+    onAssigned: () => undefined,
+  })
+  stops.push(() => server.stop())
+  const ask = (body = '{"model":"asked","messages":[]}', headers: Record<string, string> = {}) =>
+    fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer token', ...headers },
+      body,
+    })
+  return { p, q, tapped, metrics, ask, port: server.port }
+}
+
+describe('which model serves', () => {
+  const ours = [variant('old'), variant('new', { provider: 'q', parameters: { temperature: '0.5', stop: '["a"]' } })]
+
+  it('the route’s default passes byte for byte', async () => {
+    const { p, ask, tapped } = await setUp({ split: split(0, ours) })
+    await ask('{"n":1.0,  "model":"asked"}')
+    expect(p.calls).toMatchObject([{ body: '{"n":1.0,  "model":"asked"}' }])
+    expect(tapped[0]?.request).toMatchObject({ arm: 'baseline', assignment: 'split', provider: 'p', rewrite: null })
+  })
+
+  it('another variant is asked by its own model and parameters, all else kept to the digit', async () => {
+    const { p, q, ask, tapped } = await setUp({ split: split(100_000, ours) })
+    await ask('{"seed":12345678901234567890,"top_p":1.0,"model":"asked","temperature":1}')
+    expect(p.calls).toEqual([])
+    expect(q.calls.map(({ body }) => body)).toEqual([
+      '{"seed":12345678901234567890,"top_p":1.0,"model":"model-new","temperature":0.5,"stop":["a"]}',
+    ])
+    expect(tapped[0]?.request).toMatchObject({ arm: 'candidate', provider: 'q', place: { candidate_weight: 100_000 } })
+  })
+
+  it('a default that the split gives parameters gets them', async () => {
+    const { p, ask } = await setUp({
+      split: split(0, [variant('old', { parameters: { temperature: '0' } }), variant('new')]),
+    })
+    await ask('{"model":"model-old"}')
+    expect(p.calls.map(({ body }) => body)).toEqual(['{"model":"model-old","temperature":0}'])
+  })
+
+  it('a variant of an unknown provider is never booked to another: the split’s default serves, outside of the experiment', async () => {
+    const variants = [variant('old', { provider: 'q', model: 'kept' }), variant('new', { provider: 'nobody' })]
+    const { p, q, ask, tapped, metrics } = await setUp({ split: split(100_000, variants) })
+    expect((await ask()).status).toBe(200)
+    expect(p.calls).toEqual([])
+    expect(q.calls.map(({ body }) => body)).toEqual(['{"model":"kept","messages":[]}'])
+    const outside = { arm: 'baseline', assignment: 'no_split', place: null, provider: 'q' }
+    expect(tapped[0]?.request).toMatchObject(outside)
+    expect(await metrics.text()).toContain('penstock_gateway_oddities_total{what="variant"} 1')
+  })
+
+  it('with no usable variant at all the configured default serves as it would without a split', async () => {
+    const { p, ask, tapped } = await setUp({ split: split(100_000, [variant('new', { provider: 'nobody' })]) })
+    await ask()
+    expect(p.calls.map(({ body }) => body)).toEqual(['{"model":"asked","messages":[]}'])
+    expect(tapped[0]?.request).toMatchObject({ assignment: 'no_split', place: null, provider: 'p', rewrite: null })
+  })
+
+  it('the variant’s prompt version is the one that was served', async () => {
+    const { ask, tapped } = await setUp({
+      split: split(100_000, [variant('old'), variant('new', { prompt_version: '2' })]),
+    })
+    await ask(undefined, { 'x-penstock-prompt-version': '1' })
+    expect(tapped[0]?.request).toMatchObject({ promptVersion: '1', servedPromptVersion: '2' })
+  })
+
+  it.each(['1.5', '1e99', '-1', 'NaN', ' 7x', '2147483648'])('a turn of %s is none, and counted', async (turn) => {
+    const { ask, tapped, metrics } = await setUp()
+    await ask(undefined, { 'x-penstock-turn': turn })
+    await ask(undefined, { 'x-penstock-turn': '2147483647' })
+    expect(tapped.map(({ request }) => request.turn)).toEqual([0, 2_147_483_647])
+    expect(await metrics.text()).toContain('penstock_gateway_oddities_total{what="turn"} 1')
+  })
+
+  it.each([
+    ['no JSON', '<xml/>'],
+    ['no object', '[1]'],
+    ['not closed', '{"model":'],
+    ['nested beyond writing', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+  ])('a body that is %s is not sent to a model that it does not name', async (_, body) => {
+    const { q, ask, tapped } = await setUp({ split: split(100_000, ours) })
+    const response = await ask(body)
+    expect([response.status, await response.json()]).toMatchObject([400, { error: { type: 'invalid_request_error' } }])
+    expect(q.calls).toEqual([])
+    expect(tapped[0]?.end).toMatchObject({ resolution: 'failed', errorClass: 'unreadable_body', status: 400 })
+    expect((await ask()).status).toBe(200)
+  })
+})
+
+describe('a thread of the rewriter that breaks down', () => {
+  const ours = split(100_000, [variant('old'), variant('new')])
+  /** Breaks at a body that says so, else hands it back. */
+  const breakable = `
+    const { parentPort } = require('node:worker_threads')
+    parentPort.on('message', ({ body }) => {
+      if (Buffer.from(body).includes('poison')) throw new Error('poisoned')
+      setTimeout(() => parentPort.postMessage(body), 20)
+    })`
+
+  it('is started again; the poison is refused, and what waited before and behind it is served', async () => {
+    const startThread = () => new Worker(breakable, { eval: true })
+    const { ask, p, tapped, metrics } = await setUp({ split: ours, rewriter: { startThread } })
+    const asked = ['{"first":1}', '{"poison":1}', '{"behind":1}', '{"last":1}']
+    const answers = await Promise.all(asked.map((body) => ask(body)))
+    expect(answers.map(({ status }) => status)).toEqual([200, 500, 200, 200])
+    expect(p.calls.map(({ body }) => body).toSorted()).toEqual(asked.toSpliced(1, 1).toSorted())
+    expect(tapped.flatMap(({ end }) => end?.errorClass ?? [])).toEqual(['gateway'])
+    expect(await metrics.text()).toContain('penstock_gateway_rewriter_breakdowns_total 1')
+  })
+})
+
+describe('how a call ends', () => {
+  it('a caller that does not read is cut off when the time is over, and the model is not to blame', async () => {
+    const endless: Provider = (response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        response.once('drain', more)
+      }
+      more()
+    }
+    const { port, tapped } = await setUp({ behave: endless, config: { legTimeoutMs: 1_000 } })
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    const head =
+      'POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nauthorization: Bearer token\r\ncontent-length: 2\r\n\r\n'
+    socket.write(`${head}{}`)
+    socket.pause()
+    const left = { resolution: 'aborted_by_client', errorClass: 'client_stalled', status: 200 }
+    await expect.poll(() => tapped[0]?.end, { timeout: 10_000 }).toMatchObject(left)
+    socket.destroy()
+  })
+
+  it('a model that stops in the middle is to blame, however fast the caller reads', async () => {
+    const { ask, tapped } = await setUp({
+      behave: (response) => void response.write('data: '),
+      config: { legTimeoutMs: 300 },
+    })
+    await expect((await ask()).text()).rejects.toThrow()
+    expect(tapped[0]?.end).toMatchObject({ resolution: 'timed_out', errorClass: 'timeout' })
+  })
+
+  it('a silent model, a model that is not there, and a caller that gives up', async () => {
+    const silence = await setUp({ behave: () => undefined, config: { legTimeoutMs: 300 } })
+    const late = await silence.ask()
+    expect([late.status, await late.json()]).toMatchObject([504, { error: { type: 'server_error' } }])
+    expect(silence.tapped[0]?.end).toMatchObject({ resolution: 'timed_out', errorClass: 'timeout', status: null })
+
+    const routing = {
+      providers: [{ id: 'p', baseUrl: 'http://127.0.0.1:1' }],
+      routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'm' } }],
+      tenants: [{ id: 't', tokenSha256, capture: 'full' as const, segments: {} }],
+    }
+    const nowhere = await setUp({ config: { routing } })
+    expect((await nowhere.ask()).status).toBe(502)
+    expect(nowhere.tapped[0]?.end).toMatchObject({ resolution: 'failed', errorClass: 'connection' })
+
+    const slow = await setUp({ behave: () => undefined })
+    const controller = new AbortController()
+    const { signal } = controller
+    const headers = { authorization: 'Bearer token' }
+    const url = `http://127.0.0.1:${slow.port}/v1/chat/completions`
+    const asking = fetch(url, { method: 'POST', headers, body: '{}', signal }).catch(() => undefined)
+    await expect.poll(() => slow.p.calls.length).toBe(1)
+    controller.abort()
+    await asking
+    await expect.poll(() => slow.tapped[0]?.end).toMatchObject({ resolution: 'abandoned', errorClass: null })
+  })
+})
+
+describe('limits', () => {
+  it('refuses a body that finds no room beside those under way, and gives room back', async () => {
+    const waiting: ServerResponse[] = []
+    const { ask, metrics, p } = await setUp({
+      behave: (response) => void waiting.push(response),
+      config: { bodiesBytesMax: 10_000 },
+    })
+    const first = ask('x'.repeat(6_000))
+    await expect.poll(() => p.calls.length).toBe(1)
+    expect((await ask('x'.repeat(6_000))).status).toBe(503)
+    const small = ask('x'.repeat(4_000))
+    await expect.poll(() => p.calls.length).toBe(2)
+    expect(await metrics.text()).toMatch(/penstock_gateway_body_bytes 10000\n/)
+    for (const response of waiting) response.end('{}')
+    await Promise.all([first, small].map(async (response) => (await response).text()))
+    await expect.poll(() => metrics.text()).toMatch(/penstock_gateway_body_bytes 0\n/)
+  })
+
+  it('closes a connection on which nothing moves', async () => {
+    const { port } = await setUp({ config: { legTimeoutMs: 100 } })
+    const socket = connect(port, '127.0.0.1')
+    const closed = new Promise<boolean>((resolve) => socket.on('close', resolve))
+    expect(await closed).toBe(false)
+  })
+
+  it('refuses what is more than may be under way, shows it, and still hears the local kill', async () => {
+    const waiting: ServerResponse[] = []
+    const { port, ask, metrics, p, tapped } = await setUp({
+      behave: (response) => void waiting.push(response),
+      split: split(100_000, [variant('old'), variant('new')]),
+      config: { requestsMax: 1 },
+    })
+    const first = ask()
+    await expect.poll(() => p.calls.length).toBe(1)
+    const refused = await ask()
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await metrics.text()).toMatch(/penstock_gateway_running_requests 1\n/)
+    expect(await metrics.text()).toMatch(/penstock_gateway_requests_limit 1\n/)
+    const killed = await fetch(`http://127.0.0.1:${port}/-/kill`, { method: 'POST' })
+    expect(await killed.json()).toEqual({ localKill: true })
+    waiting[0]?.end('{}')
+    await (await first).text()
+    await expect.poll(async () => (await metrics.text()).includes('running_requests 0')).toBe(true)
+    const second = ask()
+    await expect.poll(() => waiting.length).toBe(2)
+    waiting[1]?.end('{}')
+    await (await second).text()
+    expect(tapped.map(({ request }) => request.assignment)).toEqual(['split', 'local_kill'])
+  })
+})

@@ -1,0 +1,254 @@
+import type { Request, Response } from '../domain/events/records.ts'
+import { redactDocument } from '../domain/redaction/redact-document.ts'
+import type { Redactor } from '../domain/redaction/redactor.ts'
+import { parametersHash } from '../domain/sampling/parameters-hash.ts'
+import { parseRequestBody, withVariant } from '../domain/sampling/replay-body.ts'
+import { decodeContent } from '../platform/http/decode-content.ts'
+import { type Answer, createAnswerReader } from '../platform/openai/answer-reader.ts'
+import { promptTokens, textTokens } from '../platform/openai/token-estimate.ts'
+import type { Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
+
+export interface TapRecorderDeps {
+  readonly redact: Redactor
+  /** Encodes and sends one record, once `after` has settled; resolves when it is acknowledged. `lost` says what did not get through. Never rejects. */
+  send(record: TapRecord, after: Promise<unknown>): Promise<{ readonly lost: Lost | null }>
+  reply(reply: TapReply): void
+}
+
+export type TapRecord =
+  | { readonly name: 'Request'; readonly value: Request }
+  | { readonly name: 'Response'; readonly value: Response }
+
+/** Makes the two records of each exchange out of what the proxy loop saw of it. */
+export interface TapRecorder {
+  on(message: Exclude<TapMessage, { readonly kind: 'stop' }>): void
+  /** Settles when everything begun so far has been sent. */
+  idle(): Promise<void>
+}
+
+interface Open {
+  readonly request: TapRequest
+  /** As the caller sent it. Bytes, not what they parse to: a body of small arrays parses to ten times its size. */
+  readonly body: Uint8Array | null
+  readonly chunks: { readonly data: Uint8Array; readonly atMs: number }[]
+  readonly written: Promise<unknown>
+}
+
+/** What a compressed answer may unpack to. */
+const answerBytesMax = 16 * 1024 * 1024
+
+export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
+  const open = new Map<string, Open>()
+  const busy = new Set<Promise<void>>()
+  // Answers are unpacked and parsed one after the other: what they grow to is then in memory once and not for all that end at the same time.
+  let reading: Promise<unknown> = Promise.resolve()
+  const write = (record: TapRecord, after: Promise<unknown>): Promise<unknown> =>
+    deps.send(record, after).then(({ lost }) => {
+      if (lost !== null) deps.reply({ kind: 'lost', what: lost })
+    })
+  const finish = async (id: string, known: Open, end: TapEnd): Promise<void> => {
+    const read = reading.then(async () => {
+      const value = await responseOf(deps.redact, id, known, end)
+      // In one step, so that it is cut to its bounds before the next answer is read.
+      return { written: write({ name: 'Response', value }, known.written) }
+    })
+    reading = read.catch(() => undefined)
+    try {
+      await (await read).written
+    } catch {
+      // Whatever a text does to a parser or a detector costs this record and no other.
+      deps.reply({ kind: 'lost', what: 'record' })
+      await known.written
+    }
+    deps.reply({ kind: 'settled', id })
+  }
+  const begin = (id: string, request: TapRequest, body: Uint8Array | null, dropped: number): Open => {
+    try {
+      const value = requestOf(deps.redact, id, request, body, dropped)
+      return { request, body, chunks: [], written: write({ name: 'Request', value }, Promise.resolve()) }
+    } catch {
+      deps.reply({ kind: 'lost', what: 'record' })
+      return { request, body, chunks: [], written: Promise.resolve() }
+    }
+  }
+  return {
+    on(message) {
+      const { id } = message
+      if (message.kind === 'request') {
+        open.set(id, begin(id, message.request, message.body, message.dropped))
+        return
+      }
+      const known = open.get(id)
+      if (known === undefined) return
+      if (message.kind === 'chunk') {
+        known.chunks.push({ data: message.data, atMs: message.atMs })
+        return
+      }
+      open.delete(id)
+      const finishing: Promise<void> = finish(id, known, message.end).finally(() => busy.delete(finishing))
+      busy.add(finishing)
+    },
+    async idle() {
+      await Promise.all([...busy, ...[...open.values()].map(({ written }) => written)])
+    },
+  }
+}
+
+interface Asked {
+  /** The body as it went to the provider; null when it was left out, is no JSON object, or is nested beyond what can be read. */
+  readonly sent: Readonly<Record<string, unknown>> | null
+  readonly parametersHash: string
+}
+
+function askedWith({ request, body }: Open): Asked {
+  const parsed = body === null ? 'not_json' : parseRequestBody(body)
+  if (typeof parsed === 'string') return { sent: null, parametersHash: '' }
+  const sent = request.rewrite === null ? parsed : withVariant(parsed, request.rewrite)
+  try {
+    return { sent, parametersHash: parametersHash(sent) }
+  } catch {
+    return { sent: null, parametersHash: '' }
+  }
+}
+
+function requestOf(
+  redact: Redactor,
+  id: string,
+  request: TapRequest,
+  body: Uint8Array | null,
+  dropped: number,
+): Request {
+  const { capture } = request
+  const told = capture !== 'none'
+  const values = Object.entries(told ? request.headers : {})
+  const headers = capture === 'redacted' ? values.map(([name, value]) => [name, redact(value).text]) : values
+  return {
+    exchange_id: id,
+    route: request.route,
+    operation: request.operation,
+    tenant: request.tenant,
+    session: request.session,
+    assignment_unit: request.unit,
+    turn: request.turn,
+    segments: request.segments,
+    arrived_at: request.arrivedAtMs,
+    live_arm: request.arm,
+    assignment: request.assignment,
+    place: request.place,
+    shadow_plan: null,
+    body: capturedBody(redact, capture, body),
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    capture,
+    prompt_id: told ? request.promptId : null,
+    prompt_version: request.promptVersion,
+    golden_ref: told ? request.goldenRef : null,
+    traceparent: told ? request.traceparent : null,
+    client_request_id: told ? request.clientRequestId : null,
+    tap_drops: dropped,
+  }
+}
+
+function capturedBody(redact: Redactor, capture: TapRequest['capture'], body: Uint8Array | null): Buffer {
+  if (body === null || capture === 'metadata' || capture === 'none') return Buffer.alloc(0)
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return capture === 'full' ? bytes : Buffer.from(redactDocument(redact, bytes.toString('utf8')).text)
+}
+
+async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd): Promise<Response> {
+  const { request } = known
+  const content = await decodeContent(end.contentEncoding, known.chunks, answerBytesMax)
+  const reader = createAnswerReader({ streamed: end.streamed })
+  for (const { data, atMs } of content.chunks) reader.push(data, atMs)
+  const answer = reader.end(end.endedAtMs)
+  const truncated = answer.truncated || end.truncated || content.end === 'unread'
+  const outcome = outcomeOf(answer, end, truncated)
+  const { sent, parametersHash } = askedWith(known)
+  const model = sent?.['model'] ?? request.rewrite?.model
+  return {
+    exchange_id: id,
+    arm: request.arm,
+    leg: 'live',
+    attempt_id: id,
+    ...outcome,
+    status: end.status,
+    started_at: end.startedAtMs,
+    first_token_at: answer.firstTokenAtMs,
+    ended_at: Math.max(end.endedAtMs, answer.firstTokenAtMs ?? 0),
+    provider: request.provider,
+    model_requested: typeof model === 'string' ? model : '',
+    model_served: answer.model,
+    prompt_version: request.servedPromptVersion,
+    parameters_hash: parametersHash,
+    ...said(redact, request.capture, answer),
+    finish_reason: answer.finishReason,
+    ...usageOf(answer, outcome.resolution === 'answered', sent, truncated),
+    cost_micro_usd: null,
+    truncated,
+    quota_remaining: end.quotaRemaining,
+  }
+}
+
+/** As reported; else estimated where there is something whole to estimate from: a guess at a text that was left out would be 0. */
+function usageOf(
+  answer: Answer,
+  answered: boolean,
+  sent: Asked['sent'],
+  truncated: boolean,
+): Pick<Response, 'input_tokens' | 'output_tokens' | 'cached_tokens' | 'usage_source'> {
+  const { usage, text, refusal, toolCalls } = answer
+  if (usage !== null) {
+    const { inputTokens, outputTokens, cachedTokens } = usage
+    return {
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      cached_tokens: cachedTokens,
+      usage_source: 'reported',
+    }
+  }
+  const spoken = [text, refusal ?? '', ...toolCalls.flatMap((call) => [call.name, call.arguments])].join('\n')
+  return {
+    input_tokens: answered && sent !== null ? promptTokens(sent) : null,
+    output_tokens: answered && !truncated ? textTokens(spoken.trim()) : null,
+    cached_tokens: null,
+    usage_source: 'estimated',
+  }
+}
+
+/**
+ * What became of the call, now that the answer is read: an error inside a stream and a stream without an end are failures whatever the status said.
+ * A caller that left before the first token abandoned the call; one that left later cut the answer short.
+ */
+function outcomeOf(answer: Answer, end: TapEnd, truncated: boolean): Pick<Response, 'resolution' | 'error_class'> {
+  if (end.resolution === 'answered' && answer.error !== null)
+    return { resolution: 'failed', error_class: 'stream_error' }
+  if (end.resolution === 'answered' && !answer.complete && !truncated)
+    return { resolution: 'failed', error_class: end.streamed ? 'truncated' : 'unreadable' }
+  const left = end.resolution === 'aborted_by_client' && end.errorClass === null
+  if (left && end.streamed && answer.firstTokenAtMs === null && !truncated)
+    return { resolution: 'abandoned', error_class: null }
+  const quota = end.errorClass === 'rate_limited' && answer.error?.code === 'insufficient_quota'
+  return { resolution: end.resolution, error_class: quota ? 'quota' : end.errorClass }
+}
+
+/** The texts of an answer as far as the capture level lets them through. */
+function said(
+  redact: Redactor,
+  capture: TapRequest['capture'],
+  { text, refusal, toolCalls }: Answer,
+): Pick<Response, 'output' | 'refusal' | 'tool_calls'> {
+  switch (capture) {
+    case 'full':
+      return { output: text, refusal, tool_calls: toolCalls }
+    case 'redacted':
+      return {
+        output: redactDocument(redact, text).text,
+        refusal: refusal === null ? null : redact(refusal).text,
+        tool_calls: toolCalls.map((call) => ({ ...call, arguments: redactDocument(redact, call.arguments).text })),
+      }
+    case 'metadata':
+      // That it was refused is no text; how it was is.
+      return { output: '', refusal: refusal === null ? null : 'refused', tool_calls: [] }
+    case 'none':
+      return { output: '', refusal: null, tool_calls: [] }
+  }
+}

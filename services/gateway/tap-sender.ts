@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Records, Request, Response } from '../domain/events/records.ts'
+import { PenstockError } from '../domain/outcome/penstock-error.ts'
+import { topics } from '../flow.ts'
+import type { Producer } from '../platform/kafka/transport.ts'
+import type { Logger } from '../platform/log/logger.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+import type { Lost } from './tap-messages.ts'
+import type { TapRecord, TapRecorderDeps } from './tap-recorder.ts'
+
+export interface TapSenderDeps {
+  /** Schemas may come later than the first exchanges: what is sent before waits, in order. Rejects only when the tap stops. */
+  readonly codec: Promise<Codec<Records>>
+  readonly producer: Producer
+  /** Bytes of text that may wait for an acknowledgement: a small compressed answer makes a large record. */
+  readonly waitingBytesMax: number
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/** Texts of one record; the rest of it has room below the broker's batch limit. */
+const textBytesMax = 850_000
+const retryMs = 1_000
+
+/**
+ * Encodes and sends the tap's records for as long as it takes: the producer waits out a broker that is away, and this waits out a topic and a
+ * registry that are not there yet. Byte budgets, not a number of tries, are what bounds it.
+ */
+export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
+  const { codec, producer, signal, log } = deps
+  codec.catch(() => undefined)
+  let waitingBytes = 0
+  const send = async (key: string, value: Buffer): Promise<void> => {
+    for (;;) {
+      try {
+        await producer.send([{ topic: topics.exchanges.name, key, value }])
+        return
+      } catch (cause) {
+        if (!(cause instanceof PenstockError && cause.retriable) || signal.aborted) throw cause
+        await delay(retryMs, undefined, { signal })
+      }
+    }
+  }
+  return async (whole, after) => {
+    // Before anything is waited for: what waits is bounded.
+    const { record, bytes, lost } = cut(whole, Math.min(textBytesMax, deps.waitingBytesMax - waitingBytes))
+    waitingBytes += bytes
+    try {
+      await after
+      await send(record.value.exchange_id, encoded(await codec, record))
+      return { lost }
+    } catch (error) {
+      if (!signal.aborted) log.warn({ exchange: record.value.exchange_id, err: String(error) }, 'record not sent')
+      return { lost: 'record' }
+    } finally {
+      waitingBytes -= bytes
+    }
+  }
+}
+
+function encoded(codec: Codec<Records>, record: TapRecord): Buffer {
+  return record.name === 'Request' ? codec.encode('Request', record.value) : codec.encode('Response', record.value)
+}
+
+interface Cut {
+  readonly record: TapRecord
+  /** What its texts take. */
+  readonly bytes: number
+  readonly lost: Lost | null
+}
+
+/** A record whose texts are larger than `roomBytes` loses its body, or the end of its text, and says so. */
+function cut(record: TapRecord, roomBytes: number): Cut {
+  if (record.name === 'Request') {
+    const bytes = record.value.body.length
+    if (bytes <= roomBytes) return { record, bytes, lost: null }
+    return { record: { name: 'Request', value: withoutBody(record.value) }, bytes: 0, lost: 'body' }
+  }
+  const { output, refusal, tool_calls } = record.value
+  const outputBytes = Buffer.byteLength(output)
+  const otherBytes = Buffer.byteLength(
+    [refusal ?? '', ...tool_calls.flatMap((call) => [call.name, call.arguments])].join(''),
+  )
+  const bytes = outputBytes + otherBytes
+  if (bytes <= roomBytes) return { record, bytes, lost: null }
+  const value = shortened(record.value, roomBytes - otherBytes)
+  return { record: { name: 'Response', value }, bytes: Math.max(0, Math.min(bytes, roomBytes)), lost: 'body' }
+}
+
+const withoutBody = (request: Request): Request => ({ ...request, body: Buffer.alloc(0) })
+
+/** Cutting may leave a broken character at the end, which is written with three bytes. */
+const brokenCharacterBytes = 3
+
+function shortened(response: Response, outputBytes: number): Response {
+  const keptBytes = outputBytes - brokenCharacterBytes
+  if (keptBytes >= 0) {
+    const output = Buffer.from(response.output).subarray(0, keptBytes).toString('utf8')
+    return { ...response, output, truncated: true }
+  }
+  const refusal = response.refusal === null ? null : 'refused'
+  return { ...response, output: '', tool_calls: [], refusal, truncated: true }
+}
