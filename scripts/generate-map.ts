@@ -30,16 +30,25 @@ export function generateMap(root: string): ReadonlyMap<string, string> {
   ])
 }
 
+/** Says which reading edges a picture of the flow leaves out. */
+type LeavesOut = (service: Service, topic: string) => boolean
+
+/** What a first look can do without: memory that only its reader writes, and everything that the API shows. */
+const detail: LeavesOut = (service, topic) => {
+  const writers = Object.values<Service>(services).filter(({ produces }) => produces.includes(topic))
+  return service === services.api || (writers.length === 1 && writers[0] === service)
+}
+
 /** The flow as a mermaid picture: boxes are services, rounded boxes topics; dashed lines steer, full lines carry traffic. */
-export function renderPicture(): string {
-  const drawn = Object.values<Topic>(topics).filter((topic) => topic.name !== topics.deadLetters.name)
-  const drawnNames = new Set(drawn.map((topic) => topic.name))
-  const lines = Object.values<Service>(services).flatMap((service) => [
-    ...service.consumes
-      .filter((topic) => drawnNames.has(topic))
-      .map((topic) => `  ${topicId(topic)} ${arrow(topic)} ${service.name}`),
+export function renderPicture(leavesOut: LeavesOut = () => false): string {
+  const all = Object.values<Service>(services)
+  const reading = (service: Service) => service.consumes.filter((topic) => !leavesOut(service, topic))
+  const read = new Set(all.flatMap(reading))
+  const drawn = Object.values<Topic>(topics).filter(({ name }) => read.has(name))
+  const lines = all.flatMap((service) => [
+    ...reading(service).map((topic) => `  ${topicId(topic)} ${arrow(topic)} ${service.name}`),
     ...service.produces
-      .filter((topic) => drawnNames.has(topic))
+      .filter((topic) => read.has(topic))
       .map((topic) => `  ${service.name} ${arrow(topic)} ${topicId(topic)}`),
     ...service.stores.filter((store) => store !== 'disk').map((store) => `  ${service.name} --- ${store}`),
   ])
@@ -51,12 +60,17 @@ export function renderPicture(): string {
     '  shadow ==> models',
     '  people([people and CI]) -.-> api',
     ...drawn.map((topic) => `  ${topicId(topic.name)}(${topic.name})`),
-    ...Object.values<Service>(services).map((service) => `  ${service.name}[${service.name}]`),
+    ...all.map((service) => `  ${service.name}[${service.name}]`),
     '  clickhouse[(ClickHouse)]',
     '  redis[(Redis)]',
     ...lines,
     '```',
   ].join('\n')
+}
+
+/** The picture of the README. */
+export function renderOverview(): string {
+  return renderPicture(detail)
 }
 
 function renderMap(): string {
@@ -149,5 +163,5 @@ function withPicture(readme: string): string {
   const begin = readme.indexOf(pictureBegin)
   const end = readme.indexOf(pictureEnd)
   if (begin < 0 || end < begin) throw new Error(`README.md lacks the lines "${pictureBegin}" and "${pictureEnd}"`)
-  return `${readme.slice(0, begin + pictureBegin.length)}\n${renderPicture()}\n${readme.slice(end)}`
+  return `${readme.slice(0, begin + pictureBegin.length)}\n${renderOverview()}\n${readme.slice(end)}`
 }

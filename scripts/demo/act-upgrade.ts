@@ -108,11 +108,16 @@ async function showPairs(cast: Cast, run: string): Promise<void> {
     (found) => found.length > 0,
   )
   for (const pair of pairs) {
-    const prompt = String(pair['prompt']).match(/"content":"((?:[^"\\]|\\.)*)"/)?.[1] ?? ''
-    cast.stage.say(`\n  ${prompt.slice(0, 110)}`)
+    cast.stage.say(`\n  ${lastMessage(pair['prompt']).replace(/\s+/g, ' ').slice(0, 130)}`)
     cast.stage.say(`    baseline  (${String(pair['baseline_ms'])} ms): …${lastLine(pair['baseline_output'])}`)
     cast.stage.say(`    candidate (${String(pair['candidate_ms'])} ms): …${lastLine(pair['candidate_output'])}`)
   }
+}
+
+/** The text of the last message of a kept request. */
+function lastMessage(prompt: unknown): string {
+  const { messages } = JSON.parse(String(prompt)) as { readonly messages: readonly { readonly content: string }[] }
+  return messages.at(-1)?.content ?? ''
 }
 
 function lastLine(output: unknown): string {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { aclLines } from '../../scripts/acls.ts'
-import { generateMap, renderPicture } from '../../scripts/generate-map.ts'
+import { generateMap, renderOverview } from '../../scripts/generate-map.ts'
 import { type Service, services, type Topic, topics } from '../../services/flow.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -80,7 +80,7 @@ describe('what is drawn from the flow', () => {
   })
 
   it('is in the README', () => {
-    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(renderPicture())
+    expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(renderOverview())
   })
 
   it('lets each service read what it consumes, write what it produces, and nothing else', () => {
