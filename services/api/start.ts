@@ -10,6 +10,9 @@ import { createCommander } from './commander.ts'
 import type { ApiConfig } from './config.ts'
 import { createPairReader } from './pair-reader.ts'
 import { openReadModel } from './read-model.ts'
+import { readOperations } from './read-operations.ts'
+import { routeOperations } from './route-operations.ts'
+import { runOperations } from './run-operations.ts'
 
 /** A person who waits for an answer is told rather than kept waiting when Kafka is away. */
 const answerWithinMs = 5_000
@@ -35,12 +38,16 @@ export async function startApi(scope: Scope, config: ApiConfig): Promise<{ reado
           }),
         )
   const commander = createCommander({ producer, codec, clock: scope.clock, model })
+  const deps = { model, commander, clock: scope.clock }
   const server = createApiServer({
-    model,
-    commander,
-    pairs: createPairReader(store),
+    handlers: {
+      ...readOperations(model, createPairReader(store)),
+      ...runOperations(deps),
+      ...routeOperations(deps),
+    },
     tokens: config.tokens,
-    clock: scope.clock,
+    log: scope.log,
+    metrics: scope.metrics,
   })
   await server.listen({ port: config.port, host: config.host })
   scope.onStop('server', () => server.close())

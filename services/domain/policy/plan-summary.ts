@@ -9,11 +9,15 @@ export interface PlanSummary {
     readonly stage: string
     readonly candidateWeight: number
     readonly minDurationMs: number
+    readonly maxDurationMs: number
+    readonly approval: 'automatic' | 'manual'
+    /** Units that the slowest test needs for its first look. */
     readonly pairsRequired: number
     readonly decidedBy: string | null
   }[]
   readonly errorBudget: number
   readonly shadowCostMicroUsdMax: number
+  readonly shadowCallsMax: number
   readonly deviations: readonly string[]
 }
 
@@ -31,6 +35,8 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
         stage: stage.name,
         candidateWeight: stage.candidateWeight,
         minDurationMs: stage.minDurationMs,
+        maxDurationMs: stage.maxDurationMs,
+        approval: stage.approval,
         pairsRequired: slowest?.requiredUnits ?? 0,
         decidedBy: slowest === null ? null : `${slowest.metric} on ${slowest.comparison}`,
       }
@@ -41,6 +47,7 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
     stages,
     errorBudget: plan.harm.reduce((sum, test) => sum + test.alpha, 0),
     shadowCostMicroUsdMax: spec.shadow.budgetMicroUsd,
+    shadowCallsMax: spec.shadow.budgetCalls,
     deviations: spec.deviations,
   }
 }
