@@ -1,8 +1,10 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { compilePlan } from '../domain/gate/compile-plan.ts'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { draftRun, startedRun } from '../domain/rollout/sample-run.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import { readOperations } from './api-document.ts'
 import { createApiServer } from './api-server.ts'
 import { compileText } from './apply-rollout.ts'
@@ -93,6 +95,27 @@ describe('answers when something is away', () => {
     expect(away).toMatchObject({ status: 503, body: { code: 'BROKER_AWAY' } })
     expect(away.body.detail).toContain('local kill')
   })
+})
+
+it('tokens are in no line of the log and in no answer, whatever becomes of the request', async () => {
+  const said: string[] = []
+  const line = (...parts: readonly unknown[]) => void said.push(inspect(parts, { depth: 10 }))
+  const recorder: Logger = { debug: line, info: line, warn: line, error: line, child: () => recorder }
+  const world = newWorld(startedRun())
+  world.broken = new Error('broken')
+  const server = serverOf(world, recorder)
+  const payload = { kind: 'hold', ...because }
+  for (const as of ['admin', 'viewer', 'secret-of-nobody']) {
+    const response = await server.inject({
+      method: 'POST',
+      url: '/v1/runs/run-1/commands',
+      headers: { authorization: `Bearer ${as}`, 'x-trace': 'kept' },
+      payload,
+    })
+    expect(response.body).not.toMatch(/secret-of-nobody|Bearer a|Bearer v/)
+  }
+  expect(said.join()).toContain('/v1/runs/run-1/commands')
+  expect(said.join()).not.toMatch(/Bearer|secret-of-nobody|authorization/i)
 })
 
 describe('names', () => {

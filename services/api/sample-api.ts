@@ -4,6 +4,7 @@ import type { Run } from '../domain/rollout/run.ts'
 import { draftRun, latchOf, startMs, verdictOf } from '../domain/rollout/sample-run.ts'
 import { status } from '../domain/rollout/status.ts'
 import { transition } from '../domain/rollout/transition.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import { answerProblems } from './answer-contract.ts'
 import { createApiServer } from './api-server.ts'
 import type { Handlers } from './call.ts'
@@ -18,7 +19,7 @@ import { runOperations } from './run-operations.ts'
 
 const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined }
 export const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
-export const log = {
+export const log: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -54,7 +55,7 @@ export function newWorld(...runs: readonly Run[]): World {
 }
 
 /** An API on a world of its own: tokens are called after their roles. */
-export function serverOf(world: World) {
+export function serverOf(world: World, logger: Logger = log) {
   const verdict = verdictOf('hold')
   const model: ReadModel = {
     runs: () => world.runs,
@@ -89,7 +90,7 @@ export function serverOf(world: World) {
   }
   const deps = { model, commander, clock }
   const handlers: Handlers = { ...readOperations(model, pairs), ...runOperations(deps), ...routeOperations(deps) }
-  return createApiServer({ handlers, tokens, log, metrics })
+  return createApiServer({ handlers, tokens, log: logger, metrics })
 }
 
 type Server = ReturnType<typeof serverOf>
