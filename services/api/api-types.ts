@@ -291,6 +291,8 @@ interface components {
       /** Chance of a false rollback over the whole run, at most */
       readonly errorBudget: number
       readonly shadowCostMicroUsdMax: number
+      /** Before the slowest first look of every stage */
+      readonly shadowCallsRequired: number
       readonly shadowCallsMax: number
       readonly deviations: readonly string[]
     }

@@ -20,9 +20,15 @@ export function planText(plan: Api['PlanSummary']): string {
     `plan ${plan.hash.slice(0, 12)}`,
     ...stages,
     `  chance of a false rollback over the whole run: at most ${(plan.errorBudget * 100).toFixed(1)} %`,
-    `  shadow calls cost at most $${(plan.shadowCostMicroUsdMax / 1e6).toFixed(2)} and are at most ${plan.shadowCallsMax}; then shadowing pauses`,
+    shadowText(plan),
     ...plan.deviations.map((deviation) => `  less than recommended: ${deviation}`),
   ].join('\n')
+}
+
+function shadowText(plan: Api['PlanSummary']): string {
+  if (plan.shadowCallsRequired === 0) return '  nothing is shadowed: no shadow calls, no cost'
+  const usd = (plan.shadowCostMicroUsdMax / 1e6).toFixed(2)
+  return `  shadow calls: at least ${plan.shadowCallsRequired} to reach 100 %; at most ${plan.shadowCallsMax} and $${usd}, then shadowing pauses`
 }
 
 /** Why a run stands where it stands: status, each decision with its numbers, the gate's tests. */

@@ -19,12 +19,12 @@ function problemsOf(text: string): readonly string[] {
   const read = readDocument(text, check)
   if (read.kind === 'problems')
     return read.problems.map((problem) => `${problem.line}: ${problem.path}: ${problem.message}`)
-  const result = specFromDocument(read.value as RolloutDocument, null)
-  return result.kind === 'spec'
-    ? []
-    : result.problems.map(
-        (problem) => `${read.lineOf(problem.path)}: ${problem.path.join('.')}: ${problem.message}; ${problem.fix}`,
-      )
+  const result = compileRollout(read.value as RolloutDocument, null)
+  if (result.kind === 'compiled') return []
+  if (result.kind === 'golden_problems') throw new TypeError('no golden set was given')
+  return result.problems.map(
+    (problem) => `${read.lineOf(problem.path)}: ${problem.path.join('.')}: ${problem.message}; ${problem.fix}`,
+  )
 }
 
 const good = `apiVersion: penstock/v1
@@ -186,6 +186,11 @@ describe('rollout files', () => {
       'a metric of pairs in a live-only rollout',
       `${good}shadow: { share: 0 }\nmetrics:\n  differs_exact: { role: guardrail }\n`,
       /^11: metrics\.differs_exact: .*make it a signal/,
+    ],
+    [
+      'a budget that cannot pay for the shadow stages',
+      `${good}shadow:\n  budget:\n    calls: 500\n`,
+      /^11: shadow\.budget\.calls: the run needs at least (\d+) shadow calls and the budget allows 500: .*; allow \1 calls or more/,
     ],
     ['broken YAML', `${good}x: [\n`, /^\d+: : /],
     ['a key written twice', `${good}route: twice\n`, /^9: : /],

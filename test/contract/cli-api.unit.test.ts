@@ -65,7 +65,12 @@ describe('the commands', () => {
     [0, ['lint', good], running, 'units before the first look'],
     [1, ['lint', bad], running, /bad\.yaml:9: stickykey: unknown field; did you mean `stickyKey`\?/],
     [1, ['lint', join(folder, 'none.yaml')], running, 'cannot be read'],
-    [0, ['apply', good], () => newWorld(), /applied as prompt-edit-.*\n.*plan [\s\S]*shadow calls cost at most \$100/],
+    [
+      0,
+      ['apply', good],
+      () => newWorld(),
+      /applied as prompt-edit-.*\n.*plan [\s\S]*shadow calls: at least \d+ to reach 100 %; at most 100000 and \$100/,
+    ],
     [1, ['apply', bad], running, 'did you mean'],
     [0, ['get'], running, 'run-1'],
     [0, ['get', 'latest'], running, 'phase     shadow'],

@@ -3,6 +3,7 @@ import type { AnalysisPlan } from '../gate/plan.ts'
 import type { GoldenChunk, RolloutSpec } from '../rollout/spec.ts'
 import { goldenSet } from './golden-set.ts'
 import type { PolicyProblem, RolloutDocument } from './rollout-document.ts'
+import { budgetProblem } from './shadow-calls.ts'
 import { specFromDocument } from './spec-from-document.ts'
 
 /** A rollout file that may be started, or every reason why not: in the file (by path) or in its golden set (by line). */
@@ -28,7 +29,10 @@ export function compileRollout(document: RolloutDocument, golden: readonly unkno
   const summary = set === null ? null : { digest: set.digest, chunks: set.chunks.length, entries: set.entries }
   const result = specFromDocument(document, summary)
   if (result.kind === 'problems') return result
-  return { kind: 'compiled', spec: result.spec, plan: compilePlan(result.spec), chunks: set?.chunks ?? [] }
+  const plan = compilePlan(result.spec)
+  const unaffordable = budgetProblem(result.spec, plan)
+  if (unaffordable !== null) return { kind: 'problems', problems: [unaffordable] }
+  return { kind: 'compiled', spec: result.spec, plan, chunks: set?.chunks ?? [] }
 }
 
 /** Golden answers that the file does not name would decide without anybody reading so in it. */

@@ -1,5 +1,6 @@
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
+import { shadowCallsRequired } from './shadow-calls.ts'
 
 /** What a plan asks for, as `apply` prints it. */
 export interface PlanSummary {
@@ -17,6 +18,8 @@ export interface PlanSummary {
   }[]
   readonly errorBudget: number
   readonly shadowCostMicroUsdMax: number
+  /** Shadow calls before the slowest first look of every stage; a stage that lasts longer makes more. */
+  readonly shadowCallsRequired: number
   readonly shadowCallsMax: number
   readonly deviations: readonly string[]
 }
@@ -47,6 +50,7 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
     stages,
     errorBudget: plan.harm.reduce((sum, test) => sum + test.alpha, 0),
     shadowCostMicroUsdMax: spec.shadow.budgetMicroUsd,
+    shadowCallsRequired: shadowCallsRequired(spec, plan),
     shadowCallsMax: spec.shadow.budgetCalls,
     deviations: spec.deviations,
   }
