@@ -4,6 +4,7 @@
  */
 
 const testFile = '\\.test\\.ts$'
+const apiTypes = '^services/api/api-types\\.ts$'
 
 /** A package is importable in its own platform folder and in test/. */
 const restrictedTo = (name, packagePattern, folders, comment) => ({
@@ -55,7 +56,22 @@ module.exports = {
         'A service never imports another: they meet in topics, tables and HTTP. standalone starts them all in one process.',
       severity: 'error',
       from: { path: '^services/([^/]+)/', pathNot: '^services/(standalone|domain|platform)/' },
-      to: { path: '^services/[^/]+/', pathNot: '^services/($1|domain|platform)/' },
+      to: { path: '^services/[^/]+/', pathNot: ['^services/($1|domain|platform)/', apiTypes] },
+    },
+    {
+      name: 'api-types-are-types',
+      comment:
+        'The types of schemas/openapi.yaml are what clients of the API share with it: cli, console, scripts and tests may name them, and nothing of the API can run there.',
+      severity: 'error',
+      from: { pathNot: '^services/api/' },
+      to: { path: apiTypes, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'api-types-are-for-clients',
+      comment: 'Other services meet the API in topics: its types are none of their business.',
+      severity: 'error',
+      from: { pathNot: ['^services/(api|cli|console)/', '^(scripts|test)/'] },
+      to: { path: apiTypes },
     },
     {
       name: 'flow-imports-nothing',
@@ -99,7 +115,7 @@ module.exports = {
         'scripts/ and infra/ import platform, domain, flow.ts and infra; a service is started as a process, never imported.',
       severity: 'error',
       from: { path: '^(scripts|infra)/' },
-      to: { path: '^services/[^/]+/', pathNot: '^services/(domain|platform)/' },
+      to: { path: '^services/[^/]+/', pathNot: ['^services/(domain|platform)/', apiTypes] },
     },
     {
       name: 'people-talk-http',

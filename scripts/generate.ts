@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generateApi } from './generate-api.ts'
 import { generateMap } from './generate-map.ts'
 import { generateRecords } from './generate-records.ts'
 
@@ -9,8 +10,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const checkOnly = process.argv.includes('--check')
 const stale: string[] = []
 
-for (const [path, draft] of [...generateRecords(root), ...generateMap(root)]) {
-  const content = path.endsWith('.ts') ? formatted(path, draft) : draft
+for (const [path, draft] of [...generateRecords(root), ...generateMap(root), ...(await generateApi(root))]) {
+  const content = /\.(ts|json)$/.test(path) ? formatted(path, draft) : draft
   const absolute = `${root}/${path}`
   if (read(absolute) === content) continue
   stale.push(path)

@@ -1,4 +1,4 @@
-import type { PlanSummaryView, RunView, VerdictView } from './api-views.ts'
+import type { PairView, PlanSummaryView, ProblemView, RunView, VerdictView } from './api-views.ts'
 
 /** The few calls of the API that the demo makes. Throws with the API's own words. */
 export interface ApiClient {
@@ -8,7 +8,7 @@ export interface ApiClient {
   ): Promise<{ readonly run: string; readonly plan: PlanSummaryView }>
   status(run: string): Promise<RunView>
   explain(run: string): Promise<{ readonly verdict: VerdictView | null }>
-  pairs(run: string, query: string): Promise<readonly Record<string, unknown>[]>
+  pairs(run: string, query: string): Promise<readonly PairView[]>
 }
 
 export function createApiClient(baseUrl: string, token: string): ApiClient {
@@ -21,19 +21,17 @@ export function createApiClient(baseUrl: string, token: string): ApiClient {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const answer = (await response.json()) as T & {
-      readonly message?: string
-      readonly problems?: readonly { readonly line: number; readonly message: string }[]
-    }
-    if (response.ok) return answer
-    const problems = (answer.problems ?? []).map((problem) => `\n  line ${problem.line}: ${problem.message}`).join('')
-    throw new Error(`${path}: ${answer.message ?? response.status}${problems}`)
+    const answer = await response.json()
+    if (response.ok) return answer as T
+    const { detail, problems } = answer as ProblemView
+    const lines = problems.map(({ line, path: field, message }) => `\n  line ${line ?? '–'}: ${field}: ${message}`)
+    throw new Error(`${path}: ${detail}${lines.join('')}`)
   }
   return {
     apply: (text, golden) => call('/v1/runs', { text, golden, reason: 'demonstration' }),
     status: (run) => call(`/v1/runs/${run}`),
     explain: (run) => call(`/v1/runs/${run}/explain`),
     pairs: async (run, query) =>
-      (await call<{ readonly pairs: readonly Record<string, unknown>[] }>(`/v1/runs/${run}/pairs?${query}`)).pairs,
+      (await call<{ readonly pairs: readonly PairView[] }>(`/v1/runs/${run}/pairs?${query}`)).pairs,
   }
 }

@@ -1,8 +1,8 @@
-import type { Verdict } from '../../services/domain/gate/verdict.ts'
-import type { PlanSummary } from '../../services/domain/policy/plan-summary.ts'
-import type { RunStatus } from '../../services/domain/rollout/status.ts'
+import type { Api } from '../../services/api/api-types.ts'
 
-/** What the API answers with, as its types in the domain say. */
-export type RunView = RunStatus
-export type VerdictView = Verdict
-export type PlanSummaryView = PlanSummary
+/** What the API answers with, as `schemas/openapi.yaml` says. */
+export type RunView = Api['RunStatus']
+export type VerdictView = Api['Verdict']
+export type PlanSummaryView = Api['PlanSummary']
+export type PairView = Api['Pair']
+export type ProblemView = Api['Problem']

@@ -27,6 +27,7 @@ export interface Commander {
 }
 
 const decisionWaitMs = 10_000
+const readBackMs = 2_000
 
 export function createCommander(deps: {
   readonly producer: Producer
@@ -35,18 +36,26 @@ export function createCommander(deps: {
   readonly model: ReadModel
 }): Commander {
   const { producer, codec, clock, model } = deps
-  const decided = async (commandId: string): Promise<Decision> => {
-    for (const endMs = clock.monoMs() + decisionWaitMs; clock.monoMs() < endMs; ) {
-      const decision = model.decisionFor(commandId)
-      if (decision !== null) return decision
-      await delay(20)
+  const awaited = async <T>(read: () => T | null, withinMs: number): Promise<T | null> => {
+    for (const endMs = clock.monoMs() + withinMs; clock.monoMs() < endMs; await delay(20)) {
+      const value = read()
+      if (value !== null) return value
     }
-    throw new ApiProblem(
-      504,
-      'NO_DECISION',
-      `no controller has decided on command ${commandId} within ${decisionWaitMs} ms; it stands on the log and will be handled`,
-    )
+    return null
   }
+  const decided = async ({ id, run, kind }: Command): Promise<Decision> => {
+    const decision = await awaited(() => model.decisionFor(id), decisionWaitMs)
+    if (decision === null)
+      throw new ApiProblem(
+        504,
+        'NO_DECISION',
+        `no controller has decided on \`${kind}\` of run ${run} within ${decisionWaitMs / 1000} s. It stands on the log and will be handled when one is up: do not repeat it, look at the run`,
+      )
+    return decision
+  }
+  /** Decision and run stand in one transaction and on two topics: what is answered next should show both. */
+  const readBack = ({ id, run }: Command): Promise<true | null> =>
+    awaited(() => (model.run(run)?.state.handled.includes(id) === true ? true : null), readBackMs)
   return {
     async command(run, kind, payload, by, reason, at) {
       const command: Command = {
@@ -61,9 +70,10 @@ export function createCommander(deps: {
         at: clock.nowMs(),
       }
       await producer.send([{ topic: topics.commands.name, key: run, value: codec.encode('Command', command) }])
-      const decision = await decided(command.id)
+      const decision = await decided(command)
       const { refused } = JSON.parse(decision.analysis) as { readonly refused?: boolean }
       if (refused === true) throw new ApiProblem(409, 'REFUSED', decision.reason)
+      await readBack(command)
       return decision
     },
     async golden(chunks) {

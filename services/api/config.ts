@@ -26,23 +26,36 @@ const settings = {
 export const roles = ['viewer', 'operator', 'approver', 'admin'] as const
 export type Role = (typeof roles)[number]
 
-const tokensSchema = z.object({
+const tokensSchema = z.strictObject({
   tokens: z
-    .array(z.object({ name: z.string().min(1), role: z.enum(roles), tokenSha256: z.string().regex(/^[0-9a-f]{64}$/) }))
-    .min(1),
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(100),
+        role: z.enum(roles),
+        tokenSha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the token in lower-case hex'),
+      }),
+    )
+    .min(1)
+    .max(1_000)
+    // One token with two names or roles: whose word counts would be left to the order of the file.
+    .refine((tokens) => new Set(tokens.map(({ tokenSha256 }) => tokenSha256)).size === tokens.length, {
+      message: 'a tokenSha256 stands twice',
+    }),
 })
 
 export type Tokens = z.infer<typeof tokensSchema>['tokens']
 export type ApiConfig = ConfigOf<typeof settings> & { readonly tokens: Tokens }
 
 export function loadApiConfig(argv: readonly string[]): ApiConfig {
-  const config = loadConfig('api', settings, process.env, argv)
-  return { ...config, tokens: readTokens(config.tokensFile) }
+  return loadConfig('api', settings, process.env, argv, (config) => ({
+    ...config,
+    tokens: readTokens(config.tokensFile),
+  }))
 }
 
 /** Throws ConfigError with the line of every problem. */
 function readTokens(path: string): Tokens {
-  const parsed = parseYaml(readFileSync(path, 'utf8'))
+  const parsed = parseYaml(textOf(path))
   if (parsed.kind === 'syntax')
     throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
   const result = tokensSchema.safeParse(parsed.document.value)
@@ -53,4 +66,12 @@ function readTokens(path: string): Tokens {
         `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
     ),
   )
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError([`PENSTOCK_API_TOKENS_FILE ${path} cannot be read: ${(error as Error).message}`])
+  }
 }

@@ -1,19 +1,23 @@
 import type { Run } from '../domain/rollout/run.ts'
+import { metricCatalogue } from '../domain/scoring/catalogue.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
+import type { Api } from './api-types.ts'
 import { ApiProblem } from './problem.ts'
 
 export interface PairQuery {
-  readonly limit?: string
+  /** At most so many; the document bounds it. */
+  readonly limit: number | undefined
   /** Only pairs in which this metric is worse for the candidate. */
-  readonly worse?: string
+  readonly worse: string | undefined
 }
 
 /** Baseline and candidate of one exchange side by side, redacted, from the store. */
 export interface PairReader {
-  pairs(run: Run, query: PairQuery): Promise<readonly Record<string, unknown>[]>
+  /** Throws ApiProblem UNKNOWN_METRIC (422), NO_STORE and STORE_AWAY (503). */
+  pairs(run: Run, query: PairQuery): Promise<readonly Api['Pair'][]>
 }
 
-const limitMax = 1_000
+const limitDefault = 20
 /** Evidence of the run, however late: nothing in the store is from after this. */
 const endOfTime = new Date(Date.UTC(2199, 0, 1))
 
@@ -22,13 +26,13 @@ export function createPairReader(store: ClickHouseStore | null): PairReader {
     async pairs(run, query) {
       if (store === null)
         throw new ApiProblem(503, 'NO_STORE', 'this API has no store configured; set PENSTOCK_CLICKHOUSE_URL')
-      const limit = Math.min(limitMax, Math.max(1, Number(query.limit ?? 20) || 20))
-      const worse = query.worse ?? ''
+      const { limit = limitDefault, worse = '' } = query
+      if (worse !== '' && !metricCatalogue.some((metric) => metric.name === worse)) throw unknownMetric(worse)
       const sql = `SELECT * FROM pairs(run = {run:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})
         WHERE ({worse:String} = '' OR candidate_metrics[{worse:String}] > baseline_metrics[{worse:String}])
         ORDER BY arrived_at LIMIT {limit:UInt32}`
       try {
-        return await store.query<Record<string, unknown>>(sql, {
+        return await store.query<Api['Pair']>(sql, {
           run: run.id,
           since: new Date(run.createdAtMs),
           until: endOfTime,
@@ -44,4 +48,10 @@ export function createPairReader(store: ClickHouseStore | null): PairReader {
       }
     },
   }
+}
+
+function unknownMetric(name: string): ApiProblem {
+  const names = metricCatalogue.map((metric) => metric.name).join(', ')
+  const message = `unknown metric \`${name}\`; use one of ${names}`
+  return new ApiProblem(422, 'UNKNOWN_METRIC', message, [{ line: null, path: 'worse', message }])
 }

@@ -3,7 +3,7 @@ import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
-import { type RunStatus, type SnapshotView, status } from '../domain/rollout/status.ts'
+import { type GateWord, type RunStatus, status } from '../domain/rollout/status.ts'
 import { topics } from '../flow.ts'
 import type { Reader, RecordBatch, Transport } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
@@ -19,6 +19,8 @@ export interface ReadModel {
   /** The decision that a command led to; null while there is none. */
   decisionFor(commandId: string): Decision | null
   split(route: string): Split | null
+  /** Routes that a run or a split names. */
+  routes(): readonly string[]
   latches(run: string): readonly Latch[]
   kills(): readonly Kill[]
   acks(route: string): readonly Ack[]
@@ -28,7 +30,7 @@ const decisionsMax = 20_000
 
 interface State {
   readonly runs: Map<string, Run>
-  readonly snapshots: Map<string, { readonly view: SnapshotView; readonly verdict: Verdict }>
+  readonly snapshots: Map<string, GateWord>
   readonly decisions: Decision[]
   readonly byCommand: Map<string, Decision>
   readonly splits: Map<string, Split>
@@ -71,11 +73,12 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
         (a, b) => Number(isActive(b)) - Number(isActive(a)) || b.createdAtMs - a.createdAtMs,
       ),
     run: (id) => state.runs.get(id) ?? null,
-    statusOf: (run) => status(run, state.snapshots.get(run.id)?.view ?? null, scope.clock.nowMs()),
+    statusOf: (run) => status(run, state.snapshots.get(run.id) ?? null, scope.clock.nowMs()),
     verdictOf: (run) => state.snapshots.get(run)?.verdict ?? null,
     decisions: (run) => state.decisions.filter((decision) => decision.run === run),
     decisionFor: (commandId) => state.byCommand.get(commandId) ?? null,
     split: (route) => state.splits.get(route) ?? null,
+    routes: () => [...new Set([...state.splits.keys(), ...[...state.runs.values()].map((run) => run.route)])].sort(),
     latches: (run) => [...state.latches.values()].filter((latch) => latch.run === run),
     kills: () => [...state.kills.values()].filter((kill) => kill.released_at === null),
     acks: (route) => [...state.acks.values()].filter((ack) => ack.route === route),
@@ -99,11 +102,8 @@ function applyRun(state: State, key: string, value: Buffer): void {
 function applySnapshot(state: State, key: string, value: Buffer): void {
   if (key.includes('/')) return
   try {
-    const { view, verdict } = JSON.parse(value.toString('utf8')) as {
-      readonly view: SnapshotView
-      readonly verdict: Verdict
-    }
-    state.snapshots.set(key, { view, verdict })
+    const { view, verdict } = JSON.parse(value.toString('utf8')) as Partial<GateWord>
+    if (view !== undefined && verdict !== undefined) state.snapshots.set(key, { view, verdict })
   } catch {
     // A foreign record: the status is then that of the last verdict.
   }

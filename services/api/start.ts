@@ -5,24 +5,18 @@ import { openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
-import { createApiServer } from './api-server.ts'
-import { createCommander } from './commander.ts'
+import { assembleApi } from './assemble-api.ts'
 import type { ApiConfig } from './config.ts'
-import { createPairReader } from './pair-reader.ts'
-import { openReadModel } from './read-model.ts'
 
-/** A person who waits for an answer is told rather than kept waiting when Kafka is away. */
-const answerWithinMs = 5_000
+/** Below the time that clients wait: a store that hangs is named so, instead of an API that does not answer. */
+const storeWithinMs = 10_000
 
 /** Starts the API; it answers when its read models have caught up. */
 export async function startApi(scope: Scope, config: ApiConfig): Promise<{ readonly port: number }> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const { brokers, registryUrl, stateDir, topicPrefix, tokens } = config
   const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const transport = createKafkajsTransport({ clientId: 'api', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
-  const producer = await transport.producer({ answerWithinMs })
-  scope.onStop('producer', () => producer.close())
-  const model = await openReadModel(scope, transport, codec)
   const store =
     config.clickhouseUrl === ''
       ? null
@@ -32,16 +26,10 @@ export async function startApi(scope: Scope, config: ApiConfig): Promise<{ reado
             user: config.clickhouseUser,
             password: config.clickhousePassword,
             database: config.clickhouseDatabase,
+            requestTimeoutMs: storeWithinMs,
           }),
         )
-  const commander = createCommander({ producer, codec, clock: scope.clock, model })
-  const server = createApiServer({
-    model,
-    commander,
-    pairs: createPairReader(store),
-    tokens: config.tokens,
-    clock: scope.clock,
-  })
+  const server = await assembleApi(scope, { transport, codec, store, tokens })
   await server.listen({ port: config.port, host: config.host })
   scope.onStop('server', () => server.close())
   const { port } = server.server.address() as AddressInfo

@@ -2,10 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import rolloutSchema from '../../schemas/policy/rollout.schema.json' with { type: 'json' }
 import { compilePlan } from '../domain/gate/compile-plan.ts'
+import { compileRollout } from '../domain/policy/compile-rollout.ts'
 import { goldenSet } from '../domain/policy/golden-set.ts'
 import type { RolloutDocument } from '../domain/policy/rollout-document.ts'
 import { specFromDocument } from '../domain/policy/spec-from-document.ts'
 import { formatDuration, formatWeight, parseDuration, parseWeight } from '../domain/policy/units-of-measure.ts'
+import { draftRun } from '../domain/rollout/sample-run.ts'
+import { transition } from '../domain/rollout/transition.ts'
 import { compileSchema } from '../platform/documents/json-schema.ts'
 import { readDocument } from '../platform/documents/read-document.ts'
 
@@ -16,12 +19,12 @@ function problemsOf(text: string): readonly string[] {
   const read = readDocument(text, check)
   if (read.kind === 'problems')
     return read.problems.map((problem) => `${problem.line}: ${problem.path}: ${problem.message}`)
-  const result = specFromDocument(read.value as RolloutDocument, null)
-  return result.kind === 'spec'
-    ? []
-    : result.problems.map(
-        (problem) => `${read.lineOf(problem.path)}: ${problem.path.join('.')}: ${problem.message}; ${problem.fix}`,
-      )
+  const result = compileRollout(read.value as RolloutDocument, null)
+  if (result.kind === 'compiled') return []
+  if (result.kind === 'golden_problems') throw new TypeError('no golden set was given')
+  return result.problems.map(
+    (problem) => `${read.lineOf(problem.path)}: ${problem.path.join('.')}: ${problem.message}; ${problem.fix}`,
+  )
 }
 
 const good = `apiVersion: penstock/v1
@@ -53,6 +56,21 @@ describe('rollout files', () => {
     expect(plan.harm.reduce((sum, test) => sum + test.alpha, 0)).toBeLessThanOrEqual(0.05)
     expect(plan.hash).toBe(compilePlan(result.spec).hash)
     expect(plan.hash).not.toBe(compilePlan({ ...result.spec, unitsMin: 41 }).hash)
+  })
+
+  it('a live-only rollout asks about live arms alone, begins in the canary and plans no shadow', () => {
+    const read = readDocument(readFileSync(new URL('live-only.yaml', examples), 'utf8'), check)
+    if (read.kind === 'problems') throw new Error('invalid')
+    const result = compileRollout(read.value as RolloutDocument, null)
+    if (result.kind !== 'compiled') throw new Error('refused')
+    const { spec, plan } = result
+    expect(new Set([...plan.harm, ...plan.advance].map((test) => test.comparison))).toEqual(new Set(['live_ab']))
+    expect(plan.advance.map((test) => test.metric)).toEqual(['error', 'refusal', 'latency_over_budget'])
+    expect(plan.calibrationPairs).toBe(0)
+    const { run, effects } = transition(draftRun(spec), { kind: 'start', routeEpoch: 1 }, 0)
+    expect(run.state.phase).toBe('canary')
+    expect(effects.flatMap((effect) => (effect.kind === 'split' ? [effect.split.shadow] : []))).toEqual([null])
+    expect(spec.deviations.join()).toContain('nothing is shadowed')
   })
 
   it.each([
@@ -92,6 +110,87 @@ describe('rollout files', () => {
       'a last wave that leaves traffic out',
       `${good}waves:\n  - { id: gold, match: { tier: gold } }\n`,
       /does not match everything/,
+    ],
+    [
+      'a stage name used twice',
+      `${good}stages:\n  - { weight: 0%, name: a }\n  - { weight: 100%, name: a }\n`,
+      /^11: stages\.1: stage `a` appears twice/,
+    ],
+    [
+      'a stage that must end before it may',
+      `${good}stages:\n  - { weight: 0%, minDuration: 2h, maxDuration: 1h }\n  - { weight: 100% }\n`,
+      /^10: stages\.0: maxDuration is shorter than minDuration; raise maxDuration/,
+    ],
+    [
+      'a ramp without an end',
+      `${good}stages:\n  - { weight: 0% }\n  - { weight: 50% }\n`,
+      /^11: .*the last stage must be 100%; end with/,
+    ],
+    ['a duration without a unit', `${good}bake: 30\n`, /^9: bake: must be string/],
+    ['a duration of an unknown unit', `${good}bake: 30min\n`, /^9: bake: must be a duration such as 500ms, 30s/],
+    [
+      'a weight that is no percentage',
+      `${good}stages: [{ weight: "0.5" }]\n`,
+      /^9: .*must be a percentage with at most three decimals/,
+    ],
+    [
+      'a margin that accepts anything',
+      `${good}metrics:\n  error: { margin: { absolute: 1 } }\n`,
+      /^10: .*a margin of 1 or more accepts any rate; use/,
+    ],
+    [
+      'a budget above the timeout',
+      `${good}metrics:\n  ttft_over_budget: { budget: 2m }\n`,
+      /^10: .*longer than legTimeout; lower the budget/,
+    ],
+    ['a lease that lapses by itself', `${good}lease: 1s\n`, /^9: lease: a lease below 5s lapses .*; use 20s/],
+    [
+      'a wave twice',
+      `${good}waves:\n  - { id: a, match: { t: x } }\n  - { id: a }\n`,
+      /^11: waves\.1\.id: wave `a` appears twice/,
+    ],
+    ['a missing field', good.replace('route: support\n', ''), /^1: : field `route` is missing/],
+    [
+      'an unknown kind of change',
+      good.replace('change: prompt', 'change: promt'),
+      /^5: change: must be one of prompt, model/,
+    ],
+    ['a file of another kind', good.replace('kind: Rollout', 'kind: Deployment'), /^2: kind: must be "Rollout"/],
+    ['text that is no document', 'hello', /^1: : must be object/],
+    [
+      'shadowing without second legs',
+      `${good}shadow: { secondLegShare: 0 }\n`,
+      /^9: shadow\.secondLegShare: .*use a share above 0/,
+    ],
+    [
+      'a shadow stage of a live-only rollout',
+      `${good}shadow: { share: 0 }\nstages:\n  - weight: 0%\n  - weight: 100%\n`,
+      /^11: .*a stage at 0% could never end; begin with a canary/,
+    ],
+    [
+      'calibration of a live-only rollout',
+      `${good}shadow: { share: 0 }\ncalibrationPairs: 10\n`,
+      /^10: calibrationPairs: .*leave it out/,
+    ],
+    [
+      'critical slices of a live-only rollout',
+      `${good}shadow: { share: 0 }\ncriticalSlices: [{ key: tier, value: gold }]\n`,
+      /^10: criticalSlices: .*use a wave/,
+    ],
+    [
+      'a relative margin of a live-only rollout',
+      `${good}shadow: { share: 0 }\nmetrics:\n  error: { margin: { relative: 0.5, floor: 0.01 } }\n`,
+      /^11: metrics\.error\.margin: .*use an absolute margin/,
+    ],
+    [
+      'a metric of pairs in a live-only rollout',
+      `${good}shadow: { share: 0 }\nmetrics:\n  differs_exact: { role: guardrail }\n`,
+      /^11: metrics\.differs_exact: .*make it a signal/,
+    ],
+    [
+      'a budget that cannot pay for the shadow stages',
+      `${good}shadow:\n  budget:\n    calls: 500\n`,
+      /^11: shadow\.budget\.calls: the run needs at least (\d+) shadow calls and the budget allows 500: .*; allow \1 calls or more/,
     ],
     ['broken YAML', `${good}x: [\n`, /^\d+: : /],
     ['a key written twice', `${good}route: twice\n`, /^9: : /],

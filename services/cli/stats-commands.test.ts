@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
 import { afterAll, describe, expect, it } from 'vitest'
-import { declareStats } from './stats-commands.ts'
+import { runCli } from './run-cli.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'penstock-stats-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -19,17 +18,16 @@ const passing = {
 async function run(json: boolean, ...words: readonly string[]) {
   const printed: string[] = []
   const failed: string[] = []
-  let code: number | null = null
-  const program = new Command().exitOverride()
-  declareStats(
-    program,
-    { print: (text) => void printed.push(text), fail: (text) => void failed.push(text), json },
-    (end) => {
-      code = end
+  const code = await runCli([...(json ? ['--json'] : []), 'stats', ...words], {
+    out: (text) => void printed.push(text),
+    err: (text) => void failed.push(text),
+    config: () => {
+      throw new Error('statistics ask no server')
     },
-  )
-  await program.parseAsync(['node', 'penstock', 'stats', ...words])
-  return { code, printed: printed.join('\n'), failed: failed.join('\n') }
+    nowMs: () => 0,
+    sleep: async () => undefined,
+  })
+  return { code, printed: printed.join(''), failed: failed.join('') }
 }
 
 function file(name: string, content: unknown): string {

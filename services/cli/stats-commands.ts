@@ -5,39 +5,40 @@ import type { Method } from '../domain/stats/methods/method.ts'
 import { methods } from '../domain/stats/methods/registry.ts'
 import { type CaseResult, verifyCase } from '../domain/stats/methods/verify-case.ts'
 import { StatsError } from '../domain/stats/stats-error.ts'
-import type { ExitCode, Output } from './commands.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import type { Act, Session } from './session.ts'
 
 /** `stats verify` and `stats methods`: the statistics by themselves, without a server. */
-export function declareStats(program: Command, output: Output, done: (code: ExitCode) => void): void {
+export function declareStats(program: Command, act: Act): void {
   const stats = program.command('stats').description('the statistical methods by themselves')
   stats
     .command('verify <file>')
     .description('compute reference cases (JSON: id, method, inputs, expected, tolerance); exit code 1 unless all pass')
-    .action((file: string) => done(verify(file, output)))
+    .action((file: string) => act((session) => verify(session, file)))
   stats
     .command('methods')
     .description('list methods with their inputs and outputs')
-    .action(() => done(listMethods(output)))
+    .action(() => act(listMethods))
 }
 
-/** 0 when every case passes, 1 when one fails, 2 when the file cannot be read or holds no cases. */
-function verify(path: string, output: Output): ExitCode {
+/** Done when every case passes, no when one fails, a wrong call when the file cannot be read or holds no cases. */
+function verify(session: Session, path: string): ExitCode {
   let cases: readonly unknown[]
   try {
     cases = readCases(readFileSync(path, 'utf8'))
   } catch (error) {
     if (!(error instanceof StatsError || (error instanceof Error && 'code' in error))) throw error
-    output.fail(`${path}: ${error.message}`)
-    return 2
+    session.note(`${path}: ${error.message}`)
+    return exitCodes.usage
   }
   const results = cases.map(verifyCase)
   const passed = results.filter((result) => result.passed).length
-  if (output.json) output.print(toJson({ passed, failed: results.length - passed, cases: results }))
+  if (session.json) session.print(toJson({ passed, failed: results.length - passed, cases: results }))
   else {
-    for (const result of results) output.print(resultText(result))
-    output.print(`${passed} of ${results.length} passed`)
+    for (const result of results) session.print(resultText(result))
+    session.print(`${passed} of ${results.length} passed`)
   }
-  return passed === results.length ? 0 : 1
+  return passed === results.length ? exitCodes.done : exitCodes.no
 }
 
 function resultText(result: CaseResult): string {
@@ -56,10 +57,10 @@ function toJson(value: unknown): string {
   )
 }
 
-function listMethods(output: Output): ExitCode {
+function listMethods(session: Session): ExitCode {
   const all = [...methods.values()]
-  output.print(output.json ? JSON.stringify(all.map(methodRecord)) : all.map(methodText).join('\n'))
-  return 0
+  session.print(session.json ? JSON.stringify(all.map(methodRecord)) : all.map(methodText).join('\n'))
+  return exitCodes.done
 }
 
 function methodRecord({ name, summary, inputs, outputs }: Method) {

@@ -40,6 +40,8 @@ describe('import rules', () => {
     ['domain-tests-stay-in-domain', 'services/domain/gate/leans-on-platform.test.ts'],
     ['platform-knows-no-business', 'services/platform/kafka/knows-runs.ts'],
     ['services-meet-in-topics', 'services/gateway/imports-shadow.ts'],
+    ['api-types-are-types', 'services/cli/runs-api-types.ts'],
+    ['api-types-are-for-clients', 'services/gateway/names-api-types.ts'],
     ['flow-imports-nothing', 'services/flow.ts'],
     ['services-know-no-infra', 'services/gateway/imports-infra.ts'],
     ['composition-roots-are-not-imported', 'services/standalone/imports-main.ts'],

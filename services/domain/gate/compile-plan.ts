@@ -82,7 +82,7 @@ function plannedMetric(metric: MetricPolicy, spec: RolloutSpec): PlannedMetric {
     mustHaveData: metric.mustHaveData,
     horizonMs: horizonOf(metric, spec),
     budgetMs: metric.budgetMs,
-    comparisons: entry.comparisons,
+    comparisons: comparisonsOf(metric.name, spec),
   }
 }
 
@@ -102,11 +102,17 @@ function catalogued(name: string): (typeof metricCatalogue)[number] {
   return entry
 }
 
+/** Without shadow legs there is nothing to compare but the live arms: a question about pairs would hold the run for ever. */
+function comparisonsOf(name: string, spec: RolloutSpec): readonly Comparison[] {
+  const { comparisons } = catalogued(name)
+  return spec.shadow.share > 0 ? comparisons : comparisons.filter((comparison) => comparison === 'live_ab')
+}
+
 /** One guardrail's harm questions: paired where the same request has both answers, by event share where the arms are different people. */
 function harmTests(metric: MetricPolicy, spec: RolloutSpec): HarmTest[] {
   const entry = catalogued(metric.name)
   const tests: HarmTest[] = []
-  for (const comparison of entry.comparisons) {
+  for (const comparison of comparisonsOf(metric.name, spec)) {
     if (comparison === 'aa') continue
     if (comparison === 'live_ab') {
       if (entry.kind === 'binary') tests.push(harmTest(metric, spec, comparison, 'event_share', 'canary'))
@@ -195,7 +201,7 @@ function isDeciding(metric: MetricPolicy): boolean {
 function advanceTests(spec: RolloutSpec): AdvanceTest[] {
   const deciding = spec.metrics.filter((metric) => isDeciding(metric) && catalogued(metric.name).kind === 'binary')
   const overall = deciding.flatMap((metric) => {
-    const { comparisons } = catalogued(metric.name)
+    const comparisons = comparisonsOf(metric.name, spec)
     const tests: AdvanceTest[] = []
     if (comparisons.includes('content_ab')) {
       tests.push(advanceTest(spec, metric, 'content_ab', 'shadow'), advanceTest(spec, metric, 'content_ab', 'canary'))

@@ -1,5 +1,6 @@
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
+import { shadowCallsRequired } from './shadow-calls.ts'
 
 /** What a plan asks for, as `apply` prints it. */
 export interface PlanSummary {
@@ -9,11 +10,17 @@ export interface PlanSummary {
     readonly stage: string
     readonly candidateWeight: number
     readonly minDurationMs: number
+    readonly maxDurationMs: number
+    readonly approval: 'automatic' | 'manual'
+    /** Units that the slowest test needs for its first look. */
     readonly pairsRequired: number
     readonly decidedBy: string | null
   }[]
   readonly errorBudget: number
   readonly shadowCostMicroUsdMax: number
+  /** Shadow calls before the slowest first look of every stage; a stage that lasts longer makes more. */
+  readonly shadowCallsRequired: number
+  readonly shadowCallsMax: number
   readonly deviations: readonly string[]
 }
 
@@ -31,6 +38,8 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
         stage: stage.name,
         candidateWeight: stage.candidateWeight,
         minDurationMs: stage.minDurationMs,
+        maxDurationMs: stage.maxDurationMs,
+        approval: stage.approval,
         pairsRequired: slowest?.requiredUnits ?? 0,
         decidedBy: slowest === null ? null : `${slowest.metric} on ${slowest.comparison}`,
       }
@@ -41,6 +50,8 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
     stages,
     errorBudget: plan.harm.reduce((sum, test) => sum + test.alpha, 0),
     shadowCostMicroUsdMax: spec.shadow.budgetMicroUsd,
+    shadowCallsRequired: shadowCallsRequired(spec, plan),
+    shadowCallsMax: spec.shadow.budgetCalls,
     deviations: spec.deviations,
   }
 }

@@ -7,6 +7,8 @@ import { formatDuration } from './units-of-measure.ts'
  */
 export function deviationsOf(spec: RolloutSpec): readonly string[] {
   const found: string[] = []
+  if (spec.shadow.share === 0)
+    found.push('nothing is shadowed: the candidate is judged unpaired, on live traffic alone')
   const below = (what: string, value: number, recommended: number, show: (v: number) => string = String) => {
     if (value < recommended) found.push(`${what} ${show(value)} instead of ${show(recommended)}`)
   }
@@ -22,7 +24,7 @@ export function deviationsOf(spec: RolloutSpec): readonly string[] {
   }
   below('bake', spec.bakeMs, defaults.defaultBakeMs[spec.change], formatDuration)
   below('cooldown', spec.cooldownMs, defaults.defaultCooldownMs, formatDuration)
-  below('calibration pairs', spec.calibrationPairs, defaults.defaultCalibrationPairs)
+  if (spec.shadow.share > 0) below('calibration pairs', spec.calibrationPairs, defaults.defaultCalibrationPairs)
   below('units at least', spec.unitsMin, defaults.defaultUnitsMin)
   below('sticky keys at least', spec.stickyKeysMin, defaults.defaultStickyKeysMin)
   below('join completeness at least', spec.joinCompletenessMin, defaults.defaultJoinCompletenessMin)

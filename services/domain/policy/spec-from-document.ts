@@ -1,6 +1,7 @@
 import type { Variant } from '../events/records.ts'
 import type { RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
 import * as defaults from './default-policy.ts'
+import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
 import { metricPolicies } from './metric-policies.ts'
 import { deviationsOf } from './policy-deviations.ts'
 import type { PolicyProblem, RolloutDocument, StageDocument, VariantDocument } from './rollout-document.ts'
@@ -43,7 +44,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     criticalSlices: document.criticalSlices ?? [],
     legTimeoutMs,
     graceMs: durationOr(document.grace, defaults.defaultGraceMs),
-    calibrationPairs: document.calibrationPairs ?? defaults.defaultCalibrationPairs,
+    calibrationPairs: document.calibrationPairs ?? (isLiveOnly(document) ? 0 : defaults.defaultCalibrationPairs),
     unitsMin: statistics.unitsMin ?? defaults.defaultUnitsMin,
     stickyKeysMin: statistics.stickyKeysMin ?? defaults.defaultStickyKeysMin,
     joinCompletenessMin: statistics.joinCompletenessMin ?? defaults.defaultJoinCompletenessMin,
@@ -62,6 +63,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     prices: pricesOf(document),
     deviations: [],
   }
+  problems.push(...liveOnlyProblems(document, spec))
   checkWhole(spec, problems)
   if (problems.length > 0) return { kind: 'problems', problems }
   return { kind: 'spec', spec: { ...spec, deviations: deviationsOf(spec) } }
@@ -88,7 +90,7 @@ function shadowOf(document: RolloutDocument, deadlineMs: number): RolloutSpec['s
   const shadow = document.shadow ?? {}
   return {
     share: shadow.share ?? defaults.defaultShadow.share,
-    secondLegShare: shadow.secondLegShare ?? defaults.defaultShadow.secondLegShare,
+    secondLegShare: shadow.secondLegShare ?? (isLiveOnly(document) ? 0 : defaults.defaultShadow.secondLegShare),
     deadlineMs,
     budgetMicroUsd: Math.round((shadow.budget?.usd ?? defaults.defaultShadow.budgetUsd) * 1e6),
     budgetCalls: shadow.budget?.calls ?? defaults.defaultShadow.budgetCalls,
@@ -141,7 +143,8 @@ function stagesOf(
 ): readonly StageSpec[] {
   const onLapse = document.onLapse ?? 'baseline'
   if (stages === undefined) {
-    return defaults.defaultStages[document.change].map((stage) => ({
+    const stages = defaults.defaultStages[document.change]
+    return stages.slice(isLiveOnly(document) ? 1 : 0).map((stage) => ({
       ...stage,
       maxDurationMs: defaults.defaultMaxStageMs,
       approval: 'automatic',
@@ -165,20 +168,25 @@ function stagesOf(
       onLapse,
     }
   })
-  checkRamp(specs, path, problems)
+  checkRamp(specs, path, isLiveOnly(document), problems)
   return specs
 }
 
-function checkRamp(stages: readonly StageSpec[], path: readonly (string | number)[], problems: PolicyProblem[]): void {
+function checkRamp(
+  stages: readonly StageSpec[],
+  path: readonly (string | number)[],
+  liveOnly: boolean,
+  problems: PolicyProblem[],
+): void {
   const names = new Set<string>()
   stages.forEach((stage, index) => {
     const at = [...path, index]
     const previous = stages[index - 1]
-    if (previous === undefined && stage.candidateWeight !== 0) {
+    if (previous === undefined && !liveOnly && stage.candidateWeight !== 0) {
       problems.push({
         path: [...at, 'weight'],
         message: 'the first stage must be the shadow stage',
-        fix: 'begin with `- weight: 0%`',
+        fix: 'begin with `- weight: 0%`, or say `shadow: { share: 0 }` when nothing may be mirrored',
       })
     }
     if (previous !== undefined && stage.candidateWeight <= previous.candidateWeight) {
@@ -187,6 +195,13 @@ function checkRamp(stages: readonly StageSpec[], path: readonly (string | number
         path: [...at, 'weight'],
         message: `weights must grow: ${formatWeight(stage.candidateWeight)} after ${floor}`,
         fix: `use more than ${floor}`,
+      })
+    }
+    if (previous === undefined && liveOnly && stage.candidateWeight === 0) {
+      problems.push({
+        path: [...at, 'weight'],
+        message: 'nothing is shadowed, so a stage at 0% could never end',
+        fix: 'begin with a canary such as `- weight: 1%`, or use a shadow share above 0',
       })
     }
     if (names.has(stage.name))
@@ -229,14 +244,7 @@ function checkVariants(document: RolloutDocument, problems: PolicyProblem[]): vo
 }
 
 function checkWhole(spec: RolloutSpec, problems: PolicyProblem[]): void {
-  if (spec.shadow.share <= 0) {
-    problems.push({
-      path: ['shadow', 'share'],
-      message: 'nothing would be shadowed, so the shadow stage could never end',
-      fix: 'use a share above 0',
-    })
-  }
-  if (spec.shadow.secondLegShare <= 0) {
+  if (spec.shadow.share > 0 && spec.shadow.secondLegShare <= 0) {
     problems.push({
       path: ['shadow', 'secondLegShare'],
       message:

@@ -35,6 +35,7 @@ function rulesOf(run: Run): Rule[] {
 function shadowOf(run: Run): ShadowShares | null {
   if (!servesCandidate(run)) return null
   const { shadow } = run.spec
+  if (shadow.share === 0) return null
   return {
     share: shadow.share,
     second_leg_share: shadow.secondLegShare,

@@ -33,7 +33,7 @@ function stageProblems(stage: unknown, where: string): string[] {
   return problems
 }
 
-function waveProblems(wave: unknown, where: string): string[] {
+function waveProblems(wave: unknown, where: string, isShadowed: boolean): string[] {
   if (!isRecord(wave)) return [`${where} is not a wave`]
   const problems: string[] = []
   const match = wave['match']
@@ -45,7 +45,7 @@ function waveProblems(wave: unknown, where: string): string[] {
     return [...problems, `${where}.stages needs 1 to ${stagesMax} stages`]
   problems.push(...stages.flatMap((stage: unknown, index) => stageProblems(stage, `${where}.stages[${index}]`)))
   const first: unknown = stages[0]
-  if (isRecord(first) && first['candidateWeight'] !== 0)
+  if (isShadowed && isRecord(first) && first['candidateWeight'] !== 0)
     problems.push(`${where}.stages[0] is the shadow stage, its candidateWeight has to be 0`)
   return problems
 }
@@ -83,7 +83,11 @@ export function specProblems(spec: unknown): readonly string[] {
   }
   if (!Array.isArray(waves) || waves.length === 0 || waves.length > wavesMax)
     return [...problems, `waves needs 1 to ${wavesMax} waves`]
-  problems.push(...waves.flatMap((wave: unknown, index) => waveProblems(wave, `waves[${index}]`)))
+  problems.push(
+    ...waves.flatMap((wave: unknown, index) =>
+      waveProblems(wave, `waves[${index}]`, !isRecord(shadow) || shadow['share'] !== 0),
+    ),
+  )
   if (!unique(waves.map((wave: unknown) => (isRecord(wave) ? wave['id'] : null))))
     problems.push('waves have the same id')
   return problems

@@ -64,8 +64,18 @@ describe('status', () => {
       etaAtMs: null,
       atMs: startMs + 9,
     }
-    expect(status(run, view, startMs).n).toBe(300)
-    expect(status(run, { ...view, stageEntry: 2 }, startMs)).toMatchObject({ n: null, decisionCode: 'NO_VERDICT' })
+    const verdict = verdictOf('hold', { frontierMs: startMs + 7 })
+    expect(status(run, { view, verdict }, startMs)).toMatchObject({
+      n: 300,
+      gateAtMs: startMs + 9,
+      watermarkMs: startMs + 7,
+    })
+    expect(status(run, { view: { ...view, stageEntry: 2 }, verdict }, startMs)).toMatchObject({
+      n: null,
+      gateAtMs: null,
+      metrics: [],
+      decisionCode: 'NO_VERDICT',
+    })
   })
 
   it('names the routers that a stage waits for', () => {

@@ -1,6 +1,7 @@
+import type { MetricVerdict, Verdict } from '../gate/verdict.ts'
 import { weightOf } from './build-split.ts'
 import { activeWave, isOver, runningPhase } from './moves.ts'
-import type { Override, Phase, Revert, ReviewKind, Run, WaveState } from './run.ts'
+import type { LastVerdict, Override, Phase, Revert, ReviewKind, Run, WaveState } from './run.ts'
 
 export interface StageStatus {
   readonly name: string
@@ -30,6 +31,12 @@ export interface SnapshotView {
   readonly atMs: number
 }
 
+/** A gate's last word with its numbers, from its snapshot. */
+export interface GateWord {
+  readonly view: SnapshotView
+  readonly verdict: Verdict
+}
+
 /** The one answer to "where, why, what next, when" that API, CLI and demo print. */
 export interface RunStatus {
   readonly run: string
@@ -49,6 +56,12 @@ export interface RunStatus {
   readonly nRequired: number | null
   readonly next: string
   readonly etaAtMs: number | null
+  /** When a gate last spoke about this stage entry; one that falls silent is seen by this standing still. */
+  readonly gateAtMs: number | null
+  /** Arrival time up to which its evidence is complete. */
+  readonly watermarkMs: number | null
+  /** Every test of this stage entry with its numbers; empty before a gate has spoken. */
+  readonly metrics: readonly MetricVerdict[]
   readonly waves: readonly WaveStatus[]
   readonly routers: readonly { readonly id: string; readonly acked: boolean }[]
   readonly epoch: number
@@ -73,27 +86,29 @@ interface Evidence {
   readonly n: number
   readonly nRequired: number | null
   readonly etaAtMs: number | null
+  readonly atMs: number
+  readonly watermarkMs: number
+  readonly metrics: readonly MetricVerdict[]
 }
 
 /** The newest word of a gate about the present stage entry; words about earlier ones say nothing about this one. */
-function evidenceOf(run: Run, snapshot: SnapshotView | null): Evidence | null {
+function evidenceOf(run: Run, word: GateWord | null): Evidence | null {
   const wave = activeWave(run)
   const last = run.state.lastVerdict
-  const fromSnapshot =
-    snapshot !== null && snapshot.wave === wave?.id && snapshot.stageEntry === wave.stageEntry ? snapshot : null
-  const fromVerdict = last !== null && last.wave === wave?.id && last.stageEntry === wave.stageEntry ? last : null
-  const newest =
-    fromSnapshot !== null && (fromVerdict === null || fromSnapshot.atMs >= fromVerdict.atMs)
-      ? fromSnapshot
-      : fromVerdict
-  if (newest === null) return null
-  return {
-    code: newest.reasonCode,
-    reason: newest.reason,
-    n: newest.n,
-    nRequired: newest.nRequired,
-    etaAtMs: newest.etaAtMs,
-  }
+  const isPresent = (of: { readonly wave: string; readonly stageEntry: number } | null | undefined): boolean =>
+    of?.wave === wave?.id && of?.stageEntry === wave?.stageEntry
+  if (word !== null && isPresent(word.view) && (!isPresent(last) || word.view.atMs >= (last?.atMs ?? 0)))
+    return evidenceFrom(word.view, word.verdict.frontierMs, word.verdict.metrics)
+  return last !== null && isPresent(last) ? evidenceFrom(last, last.frontierMs, []) : null
+}
+
+function evidenceFrom(
+  from: SnapshotView | LastVerdict,
+  watermarkMs: number,
+  metrics: readonly MetricVerdict[],
+): Evidence {
+  const { reasonCode: code, reason, n, nRequired, etaAtMs, atMs } = from
+  return { code, reason, n, nRequired, etaAtMs, atMs, watermarkMs, metrics }
 }
 
 function decisionOf(run: Run): RunStatus['decision'] {
@@ -201,10 +216,10 @@ function wavesOf(run: Run): readonly WaveStatus[] {
   })
 }
 
-/** The status of a run now. `snapshot` refines the evidence between verdicts and may be left out. */
-export function status(run: Run, snapshot: SnapshotView | null, nowMs: number): RunStatus {
+/** The status of a run now. `word` is the gate's, newer than its last verdict; null when no snapshot of the run is known. */
+export function status(run: Run, word: GateWord | null, nowMs: number): RunStatus {
   const { state } = run
-  const evidence = evidenceOf(run, snapshot)
+  const evidence = evidenceOf(run, word)
   const { code, reason } = reasonOf(run, evidence)
   const wave = activeWave(run)
   const waves = wavesOf(run)
@@ -226,6 +241,9 @@ export function status(run: Run, snapshot: SnapshotView | null, nowMs: number): 
     nRequired: evidence?.nRequired ?? null,
     next: nextOf(run, nowMs),
     etaAtMs: etaOf(run, evidence),
+    gateAtMs: evidence?.atMs ?? null,
+    watermarkMs: evidence?.watermarkMs ?? null,
+    metrics: evidence?.metrics ?? [],
     waves,
     routers: run.spec.routers.map((id) => ({ id, acked: state.acked.includes(id) })),
     epoch: state.epoch,

@@ -62,13 +62,17 @@ function readSettings<S extends Settings>(settings: S, env: Readonly<Record<stri
   return values as ConfigOf<S>
 }
 
-/** Handles `--help` and `--validate` for a service's main; returns the configuration, or ends the process with 0 or 2. */
-export function loadConfig<S extends Settings>(
+/**
+ * Handles `--help` and `--validate` for a service's main; returns the configuration, or ends the process with 0 or 2. `complete` reads the files
+ * that settings name, so that `--validate` checks them too; a ConfigError of it is reported like one of the settings.
+ */
+export function loadConfig<S extends Settings, T = ConfigOf<S>>(
   service: string,
   settings: S,
   env: Readonly<Record<string, string | undefined>>,
   argv: readonly string[],
-): ConfigOf<S> {
+  complete: (config: ConfigOf<S>) => T = (config) => config as unknown as T,
+): T {
   if (argv.includes('--help')) {
     const rows = Object.values(settings).map(({ env: variable, help }) => `  ${variable.padEnd(32)} ${help}`)
     process.stdout.write(
@@ -77,7 +81,7 @@ export function loadConfig<S extends Settings>(
     process.exit(0)
   }
   try {
-    const config = readSettings(settings, env)
+    const config = complete(readSettings(settings, env))
     if (argv.includes('--validate')) {
       process.stdout.write(`${service}: configuration is valid\n`)
       process.exit(0)

@@ -1,0 +1,356 @@
+// Generated from schemas/openapi.yaml by `npm run generate`. Do not edit.
+
+interface components {
+  schemas: {
+    readonly Problem: {
+      /** @constant */
+      readonly type: 'about:blank'
+      /** What the status means */
+      readonly title: string
+      readonly status: number
+      /** Stable upper-case identifier */
+      readonly code: string
+      /** What is wrong and what to do */
+      readonly detail: string
+      readonly problems: readonly components['schemas']['FieldProblem'][]
+    }
+    readonly FieldProblem: {
+      /** 1-based line of the rollout file; null when the problem is not in a file */
+      readonly line: number | null
+      /** The field, dotted */
+      readonly path: string
+      /** What is wrong and what to write instead */
+      readonly message: string
+    }
+    /** a text of 1 to 2000 characters that says why, kept with the decision */
+    readonly Reason: string
+    readonly ApplyRequest: {
+      /** The rollout file as it is */
+      readonly text: string
+      /** The entries of the golden set that the file names */
+      readonly golden?: readonly unknown[] | null
+      readonly reason?: components['schemas']['Reason']
+    }
+    readonly CommandRequest: {
+      readonly kind: 'promote' | 'hold' | 'resume' | 'rollback' | 'approve' | 'reject' | 'release'
+      readonly reason: components['schemas']['Reason']
+      /** promote alone: all waves to 100 % at once, outside the error budget; needs admin */
+      readonly full?: boolean
+      /** release alone; may be left out when one latch is open */
+      readonly latch?: string
+    }
+    readonly KillRequest: {
+      readonly reason: components['schemas']['Reason']
+    }
+    readonly ReleaseRequest: {
+      readonly reason: components['schemas']['Reason']
+      /** Id of one kill; all open ones when left out */
+      readonly kill?: string
+    }
+    readonly RunList: {
+      readonly runs: readonly components['schemas']['RunStatus'][]
+    }
+    readonly DecisionList: {
+      readonly decisions: readonly components['schemas']['Decision'][]
+    }
+    readonly PairList: {
+      readonly pairs: readonly components['schemas']['Pair'][]
+    }
+    readonly ApplyAnswer: {
+      readonly run: string
+      /** false when the same rollout runs already */
+      readonly created: boolean
+      /** null while the new run has not been read back */
+      readonly status: components['schemas']['RunStatus'] | null
+      readonly plan: components['schemas']['PlanSummary']
+    }
+    readonly CommandAnswer: {
+      /** The latch that a rollback has written */
+      readonly latch: string | null
+      /** null when a rollback still waits for the controller */
+      readonly decision: components['schemas']['Decision'] | null
+      readonly status: components['schemas']['RunStatus']
+    }
+    readonly KillAnswer: {
+      readonly kill: string
+      /** Active runs that it binds */
+      readonly runs: readonly string[]
+    }
+    readonly ReleaseAnswer: {
+      readonly released: readonly string[]
+      /** Kills that still bind the route */
+      readonly stillOpen: readonly string[]
+    }
+    readonly Explanation: {
+      readonly status: components['schemas']['RunStatus']
+      /** The gate's last word; null when no gate has spoken */
+      readonly verdict: components['schemas']['Verdict'] | null
+      readonly decisions: readonly components['schemas']['Decision'][]
+      readonly latches: readonly components['schemas']['Latch'][]
+      /** The last of each router of the route */
+      readonly acks: readonly components['schemas']['Ack'][]
+      readonly plan: components['schemas']['PlanSummary']
+    }
+    /** The one answer to "where, why, what next, when" */
+    readonly RunStatus: {
+      readonly run: string
+      readonly name: string
+      readonly route: string
+      readonly attempt: number
+      readonly phase: components['schemas']['Phase']
+      readonly decision: 'advance' | 'hold' | 'review' | 'rollback' | 'completed' | 'waiting'
+      readonly decisionCode: string
+      readonly decisionReason: string
+      readonly wave: string
+      readonly stage: string | null
+      readonly stageEntry: number
+      /** What the candidate gets of the active wave now */
+      readonly candidateWeight: number
+      /** When the phase began */
+      readonly sinceMs: number
+      /** Units entered in this stage entry */
+      readonly n: number | null
+      readonly nRequired: number | null
+      readonly next: string
+      /** When the next step is expected */
+      readonly etaAtMs: number | null
+      /** When a gate last spoke about this stage entry */
+      readonly gateAtMs: number | null
+      /** Arrival time up to which its evidence is complete */
+      readonly watermarkMs: number | null
+      /** Every test of this stage entry with its numbers; empty before a gate has spoken */
+      readonly metrics: readonly components['schemas']['MetricVerdict'][]
+      readonly waves: readonly components['schemas']['WaveStatus'][]
+      readonly routers: readonly {
+        readonly id: string
+        /** Applies the present split */
+        readonly acked: boolean
+      }[]
+      readonly epoch: number
+      readonly awaitingApproval: 'approval' | 'verdict' | 'max_duration' | 'ack_rejected' | null
+      readonly safeToAdvance: boolean
+      readonly killed: boolean
+      readonly kills: readonly string[]
+      /** Weights are 0 until a person resumes */
+      readonly parked: boolean
+      readonly openLatches: readonly string[]
+      readonly calibrated: boolean
+      readonly overrides: readonly components['schemas']['Override'][]
+      readonly lastRevert: components['schemas']['Revert'] | null
+      readonly lastRollbackReason: string | null
+      readonly cooldownUntilMs: number | null
+      readonly planHash: string
+      readonly deviations: readonly string[]
+    }
+    readonly Phase: 'draft' | 'shadow' | 'canary' | 'bake' | 'completed' | 'held' | 'review' | 'rolled_back' | 'aborted'
+    readonly WaveStatus: {
+      readonly id: string
+      readonly status: 'waiting' | 'active' | 'finished'
+      readonly stage: string | null
+      readonly stageEntry: number
+      readonly candidateWeight: number
+      readonly stages: readonly {
+        readonly name: string
+        readonly candidateWeight: number
+        readonly mark: 'done' | 'current' | 'waiting'
+      }[]
+    }
+    /** A move that no passing verdict allowed */
+    readonly Override: {
+      readonly wave: string
+      readonly stageEntry: number
+      readonly by: string
+      readonly reason: string
+      readonly atMs: number
+    }
+    /** The times of the last revert, as far as they are known */
+    readonly Revert: {
+      readonly reasonCode: string
+      readonly reason: string
+      readonly by: string
+      readonly latch: string | null
+      readonly breachedAtMs: number | null
+      readonly latchWrittenAtMs: number | null
+      readonly seenAtMs: number
+      /** Router → when it first had the revert in force */
+      readonly routersMs: {
+        readonly [key: string]: number
+      }
+    }
+    /** One test's numbers. Estimate and limits are candidate − baseline; for harm tests positive is worse. */
+    readonly MetricVerdict: {
+      readonly test: string
+      readonly metric: string
+      readonly comparison: 'live_ab' | 'content_ab' | 'shadow_ab' | 'aa'
+      readonly slice: {
+        readonly key: string
+        readonly value: string
+      } | null
+      readonly role: 'guardrail' | 'primary' | 'signal' | 'muted'
+      readonly state: 'unacceptable' | 'worse' | 'unclear' | 'acceptable' | 'better' | 'no_data'
+      readonly estimate: number | null
+      readonly intervalLow: number | null
+      readonly intervalHigh: number | null
+      readonly baselineValue: number | null
+      readonly candidateValue: number | null
+      readonly eValue: number | null
+      readonly eThreshold: number | null
+      readonly n: number
+      readonly nRequired: number | null
+      readonly table: {
+        readonly both: number
+        readonly onlyCandidate: number
+        readonly onlyBaseline: number
+        readonly neither: number
+      } | null
+      readonly looksSpent: number
+      readonly passed: boolean
+    }
+    readonly Frozen: {
+      readonly baselineValues: {
+        readonly [key: string]: number
+      }
+      readonly discordanceFloors: {
+        readonly [key: string]: number
+      }
+      readonly clipBounds: {
+        readonly [key: string]: number
+      }
+      readonly pairs: number
+    }
+    readonly Verdict: {
+      readonly outcome: 'advance' | 'hold' | 'review' | 'rollback' | 'calibrated'
+      readonly reasonCode: string
+      readonly reason: string
+      readonly metrics: readonly components['schemas']['MetricVerdict'][]
+      readonly n: number
+      readonly nRequired: number | null
+      readonly etaAtMs: number | null
+      readonly frontierMs: number
+      readonly latch: string | null
+      readonly frozen: components['schemas']['Frozen'] | null
+      readonly planHash: string
+      readonly evidenceOffsets: {
+        readonly [key: string]: number
+      }
+      readonly codeVersion: string
+      readonly gate: string
+    }
+    readonly Decision: {
+      readonly id: string
+      readonly run: string
+      readonly wave: string
+      readonly stage_entry: number
+      readonly from_phase: string
+      readonly to_phase: string
+      readonly by: string
+      readonly reason: string
+      /** JSON: policy hash, counts, intervals, offsets, the verdict */
+      readonly analysis: string
+      readonly times: {
+        readonly [key: string]: number
+      }
+      readonly at: number
+    }
+    readonly Latch: {
+      readonly id: string
+      readonly route: string
+      readonly run: string
+      readonly wave: string | null
+      readonly reason: string
+      readonly by: string
+      readonly breached_at: number
+      readonly written_at: number
+    }
+    readonly Ack: {
+      readonly router: string
+      readonly route: string
+      readonly epoch: number
+      readonly brakes: readonly string[]
+      readonly lease: string
+      readonly outcome: string
+      readonly code: string | null
+      readonly observed_candidate_share: number | null
+      readonly applied_at: number
+      readonly sent_at: number
+    }
+    /** What a plan asks for */
+    readonly PlanSummary: {
+      readonly hash: string
+      readonly stages: readonly {
+        readonly wave: string
+        readonly stage: string
+        readonly candidateWeight: number
+        readonly minDurationMs: number
+        readonly maxDurationMs: number
+        readonly approval: 'automatic' | 'manual'
+        /** Units that the slowest test needs for its first look */
+        readonly pairsRequired: number
+        readonly decidedBy: string | null
+      }[]
+      /** Chance of a false rollback over the whole run, at most */
+      readonly errorBudget: number
+      readonly shadowCostMicroUsdMax: number
+      /** Before the slowest first look of every stage */
+      readonly shadowCallsRequired: number
+      readonly shadowCallsMax: number
+      readonly deviations: readonly string[]
+    }
+    /** A row of the view `pairs` */
+    readonly Pair: {
+      readonly run: string
+      readonly wave: string
+      readonly stage: string
+      readonly stage_entry: number
+      readonly exchange_id: string
+      /** UTC */
+      readonly arrived_at: string
+      readonly tenant: string
+      readonly segments: {
+        readonly [key: string]: string
+      }
+      readonly baseline_resolution: string | null
+      readonly candidate_resolution: string | null
+      readonly baseline_metrics: {
+        readonly [key: string]: number
+      }
+      readonly candidate_metrics: {
+        readonly [key: string]: number
+      }
+      readonly live_arm: string
+      readonly prompt: string
+      readonly baseline_output: string
+      readonly candidate_output: string
+      readonly baseline_model: string
+      readonly candidate_model: string
+      readonly baseline_ms: number | null
+      readonly candidate_ms: number | null
+    }
+  }
+  responses: {
+    /**
+     * 400 not readable as JSON; 401 no or an unknown token; 403 its role does not suffice; 404 no such run, route or operation; 409 it does
+     *     not fit the state; 413 body above 64 MiB; 415 not JSON; 422 fields are wrong; 503 Kafka or the store is away; 504 no decision in time
+     */
+    readonly Problem: {
+      headers: {
+        readonly [name: string]: unknown
+      }
+      content: {
+        readonly 'application/problem+json': components['schemas']['Problem']
+      }
+    }
+  }
+  parameters: {
+    /** Id of a run, name of its rollout, or `latest` */
+    readonly run: string
+    /** A route that a run or a split names, or `*` for all */
+    readonly route: string
+  }
+  requestBodies: never
+  headers: never
+  pathItems: never
+}
+
+/** The API's schemas by name. */
+export type Api = components['schemas']

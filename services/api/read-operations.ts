@@ -1,0 +1,47 @@
+import { planSummary } from '../domain/policy/plan-summary.ts'
+import type { Api } from './api-types.ts'
+import { type Handlers, ok, textOf } from './call.ts'
+import { findRun } from './find-run.ts'
+import type { PairReader } from './pair-reader.ts'
+import type { ReadModel } from './read-model.ts'
+
+/** What people ask: answered from memory, pairs from the store. */
+export function readOperations(model: ReadModel, pairs: PairReader): Handlers {
+  return {
+    async listRuns() {
+      const body: Api['RunList'] = { runs: model.runs().map((run) => model.statusOf(run)) }
+      return ok(body)
+    },
+    async getRun(call) {
+      const body: Api['RunStatus'] = model.statusOf(findRun(model, textOf(call, 'run')))
+      return ok(body)
+    },
+    async listDecisions(call) {
+      const body: Api['DecisionList'] = { decisions: model.decisions(findRun(model, textOf(call, 'run')).id) }
+      return ok(body)
+    },
+    async explainRun(call) {
+      const run = findRun(model, textOf(call, 'run'))
+      const body: Api['Explanation'] = {
+        status: model.statusOf(run),
+        verdict: model.verdictOf(run.id),
+        decisions: model.decisions(run.id),
+        latches: model.latches(run.id),
+        acks: model.acks(run.route),
+        plan: planSummary(run.spec, run.plan),
+      }
+      return ok(body)
+    },
+    async listPairs(call) {
+      const run = findRun(model, textOf(call, 'run'))
+      const { limit, worse } = call.parameters
+      const body: Api['PairList'] = {
+        pairs: await pairs.pairs(run, {
+          limit: typeof limit === 'number' ? limit : undefined,
+          worse: typeof worse === 'string' ? worse : undefined,
+        }),
+      }
+      return ok(body)
+    },
+  }
+}

@@ -1,0 +1,5 @@
+export interface Api {
+  readonly Run: string
+}
+
+export const notOnlyTypes = 1

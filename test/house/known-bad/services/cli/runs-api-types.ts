@@ -1,0 +1,3 @@
+import { notOnlyTypes } from '../api/api-types.ts'
+
+export const used = notOnlyTypes
