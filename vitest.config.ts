@@ -30,6 +30,7 @@ export default defineConfig({
           include: ['test/house/**/*.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ModelServer, startModelServer } from '../../scripts/demo/model-server.ts'
 import { arenaRecordings } from '../../scripts/demo/recordings.ts'
 import { type SeenExchange, startTraffic, type Traffic } from '../../scripts/demo/traffic.ts'
+import { subjectPrefix } from '../../scripts/deploy-installation.ts'
+import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
+import { request, response } from '../integration/clickhouse-rows.ts'
+import { garbage, skewsMs } from '../support/garbage.ts'
 import { serviceNames, startTestInstallation, type TestInstallation } from '../support/installation.ts'
+import { silentLog } from '../support/silent-log.ts'
 import { testStack } from '../support/stack.ts'
 
 /** Counts of one shape from the store. */
@@ -128,6 +134,39 @@ describe('one process per service', () => {
     expect(penstock.restarts.gateway).toBe(0)
     expect((await status()).phase).toBe('canary')
   }, 300_000)
+
+  it('takes garbage on every topic and at every door, and goes on', async () => {
+    const transport = createKafkajsTransport({ clientId: 'garbage', ...penstock.broker, log: silentLog })
+    const failedBefore = traffic.counts.failed
+    try {
+      const records = await garbage(
+        { registryUrl: penstock.registryUrl, stateDir: join(penstock.dir, 'state/garbage'), subjectPrefix },
+        { request: request('skewed', 'baseline'), response: response('skewed', 'baseline', 'live', 'text') },
+      )
+      const producer = await transport.producer()
+      for (const record of records) await producer.send([record])
+      await producer.close()
+    } finally {
+      await transport.close()
+    }
+    expect(await penstock.knock('/v1/nothing', 'x')).toBe(404)
+    expect(await penstock.knock('/v1/chat/completions', '{"model":')).toBeGreaterThanOrEqual(400)
+    expect(await penstock.knock('/v1/chat/completions', '{}', { 'x-penstock-route': 'nowhere' })).toBe(404)
+    await expect(penstock.api.apply('kind: Rollout\nnmae: x\n', null)).rejects.toThrow(/line 2.*name/s)
+    await expect(penstock.post(`/v1/runs/${run}/commands`, { kind: 'explode' })).rejects.toThrow(/kind/)
+    await until(
+      'exchanges whose clocks are days off are stored like others',
+      async () => {
+        const stored = await numbers("SELECT count() AS n FROM legs WHERE startsWith(exchange_id, 'skewed-')")
+        return stored['n'] === 2 * skewsMs.length
+      },
+      60,
+    )
+    await delay(3_000)
+    expect((await status()).phase).toBe('canary')
+    expect(traffic.counts.failed - failedBefore, 'requests that failed').toBe(0)
+    expect(penstock.restarts).toEqual(Object.fromEntries(serviceNames.map((service) => [service, 0])))
+  }, 180_000)
 
   it('advances when told to, and its ledger has nothing lost and nothing double', async () => {
     await penstock.post(`/v1/runs/${run}/commands`, { kind: 'promote', reason: 'ledger' })

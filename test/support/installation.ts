@@ -32,12 +32,16 @@ export interface TestInstallation {
   readonly tenantToken: string
   readonly api: ApiClient
   readonly dir: string
+  readonly broker: { readonly brokers: string; readonly topicPrefix: string }
+  readonly registryUrl: string
   /** How often each service ended by itself and was started again, as a supervisor in production does. */
   readonly restarts: Readonly<Record<ServiceName, number>>
   /** kill -9, and a new process that is ready. */
   killAndRestart(service: ServiceName): Promise<void>
   /** Asks the API for a change. Throws with the API's own words. */
   post(path: string, body: object): Promise<void>
+  /** Sends a body to the gateway as the tenant; returns the status. `path` begins with /v1. */
+  knock(path: string, body: string, headers?: Readonly<Record<string, string>>): Promise<number>
   query(sql: string): Promise<readonly Record<string, unknown>[]>
   /** The whole text of a service's /metrics. */
   metrics(service: ServiceName): Promise<string>
@@ -114,6 +118,8 @@ export async function startTestInstallation(name: string, providers: object): Pr
     tenantToken,
     api: createApiClient(apiUrl, apiToken),
     dir,
+    broker: { brokers: stack.kafka.brokers, topicPrefix: `${name}.` },
+    registryUrl: stack.registry.url,
     restarts,
     async killAndRestart(service) {
       expected.add(service)
@@ -124,6 +130,15 @@ export async function startTestInstallation(name: string, providers: object): Pr
       const headers = { authorization: `Bearer ${apiToken}`, 'content-type': 'application/json' }
       const answer = await fetch(apiUrl + path, { method: 'POST', headers, body: JSON.stringify(body) })
       if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    },
+    async knock(path, body, headers = {}) {
+      const answer = await fetch(`http://127.0.0.1:${ports.gateway}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${tenantToken}`, 'content-type': 'application/json', ...headers },
+        body,
+      })
+      await answer.arrayBuffer()
+      return answer.status
     },
     query: (sql) => store.query<Record<string, unknown>>(sql),
     async metrics(service) {
