@@ -1,5 +1,5 @@
 import type { Evidence, Heartbeat, Progress, Records } from '../domain/events/records.ts'
-import { type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
+import { isAtLimit, type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
 import {
   accept,
@@ -117,7 +117,7 @@ class RunWatcher implements Evaluator {
   heartbeat(): Heartbeat | null {
     const { clock, frontier, gate: name } = this.#deps
     if (frontier.blindness(clock.monoMs()) !== null) return null
-    const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (gate.counts.refused > 0 ? [] : armedOf(run)))
+    const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (isAtLimit(gate) ? [] : armedOf(run)))
     if (armed.length === 0) return null
     return { gate: name, armed, frontier: frontier.readThroughMs(clock.monoMs()), sent_at: clock.nowMs() }
   }
