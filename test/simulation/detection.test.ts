@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { median } from './rates.ts'
 import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
 
 /** How many units of the candidate each run took until its gate latched. */
 function unitsUntilRollback(runs: number, one: (seed: number) => number): readonly number[] {

@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { binomialSfGe } from '../../services/domain/stats/special-functions/binomial.ts'
+import { countRuns, expectAtMost } from './rates.ts'
 import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
 
 /** The false-rollback budget of a whole run. */
 const budget = 0.05
 const looks = 100
-
-/** Fails when `fired` of `runs` is more than chance allows at a rate of `budget` (one-sided binomial test at 1 in 1,000). */
-function expectWithinBudget(fired: number, runs: number): void {
-  expect(binomialSfGe(fired, runs, budget), `${fired} of ${runs} runs rolled back`).toBeGreaterThan(1e-3)
-}
 
 type Draw = () => number
 
@@ -45,33 +41,31 @@ function harmlessRun(seed: number, exchanges: number, baselineFails: LegChange, 
   return run.judge().outcome === 'rollback'
 }
 
-function share(runs: number, isFired: (seed: number) => boolean): number {
-  let fired = 0
-  for (let seed = 1; seed <= runs; seed += 1) if (isFired(seed)) fired += 1
-  return fired
-}
-
 describe('a harmless candidate, all guardrails on, a hundred looks', () => {
   it('is rolled back in at most 5 % of runs, though its answers come late and rates are tied', () => {
-    const runs = 80
-    expectWithinBudget(
-      share(runs, (seed) => harmlessRun(seed, 1_200, failed, failed)),
+    const runs = 100
+    expectAtMost(
+      budget,
+      countRuns(runs, (seed) => harmlessRun(seed, 1_200, failed, failed)),
       runs,
+      'harmless, a hundred looks, rolled back',
     )
   })
 
   it('that fails at once where the baseline times out, but not more often, is rolled back no more than that', () => {
     const runs = 60
-    expectWithinBudget(
-      share(runs, (seed) => harmlessRun(1_000 + seed, 1_200, timedOut, failed)),
+    expectAtMost(
+      budget,
+      countRuns(runs, (seed) => harmlessRun(1_000 + seed, 1_200, timedOut, failed)),
       runs,
+      'fails sooner, not more, rolled back',
     )
   })
 
   it('with twenty pairs of a mind in each session: one pair of a session counts', () => {
     const runs = 60
     const plan = planOf()
-    const fired = share(runs, (seed) => {
+    const fired = countRuns(runs, (seed) => {
       const uniform = uniforms(2_000 + seed)
       const run = new VirtualRun(plan, 0)
       for (let session = 0; session < 150; session += 1) {
@@ -92,13 +86,13 @@ describe('a harmless candidate, all guardrails on, a hundred looks', () => {
       run.settle()
       return run.rollback() !== null
     })
-    expectWithinBudget(fired, runs)
+    expectAtMost(budget, fired, runs, 'clustered sessions, rolled back')
   })
 
   it('with a tenant at 100 % who brings 15 % of all events, and a base rate that grows fivefold as the share grows tenfold', () => {
     const runs = 60
     const plan = planOf()
-    const fired = share(runs, (seed) => {
+    const fired = countRuns(runs, (seed) => {
       const uniform = uniforms(3_000 + seed)
       const run = new VirtualRun(plan, 1_000)
       for (let i = 0; i < 6_000; i += 1) {
@@ -112,13 +106,13 @@ describe('a harmless candidate, all guardrails on, a hundred looks', () => {
       run.settle()
       return run.rollback() !== null
     })
-    expectWithinBudget(fired, runs)
+    expectAtMost(budget, fired, runs, 'tenant at 100 %, changing share, rolled back')
   })
 })
 
 it('negative control: a test at 5 % repeated at each of a hundred looks stops most harmless candidates that these runs can show', () => {
   const runs = 200
-  const fired = share(runs, (seed) => {
+  const fired = countRuns(runs, (seed) => {
     const uniform = uniforms(4_000 + seed)
     let [only, base] = [0, 0]
     for (let i = 1; i <= 20_000; i += 1) {
@@ -130,6 +124,7 @@ it('negative control: a test at 5 % repeated at each of a hundred looks stops mo
     }
     return false
   })
+  console.info(`naive peeking, stopped: ${fired} of ${runs} runs`)
   expect(fired / runs).toBeGreaterThan(0.25)
 })
 

@@ -64,6 +64,8 @@ export class VirtualRun {
   readonly plan: AnalysisPlan
   readonly gate: RunGate
   nowMs = startMs
+  /** All evidence so far, in the order of the log. */
+  readonly fed: Evidence[] = []
   /** Arrivals of the candidate's units (pairs, or live units of the candidate) that have been fed. */
   readonly #arrivals: number[] = []
   #exchanges = 0
@@ -223,6 +225,7 @@ export class VirtualRun {
       late: false,
       ...own,
     }
+    this.fed.push(evidence)
     accept(this.gate, evidence, 0, this.#exchanges)
   }
 }
