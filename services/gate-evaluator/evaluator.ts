@@ -1,5 +1,5 @@
-import type { Evidence, Heartbeat, Progress, Records } from '../domain/events/records.ts'
-import { type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
+import type { Evidence, Heartbeat, Latch, Progress, Records } from '../domain/events/records.ts'
+import { isAtLimit, type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
 import {
   accept,
@@ -55,6 +55,9 @@ interface Watched {
   gate: RunGate
   judgement: Judgement | null
   readonly emitted: Set<string>
+  readonly latches: Map<string, Latch>
+  /** Partition → offset below which the snapshot has counted every record. */
+  readonly countedTo: Readonly<Record<string, number>>
   changed: boolean
   slot: 'a' | 'b'
 }
@@ -92,7 +95,10 @@ class RunWatcher implements Evaluator {
 
   onEvidence(evidence: Evidence, partition: number, offset: number): void {
     const entry = this.#watched.get(evidence.place.run)
-    if (entry !== undefined) accept(entry.gate, evidence, partition, offset)
+    if (entry !== undefined)
+      accept(entry.gate, evidence, partition, offset, offset < (entry.countedTo[String(partition)] ?? 0))
+    // A snapshot may be taken in the middle of a batch: what it has counted ends here.
+    this.#nextOffsets.set(partition, offset + 1)
   }
 
   onEvidenceRead(partition: number, nextOffset: number): void {
@@ -117,7 +123,7 @@ class RunWatcher implements Evaluator {
   heartbeat(): Heartbeat | null {
     const { clock, frontier, gate: name } = this.#deps
     if (frontier.blindness(clock.monoMs()) !== null) return null
-    const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (gate.counts.refused > 0 ? [] : armedOf(run)))
+    const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (isAtLimit(gate) ? [] : armedOf(run)))
     if (armed.length === 0) return null
     return { gate: name, armed, frontier: frontier.readThroughMs(clock.monoMs()), sent_at: clock.nowMs() }
   }
@@ -136,7 +142,17 @@ class RunWatcher implements Evaluator {
     const kept = snapshots.snapshotOf(run.id)
     const restored = kept === null ? null : runGateFromData(run.id, run.plan, limits, kept.data)
     const gate = restored ?? createRunGate(run.id, run.plan, limits)
-    return { run, gate, judgement: null, emitted: new Set(), changed: true, slot: kept?.head.slot === 'a' ? 'b' : 'a' }
+    const head = restored === null ? null : kept?.head
+    return {
+      run,
+      gate,
+      judgement: null,
+      emitted: new Set(),
+      latches: new Map(head?.latches.map((latch) => [latch.id, latch])),
+      countedTo: head?.countedTo ?? {},
+      changed: true,
+      slot: kept?.head.slot === 'a' ? 'b' : 'a',
+    }
   }
 
   #judge(entry: Watched): void {
@@ -160,7 +176,9 @@ class RunWatcher implements Evaluator {
 
   #brake(entry: Watched, breach: Breach, reason: string): void {
     const { gate, clock, codec, emit, onBreach } = this.#deps
-    const latch = latchFor(entry.run, breach, reason, gate, clock.nowMs())
+    const found = latchFor(entry.run, breach, reason, gate, clock.nowMs())
+    const latch = entry.latches.get(found.id) ?? found
+    entry.latches.set(latch.id, latch)
     const key = `${entry.run.route}/latch/${latch.id}`
     emit([{ topic: topics.brakes.name, key, value: codec.encode('Latch', latch) }])
     onBreach({ run: entry.run.id, test: breach.test, frontierMs: entry.gate.enteredThroughMs })
@@ -241,9 +259,10 @@ function snapshotOf(
   const restartAt = Object.fromEntries(
     [...nextOffsets].map(([partition, next]) => [String(partition), Math.min(next, waiting.get(partition) ?? next)]),
   )
+  const countedTo = Object.fromEntries([...nextOffsets].map(([p, o]) => [String(p), o]))
   const verdict = {
     ...verdictOf(deps, entry, judgement),
-    evidenceOffsets: Object.fromEntries([...nextOffsets].map(([p, o]) => [String(p), o])),
+    evidenceOffsets: countedTo,
   }
   const view = {
     wave: stage?.wave ?? '',
@@ -263,6 +282,8 @@ function snapshotOf(
     view,
     verdict,
     restartAt,
+    countedTo,
+    latches: [...entry.latches.values()],
     slot: entry.slot,
   }
   return snapshotRecords(topics.snapshots.name, head, runGateToData(entry.gate))

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Latch } from '../domain/events/records.ts'
 import type { RunGateData } from '../domain/gate/run-gate-data.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import type { SnapshotView } from '../domain/rollout/status.ts'
@@ -14,6 +15,10 @@ export interface GateSnapshot {
   readonly verdict: Verdict
   /** Evidence partition → offset from which a restarted gate must read: the lowest record that has not entered yet. */
   readonly restartAt: Readonly<Record<string, number>>
+  /** Evidence partition → offset up to which the state has counted every record; those waiting below it are read again, but counted once. */
+  readonly countedTo: Readonly<Record<string, number>>
+  /** Latches written so far: a restarted gate repeats the very same record, so that its times stay. */
+  readonly latches: readonly Latch[]
   /** The state itself lies in `parts` records under `<run>/<slot>/<index>`; `digest` (SHA-256 of their joined text) proves that they belong together. */
   readonly slot: 'a' | 'b'
   readonly parts: number

@@ -4,10 +4,17 @@ import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
 import { topics } from '../flow.ts'
-import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { createDeadLetterGuard, type DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
-import type { ConsumedOffset, OutRecord, RecordBatch, StartAt, Transport } from '../platform/kafka/transport.ts'
+import type {
+  ConsumedOffset,
+  InRecord,
+  OutRecord,
+  RecordBatch,
+  StartAt,
+  Transport,
+} from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
@@ -63,7 +70,17 @@ async function startGateOn(
     emit,
     onBreach: (breach) => scope.log.warn(breach, 'breach: latch written'),
   })
-  await readInputs(scope, transport, codec, evaluator, snapshots)
+  const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
+  const guard = createDeadLetterGuard()
+  const deadLetter = (record: InRecord, code: string, reason: string) => {
+    lettered.add(1, { code })
+    const { topic, partition, offset } = record
+    const at = scope.clock.nowMs()
+    const letter = { consumer: 'gate-evaluator', topic, partition, offset, code, reason, record_name: null, at }
+    emit([{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }])
+    guard.bad(record)
+  }
+  await readInputs(scope, { transport, codec, evaluator, snapshots, guard, deadLetter })
   beat(scope, evaluator, emit, codec, config.snapshotMs)
 }
 
@@ -81,13 +98,18 @@ async function readSnapshots(transport: Transport): Promise<SnapshotCollector> {
   return collector
 }
 
-async function readInputs(
-  scope: Scope,
-  transport: Transport,
-  codec: Codec<Records>,
-  evaluator: Evaluator,
-  snapshots: SnapshotCollector,
-): Promise<void> {
+interface Inputs {
+  readonly transport: Transport
+  readonly codec: Codec<Records>
+  readonly evaluator: Evaluator
+  readonly snapshots: SnapshotCollector
+  readonly guard: DeadLetterGuard
+  /** Throws when there is too much poison. */
+  deadLetter(record: InRecord, code: string, reason: string): void
+}
+
+async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
+  const { transport, evaluator, snapshots } = inputs
   const active = new Map<string, Run>()
   const runs = await scope.use('runs', () =>
     transport.read({
@@ -108,28 +130,11 @@ async function readInputs(
     }),
   )
   await runs.caughtUp
-  const guard = createDeadLetterGuard()
-  const decodeAll = async (
-    batch: RecordBatch,
-    onRecord: (decoded: Awaited<ReturnType<Codec<Records>['decode']>>, offset: number) => void,
-  ) => {
-    for (const record of batch.records) {
-      const decoded = record.value === null ? null : await codec.decode(record.value)
-      // Evidence is made by our own pairing and by trusted sources: what cannot be read is counted and passed over, and too much of it ends the gate.
-      if (decoded?.kind === 'bad') guard.bad(record)
-      else if (decoded !== null) onRecord(decoded, record.offset)
-    }
-    guard.good(batch.records.length, batch)
-  }
   const progress = await scope.use('progress', () =>
     transport.read({
       topics: [topics.progress.name],
       startAt: 'end',
-      onBatch: (batch) =>
-        decodeAll(
-          batch,
-          (decoded) => decoded.kind === 'record' && decoded.name === 'Progress' && evaluator.onProgress(decoded.value),
-        ),
+      onBatch: (batch) => eachOf('Progress', batch, inputs, (value) => evaluator.onProgress(value)),
     }),
   )
   const evidence = await scope.use('evidence', async () =>
@@ -137,13 +142,7 @@ async function readInputs(
       topics: [topics.evidence.name],
       startAt: await evidenceStart(transport, [...active.keys()], snapshots, evaluator),
       async onBatch(batch) {
-        await decodeAll(
-          batch,
-          (decoded, offset) =>
-            decoded.kind === 'record' &&
-            decoded.name === 'Evidence' &&
-            evaluator.onEvidence(decoded.value, batch.partition, offset),
-        )
+        await eachOf('Evidence', batch, inputs, (value, offset) => evaluator.onEvidence(value, batch.partition, offset))
         const last = batch.records.at(-1)
         if (last !== undefined) evaluator.onEvidenceRead(batch.partition, last.offset + 1)
       },
@@ -151,6 +150,25 @@ async function readInputs(
   )
   for (const reader of [runs, progress, evidence]) reader.crashed.catch((error: unknown) => scope.fail(error))
   await evidence.caughtUp
+}
+
+/** Hands on the records of one kind; what is none goes to the dead letters and is passed over, and too much of it ends the gate. */
+async function eachOf<Name extends 'Evidence' | 'Progress'>(
+  name: Name,
+  batch: RecordBatch,
+  { codec, guard, deadLetter }: Inputs,
+  onRecord: (value: Records[Name], offset: number) => void,
+): Promise<void> {
+  for (const record of batch.records) {
+    if (record.value === null) continue
+    const decoded = await codec.decode(record.value)
+    if (decoded.kind === 'bad') deadLetter(record, decoded.code, decoded.reason)
+    else if (decoded.name !== name) deadLetter(record, 'FOREIGN_RECORD', `a ${decoded.name} where ${name} belongs`)
+    else {
+      guard.good(1, batch)
+      onRecord(decoded.value as Records[Name], record.offset)
+    }
+  }
 }
 
 /** With no active run nothing in the past matters; an active run without a snapshot needs everything. */

@@ -1,6 +1,7 @@
 import type { Arm } from '../events/records.ts'
 import { farringtonManning } from '../stats/farrington-manning.ts'
 import { tangoScore } from '../stats/tango.ts'
+import type { TwoArms } from '../stats/unpaired/restricted-rates.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
 
 /** Counts of one advance test in one stage entry, and the looks it has spent. Plain data. */
@@ -71,10 +72,13 @@ function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | nu
 
 /**
  * Takes a look if the information has just crossed the next planned value. Called after every record, so that the data of a look end with the
- * very record that crossed it. A pass stays passed; after the last look there is never another.
+ * very record that crossed it. A pass stays passed; after the last look there is never another. Each test has its own information clock: its four looks
+ * are those its bounds were computed for, and a stage advances when the slowest has passed.
  */
 export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: AnalysisPlan, frozen: Frozen | null): void {
   if (state.passed) return
+  // Before calibration is over the floors that size a look are not known.
+  if (frozen === null && plan.calibrationPairs > 0) return
   const look = plan.looks[state.statistics.length]
   const margin = marginValue(test, frozen)
   if (look === undefined || margin === null) return
@@ -101,13 +105,17 @@ function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number)
       difference: margin,
     })
   }
-  return farringtonManning({
+  return farringtonManning({ ...armsOf(state), difference: margin }).z
+}
+
+/** Counts of an unpaired test as the statistics take them. */
+export function armsOf(state: AdvanceState): TwoArms {
+  return {
     candidateEvents: state.events.candidate,
     candidateUnits: state.units.candidate,
     baselineEvents: state.events.baseline,
     baselineUnits: state.units.baseline,
-    difference: margin,
-  }).z
+  }
 }
 
 function paired(state: AdvanceState): { n: number; difference: number; discordance: number } {

@@ -1,5 +1,5 @@
 import type { Evidence } from '../events/records.ts'
-import { wilsonUpper } from '../stats/wilson.ts'
+import { wilsonInterval } from '../stats/unpaired/proportion-interval.ts'
 import type { AnalysisPlan, Frozen } from './plan.ts'
 
 /**
@@ -24,10 +24,8 @@ export function createCalibration(): Calibration {
 /** Adds one A/A record and returns the frozen values when it completes the calibration. */
 export function calibrateWith(calibration: Calibration, plan: AnalysisPlan, evidence: Evidence): Frozen | null {
   if (calibration.frozen !== null) return null
-  let counted = false
   for (const { name, baseline, candidate } of evidence.metrics) {
     if (baseline === null || candidate === null) continue
-    counted = true
     const seen = calibration.metrics[name] ?? { n: 0, sum: 0, discordant: 0, largest: [] }
     calibration.metrics[name] = seen
     seen.n += 1
@@ -35,7 +33,8 @@ export function calibrateWith(calibration: Calibration, plan: AnalysisPlan, evid
     if (baseline !== candidate) seen.discordant += 1
     keepLargest(seen.largest, Math.abs(candidate - baseline), Math.ceil(plan.calibrationPairs * (1 - clipQuantile)) + 1)
   }
-  if (counted) calibration.pairs += 1
+  // An exchange has a record per horizon; the one at full age stands for the pair.
+  if (evidence.horizon_ms === plan.legTimeoutMs && evidence.metrics.length > 0) calibration.pairs += 1
   if (calibration.pairs < plan.calibrationPairs) return null
   calibration.frozen = freeze(calibration)
   return calibration.frozen
@@ -48,15 +47,21 @@ function freeze(calibration: Calibration): Frozen {
     discordanceFloors: Object.fromEntries(
       entries.map(([name, seen]) => [
         name,
-        wilsonUpper({ events: seen.discordant, n: seen.n, confidence: floorConfidence }),
+        // One-sided: the other half of a two-sided interval at twice the error.
+        wilsonInterval({ events: seen.discordant, n: seen.n, alpha: 2 * (1 - floorConfidence) })[1],
       ]),
     ),
-    clipBounds: Object.fromEntries(entries.map(([name, seen]) => [name, seen.largest.at(-1) ?? 0])),
+    clipBounds: Object.fromEntries(entries.map(([name, seen]) => [name, clipBoundOf(seen)])),
     pairs: calibration.pairs,
   }
 }
 
-/** `largest` holds the biggest values in descending order, at most `count` of them; its last one is the clip quantile's neighbour. */
+/** The smallest |d| that lies in the upper ½ % of those seen; a metric may be missing in some pairs. */
+function clipBoundOf(seen: Calibration['metrics'][string]): number {
+  return seen.largest[Math.ceil(seen.n * (1 - clipQuantile))] ?? seen.largest.at(-1) ?? 0
+}
+
+/** `largest` holds the biggest values in descending order, at most `count` of them. */
 function keepLargest(largest: number[], value: number, count: number): void {
   const at = largest.findIndex((known) => known < value)
   largest.splice(at === -1 ? largest.length : at, 0, value)

@@ -150,8 +150,10 @@ function harmTest(
     // Replaced by the family's share once all tests are known.
     alpha: 0,
     margin: metric.margin,
-    rateRatioMin: engine === 'event_share' || engine === 'exceedance' ? rateRatioMin : null,
-    candidateEventsMin: engine === 'event_share' || engine === 'exceedance' ? candidateEventsMin : null,
+    rateRatioMin: engine === 'event_share' ? rateRatioMin : null,
+    candidateEventsMin: engine === 'event_share' ? candidateEventsMin : null,
+    burstAbove:
+      catalogued(metric.name).horizon.kind === 'fast' ? Math.min(0.5, rateRatioMin * metric.assumedRate) : null,
     tunedForDiscordant: Math.max(10, Math.round((metric.assumedRate * required) / 2)),
     stages,
     onBreach: metric.onBreach,

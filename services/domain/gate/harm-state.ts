@@ -1,96 +1,122 @@
 import type { Arm, Evidence } from '../events/records.ts'
-import { logMixedBetaBinomialE, tunedPrior } from '../stats/beta-binomial-e.ts'
-import { addBet, type BettingSegment, emptyBetting, logBettingE } from '../stats/betting-e.ts'
+import { addBet } from '../stats/betting-e.ts'
+import { addEvent } from '../stats/event-share-e.ts'
 import {
-  addEvent,
-  type EventShareSegment,
-  emptyEventShare,
-  logEventShareE,
-  rateRatioEstimate,
-} from '../stats/event-share-e.ts'
-import { exceedanceBreached, type WindowCount } from '../stats/exceedance-window.ts'
-import { addToMixture, createRestartMixture, evaluateMixture, type RestartMixture } from '../stats/restart-mixture.ts'
-import type { AnalysisPlan, HarmTest } from './plan.ts'
+  addToMixture,
+  beginRestart,
+  createRestartMixture,
+  evaluateMixture,
+  type RestartMixture,
+} from '../stats/restart-mixture.ts'
+import { marginValue } from './advance-looks.ts'
+import { createExceedanceWatch, type ExceedanceWatch, watchExceedance } from './exceedance-watch.ts'
+import {
+  emptySegment,
+  estimateOf,
+  type HarmSegment,
+  isBurst,
+  isPaired,
+  logEOf,
+  type ShownStretch,
+  shownOf,
+} from './harm-segment.ts'
+import type { AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 
-/** Pairs or singles of one stretch of time, with the e-process state of the test's engine. Plain data. */
-export interface HarmSegment {
-  n: number
-  /** Paired binary: both, only candidate, only baseline, neither. */
-  readonly table: { both: number; onlyCandidate: number; onlyBaseline: number; neither: number }
-  readonly sums: { baseline: number; candidate: number; squares: number }
-  readonly units: Record<Arm, number>
-  readonly share: EventShareSegment
-  readonly betting: BettingSegment
-}
-
-/** State of one harm test over a whole run. */
+/** State of one harm test over a whole run. Plain data. */
 export interface HarmState {
   readonly mixture: RestartMixture<HarmSegment>
-  /** exceedance: sub-windows by their start (ms), the latest few. */
-  readonly windows: [number, WindowCount][]
+  /** Newest hour and, by wave, newest stage entry in which a restart has begun. */
+  readonly restarted: { hour: number; readonly entries: Record<string, number> }
+  readonly exceedance: ExceedanceWatch
   logE: number
-  logEMax: number
-  /** Arrival of the record with which the test acted; null until then. Never reset. */
-  actedAtMs: number | null
-  estimate: number | null
-  /** Numbers of the stretch that speaks loudest, for people. */
-  shown: { n: number; baseline: number | null; candidate: number | null; table: HarmSegment['table'] | null }
+  /** Arrival of the record with which E first reached 1/α: then the no-harm null is rejected, whatever E does later. */
+  rejectedAtMs: number | null
+  /** What the test has asked for so far. Never taken back. */
+  acted: HarmAction | null
+  shown: ShownStretch
 }
 
-/** One record for a test: a pair with both outcomes, or a single of one arm. `once` is true the first time it is asked about the unit. */
+export type HarmAction = 'review' | 'rollback'
+
+/** One record for a test: a pair with both outcomes, or a single of one arm with what of it counts. */
 export type HarmRecord =
   | { readonly kind: 'pair'; readonly evidence: Evidence }
-  | {
-      readonly kind: 'single'
-      readonly evidence: Evidence
-      readonly arm: Arm
-      readonly stratum: string
-      once(what: string): boolean
-    }
+  | { readonly kind: 'single'; readonly evidence: Evidence; readonly arm: Arm; readonly counts: SingleCounts }
+
+/** What of a single counts: a unit's first record, and its first event, in its stratum (event_share) or its hour (exceedance, ceiling). */
+export interface SingleCounts {
+  readonly exposed: boolean
+  readonly event: boolean
+  /** False below the planned number of sticky keys: an unpaired finding may then rest on a handful of tenants and goes to a person. */
+  readonly mayRollBack: boolean
+}
 
 const hourMs = 3_600_000
 
-export function createHarmState(_test: HarmTest, _plan: AnalysisPlan): HarmState {
+export function createHarmState(): HarmState {
   return {
-    mixture: createRestartMixture(emptySegment),
-    windows: [],
+    mixture: createRestartMixture(emptySegment()),
+    restarted: { hour: -1, entries: {} },
+    exceedance: createExceedanceWatch(),
     logE: 0,
-    logEMax: 0,
-    actedAtMs: null,
-    estimate: null,
-    shown: { n: 0, baseline: null, candidate: null, table: null },
+    rejectedAtMs: null,
+    acted: null,
+    shown: { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 },
   }
 }
 
-function emptySegment(): HarmSegment {
-  return {
-    n: 0,
-    table: { both: 0, onlyCandidate: 0, onlyBaseline: 0, neither: 0 },
-    sums: { baseline: 0, candidate: 0, squares: 0 },
-    units: { baseline: 0, candidate: 0 },
-    share: emptyEventShare(),
-    betting: emptyBetting(),
-  }
-}
-
-/** Adds one record and acts on it: sets `actedAtMs` when the test's rule holds for the first time. */
-export function addHarmRecord(test: HarmTest, state: HarmState, plan: AnalysisPlan, record: HarmRecord): void {
+/** Adds one record; returns what the test asks for with it, null when nothing new. */
+export function addHarmRecord(
+  test: HarmTest,
+  state: HarmState,
+  plan: AnalysisPlan,
+  frozen: Frozen | null,
+  record: HarmRecord,
+): HarmAction | null {
   const { evidence } = record
   const metric = evidence.metrics.find((candidate) => candidate.name === test.metric)
-  if (metric === undefined) return
+  if (metric === undefined) return null
   const add =
-    record.kind === 'pair' ? pairAdder(test, metric) : singleAdder(test, state, plan, record, metric[record.arm])
-  if (add === null) return
-  const key = `${evidence.place.wave}/${evidence.place.stage_entry}/${Math.floor(evidence.arrived_at / hourMs)}`
-  addToMixture(state.mixture, key, emptySegment, add)
-  refresh(test, state, plan, evidence.arrived_at)
+    record.kind === 'pair'
+      ? pairAdder(test, plan, frozen, metric)
+      : singleAdder(test, state, plan, record, metric[record.arm])
+  if (add === null) return null
+  restartIfDue(test, state, evidence)
+  addToMixture(state.mixture, add)
+  const { logE, dominant, weight } = evaluateMixture(state.mixture, (segment) => segment.logE)
+  state.logE = logE
+  state.shown = shownOf(test, dominant, weight)
+  if (logE < -Math.log(test.alpha)) return null
+  state.rejectedAtMs ??= evidence.arrived_at
+  if (!isBurst(test, dominant, weight) || !ruleHolds(test, state, frozen, dominant)) return null
+  const mayRollBack = test.onBreach === 'rollback' && (record.kind === 'pair' || record.counts.mayRollBack)
+  const action = mayRollBack ? 'rollback' : 'review'
+  if (state.acted === 'rollback' || state.acted === action) return null
+  state.acted = action
+  return action
 }
 
-function pairAdder(test: HarmTest, metric: Evidence['metrics'][number]): ((segment: HarmSegment) => void) | null {
-  const { baseline, candidate } = metric
-  if (baseline === null || candidate === null || !Number.isFinite(baseline) || !Number.isFinite(candidate)) return null
-  const margin = test.margin.kind === 'absolute' ? test.margin.value : test.margin.floor
-  const difference = Math.min(1, Math.max(-1, candidate - baseline))
+/** Each full hour and each stage entry begins a restart once: where old and new entries mix at a change of stage, only the first record counts. */
+function restartIfDue(test: HarmTest, state: HarmState, evidence: Evidence): void {
+  const { wave, stage_entry: entry } = evidence.place
+  const { restarted } = state
+  const hour = Math.floor(evidence.arrived_at / hourMs)
+  if (hour <= restarted.hour && entry <= (restarted.entries[wave] ?? -1)) return
+  restarted.hour = Math.max(restarted.hour, hour)
+  restarted.entries[wave] = Math.max(restarted.entries[wave] ?? -1, entry)
+  beginRestart(state.mixture, emptySegment(), (segment) => logEOf(test, segment))
+}
+
+function pairAdder(
+  test: HarmTest,
+  plan: AnalysisPlan,
+  frozen: Frozen | null,
+  { baseline, candidate }: Evidence['metrics'][number],
+): ((segment: HarmSegment) => void) | null {
+  if (baseline === null || candidate === null) return null
+  const bet = test.engine === 'beyond_margin' ? betOf(test, plan, frozen, candidate - baseline) : null
+  if (test.engine === 'beyond_margin' && bet === null) return null
+  const speaks = bet !== null || candidate !== baseline
   return (segment) => {
     segment.n += 1
     segment.sums.baseline += baseline
@@ -98,9 +124,31 @@ function pairAdder(test: HarmTest, metric: Evidence['metrics'][number]): ((segme
     segment.sums.squares += (candidate - baseline) ** 2
     if (candidate === 1) segment.table[baseline === 1 ? 'both' : 'onlyCandidate'] += 1
     else segment.table[baseline === 1 ? 'onlyBaseline' : 'neither'] += 1
-    if (test.engine === 'beyond_margin')
-      addBet(segment.betting, (difference + 1) / 2, (Math.min(margin, 0.999) + 1) / 2, test.alpha)
+    segment.first.units += 1
+    segment.first.events += candidate
+    if (bet !== null) addBet(segment.betting, bet.x, bet.nullMean, test.alpha)
+    if (speaks) segment.logE = logEOf(test, segment)
   }
+}
+
+/**
+ * A difference and the margin on the scale [0, 1] of a bet: (d/B + 1)/2 with d clipped at ±B. B is 1 for yes/no outcomes; for means the bound that
+ * calibration froze, but at least twice the margin, since no clipped difference could lie beyond a margin at the clip. Null while what must be
+ * frozen is not.
+ */
+function betOf(
+  test: HarmTest,
+  plan: AnalysisPlan,
+  frozen: Frozen | null,
+  difference: number,
+): { readonly x: number; readonly nullMean: number } | null {
+  const margin = marginValue(test, frozen)
+  const binary = plan.metrics.find((metric) => metric.name === test.metric)?.kind === 'binary'
+  const noise = binary ? 1 : frozen?.clipBounds[test.metric]
+  if (margin === null || noise === undefined) return null
+  const bound = binary ? 1 : Math.max(noise, 2 * margin)
+  const clipped = Math.min(1, Math.max(-1, difference / bound))
+  return { x: (clipped + 1) / 2, nullMean: (Math.min(margin / bound, 0.999) + 1) / 2 }
 }
 
 function singleAdder(
@@ -110,113 +158,38 @@ function singleAdder(
   record: HarmRecord & { readonly kind: 'single' },
   value: number | null,
 ): ((segment: HarmSegment) => void) | null {
-  if (value === null || !Number.isFinite(value)) return null
-  const { arm, evidence } = record
+  const { arm, evidence, counts } = record
+  if (value === null) return null
+  if (test.engine === 'exceedance' && plan.exceedance !== null)
+    watchExceedance(
+      state.exceedance,
+      plan.exceedance,
+      evidence.arrived_at,
+      arm === 'candidate' ? { over: value === 1 } : null,
+    )
+  if (!counts.exposed && !counts.event) return test.engine === 'exceedance' ? () => undefined : null
   const share = evidence.place.candidate_weight / 100_000
-  if (test.engine === 'exceedance' && arm === 'candidate') noteWindow(state, plan, evidence.arrived_at, value === 1)
-  // Exceedances are counted once per unit and hour, other events once per unit and stratum.
-  const what = test.engine === 'exceedance' ? `${test.engine}/${Math.floor(evidence.arrived_at / hourMs)}` : test.engine
-  const exposed = record.once(`${what}/exposed`)
-  const event = value === 1 && record.once(`${what}/event`)
-  if (!exposed && !event) return null
   return (segment) => {
-    if (exposed) {
+    if (counts.exposed) {
       segment.n += 1
       segment.units[arm] += 1
+      if (arm === 'candidate') {
+        segment.first.units += 1
+        segment.first.events += value
+      }
     }
-    if (!event) return
-    segment.sums[arm] += 1
-    if (test.engine !== 'ceiling' && share > 0 && share < 1)
-      addEvent(segment.share, { candidate: arm === 'candidate', share })
+    if (counts.event) {
+      segment.sums[arm] += 1
+      if (test.engine !== 'ceiling') addEvent(segment.share, { candidate: arm === 'candidate', share })
+    }
+    if (counts.event || test.engine === 'ceiling') segment.logE = logEOf(test, segment)
   }
 }
 
-function noteWindow(state: HarmState, plan: AnalysisPlan, arrivedAtMs: number, over: boolean): void {
-  const policy = plan.exceedance
-  if (policy === null) return
-  const lengthMs = Math.max(1, Math.round(policy.windowMs / policy.subWindows))
-  const start = Math.floor(arrivedAtMs / lengthMs) * lengthMs
-  const last = state.windows.at(-1)
-  if (last === undefined || start > last[0]) state.windows.push([start, { n: 1, over: over ? 1 : 0 }])
-  else state.windows[state.windows.length - 1] = [last[0], { n: last[1].n + 1, over: last[1].over + (over ? 1 : 0) }]
-  while (state.windows.length > policy.subWindows) state.windows.shift()
-}
-
-function refresh(test: HarmTest, state: HarmState, plan: AnalysisPlan, arrivedAtMs: number): void {
-  const { logE, dominant } = evaluateMixture(state.mixture, (segment) => logEOf(test, segment))
-  state.logE = logE
-  state.logEMax = Math.max(state.logEMax, logE)
-  state.estimate = estimateOf(test, dominant)
-  state.shown = shownOf(test, dominant)
-  if (state.actedAtMs === null && logE >= -Math.log(test.alpha) && ruleHolds(test, state, plan, dominant))
-    state.actedAtMs = arrivedAtMs
-}
-
-function logEOf(test: HarmTest, segment: HarmSegment): number {
-  switch (test.engine) {
-    case 'paired_binary': {
-      const { onlyCandidate, onlyBaseline } = segment.table
-      if (onlyCandidate + onlyBaseline === 0) return 0
-      const tuned = tunedPrior({ discordant: test.tunedForDiscordant, alpha: test.alpha })
-      return logMixedBetaBinomialE({ events: onlyCandidate, others: onlyBaseline, nullShare: 0.5, tuned })
-    }
-    case 'beyond_margin':
-      return logBettingE(segment.betting)
-    case 'ceiling': {
-      const limit = test.margin.kind === 'absolute' ? test.margin.value : test.margin.floor
-      const { candidate: units } = segment.units
-      const events = segment.sums.candidate
-      return units === 0
-        ? 0
-        : logMixedBetaBinomialE({ events, others: Math.max(0, units - events), nullShare: limit, tuned: 0.5 })
-    }
-    default:
-      return logEventShareE(segment.share)
-  }
-}
-
-/** The estimate that the rule compares with its margin: a difference of rates, or a rate ratio for unpaired events. */
-function estimateOf(test: HarmTest, segment: HarmSegment): number | null {
-  if (test.engine === 'event_share' || test.engine === 'exceedance') return rateRatioEstimate(segment.share)
-  if (test.engine === 'ceiling')
-    return segment.units.candidate === 0 ? null : segment.sums.candidate / segment.units.candidate
-  return segment.n === 0 ? null : (segment.sums.candidate - segment.sums.baseline) / segment.n
-}
-
-function ruleHolds(test: HarmTest, state: HarmState, plan: AnalysisPlan, dominant: HarmSegment): boolean {
-  switch (test.engine) {
-    case 'beyond_margin':
-    case 'ceiling':
-      return true
-    case 'paired_binary': {
-      const margin = test.margin.kind === 'absolute' ? test.margin.value : test.margin.floor
-      return (state.estimate ?? 0) >= margin
-    }
-    default: {
-      const enough =
-        dominant.share.candidateEvents >= (test.candidateEventsMin ?? 0) &&
-        (state.estimate ?? 0) >= (test.rateRatioMin ?? 0)
-      if (test.engine === 'event_share' || !enough) return enough
-      const counts = state.windows.map(([, count]) => count)
-      return (
-        plan.exceedance !== null &&
-        counts.length === plan.exceedance.subWindows &&
-        exceedanceBreached(counts, plan.exceedance)
-      )
-    }
-  }
-}
-
-function shownOf(test: HarmTest, segment: HarmSegment): HarmState['shown'] {
-  if (test.engine === 'paired_binary' || test.engine === 'beyond_margin') {
-    const n = segment.n
-    return {
-      n,
-      baseline: n === 0 ? null : segment.sums.baseline / n,
-      candidate: n === 0 ? null : segment.sums.candidate / n,
-      table: { ...segment.table },
-    }
-  }
-  const rate = (arm: Arm) => (segment.units[arm] === 0 ? null : segment.sums[arm] / segment.units[arm])
-  return { n: segment.n, baseline: rate('baseline'), candidate: rate('candidate'), table: null }
+function ruleHolds(test: HarmTest, state: HarmState, frozen: Frozen | null, dominant: HarmSegment): boolean {
+  const estimate = estimateOf(test, dominant) ?? Number.NEGATIVE_INFINITY
+  if (test.engine === 'beyond_margin' || test.engine === 'ceiling') return true
+  if (isPaired(test)) return estimate >= (marginValue(test, frozen) ?? Number.POSITIVE_INFINITY)
+  if (test.engine === 'exceedance') return state.exceedance.breached
+  return dominant.share.candidateEvents >= (test.candidateEventsMin ?? 0) && estimate >= (test.rateRatioMin ?? 0)
 }

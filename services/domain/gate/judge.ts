@@ -67,10 +67,13 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
   )
 }
 
+/** Corrections above this share of the entered records freeze verdicts (the numbers rest on what was corrected). */
+const correctedShareMax = 0.005
+
 type Answer = (outcome: VerdictOutcome, reasonCode: string, reason: string, breach?: Breach | null) => Judgement
 
 function acted(gate: RunGate, test: HarmTest): boolean {
-  return gate.harm.get(test.id)?.actedAtMs != null
+  return gate.harm.get(test.id)?.acted != null
 }
 
 function harmAnswer(
@@ -79,14 +82,14 @@ function harmAnswer(
   stage: StageView,
   answer: Answer,
 ): Judgement | null {
-  const tests = new Map(gate.plan.harm.map((test) => [test.id, test]))
-  const rollback = gate.breaches.find((breach) => actsAlone(gate, tests.get(breach.test)))
-  const toReview = gate.breaches.find((breach) => breach !== rollback)
+  const rollback = gate.breaches.find((breach) => breach.action === 'rollback')
   if (rollback !== undefined) return answer('rollback', 'BREACH', sentence(metrics, rollback), rollback)
+  const [toReview] = gate.breaches
   if (toReview !== undefined && !stage.approved) {
+    const keys = gate.ledger.stickyKeys.size
     const few =
-      gate.ledger.stickyKeys.size < gate.plan.stickyKeysMin
-        ? ` (only ${gate.ledger.stickyKeys.size} of ${gate.plan.stickyKeysMin} sticky keys: a person decides)`
+      keys < gate.plan.stickyKeysMin && toReview.test.includes('/live_ab/')
+        ? `; only ${keys} of ${gate.plan.stickyKeysMin} sticky keys, so a person decides`
         : ''
     return answer('review', 'BREACH_FOR_REVIEW', sentence(metrics, toReview) + few, toReview)
   }
@@ -98,14 +101,6 @@ function harmAnswer(
     'review',
     better === undefined ? 'WORSE_WITHIN_MARGIN' : 'TRADE_OFF',
     `${describe(worse)} is proven worse, but within its margin${trade}`,
-  )
-}
-
-/** Below the planned number of sticky keys an unpaired finding may rest on a handful of tenants: it goes to a person. */
-function actsAlone(gate: RunGate, test: HarmTest | undefined): boolean {
-  if (test === undefined || test.onBreach !== 'rollback') return false
-  return (
-    test.comparison !== 'live_ab' || test.engine === 'ceiling' || gate.ledger.stickyKeys.size >= gate.plan.stickyKeysMin
   )
 }
 
@@ -137,19 +132,44 @@ function missingAnswer(
 ): Judgement | null {
   if (stageKindOf(stage.candidateWeight) === 'full')
     return answer('hold', 'BAKING', 'the candidate has all traffic; guardrails stay armed until the bake ends')
-  if (isFull(gate.ledger) || gate.counts.refused > 0)
-    return answer(
-      'hold',
-      'GATE_LIMIT',
-      `the gate is at its limit of units or waiting records (${gate.ledger.entries} units kept)`,
-    )
-  if (gate.calibration.frozen === null && gate.plan.calibrationPairs > 0) {
-    return answer(
-      'hold',
-      'CALIBRATING',
-      `${gate.calibration.pairs} of ${gate.plan.calibrationPairs} A/A pairs calibrated`,
-    )
+  return (
+    unfitAnswer(gate, answer) ??
+    silentAnswer(gate, stage, tests, answer) ??
+    lookAnswer(gate, stage, tests, slowest, answer)
+  )
+}
+
+/** What makes the gate's own numbers unfit to permit anything. */
+function unfitAnswer(gate: RunGate, answer: Answer): Judgement | null {
+  const { counts, calibration, plan } = gate
+  if (isAtLimit(gate)) {
+    const limit = `${gate.ledger.entries} of ${gate.ledger.limit} unit entries kept, ${counts.refused} records turned away`
+    return answer('hold', 'GATE_LIMIT', `the gate is at its limit: ${limit}`)
   }
+  if (counts.corrected > correctedShareMax * counts.entered) {
+    const share = `${counts.corrected} corrections of ${counts.entered} entered records`
+    return answer('hold', 'CORRECTIONS', `${share}: more than ${percent(correctedShareMax)}, so no verdict is given`)
+  }
+  const incident = plan.harm.find((test) => gate.harm.get(test.id)?.exceedance.breached === true)
+  if (incident !== undefined)
+    return answer(
+      'hold',
+      'INCIDENT',
+      `${incident.metric}: over 1 % of the candidate's requests are over budget now, and not proven more than the baseline's`,
+    )
+  if (calibration.frozen === null && plan.calibrationPairs > 0) {
+    return answer('hold', 'CALIBRATING', `${calibration.pairs} of ${plan.calibrationPairs} A/A pairs calibrated`)
+  }
+  return null
+}
+
+/** What must be known of this stage and is not: silence is never a pass. */
+function silentAnswer(
+  gate: RunGate,
+  stage: StageView,
+  tests: readonly AdvanceTest[],
+  answer: Answer,
+): Judgement | null {
   for (const comparison of new Set(tests.map((test) => test.comparison))) {
     const completeness = gate.completeness.get(`${stage.wave}/${stage.stageEntry}/${comparison}`)
     const share = completeness === undefined ? null : worstShare(completeness)
@@ -163,15 +183,40 @@ function missingAnswer(
       )
     }
   }
-  const few = tests.find(
-    (test) =>
-      unitsEntered(test, advanceStateOf(gate, stage.wave, stage.stageEntry, test.id)) < gate.plan.unitsMin &&
-      test.engine === 'tango',
-  )
-  if (few !== undefined) {
-    const entered = unitsEntered(few, advanceStateOf(gate, stage.wave, stage.stageEntry, few.id))
-    return answer('hold', 'FEW_UNITS', `${entered} units of ${nameOf(few)}, at least ${gate.plan.unitsMin} are needed`)
+  for (const test of tests) {
+    const entered = unitsEntered(test, advanceStateOf(gate, stage.wave, stage.stageEntry, test.id))
+    if (entered < gate.plan.unitsMin)
+      return answer(
+        'hold',
+        'FEW_UNITS',
+        `${entered} units of ${nameOf(test)}, at least ${gate.plan.unitsMin} are needed`,
+      )
   }
+  const missing = missingMean(gate, stage)
+  return missing === null ? null : answer('hold', 'NO_DATA', `${missing} must have data, and has too little`)
+}
+
+/** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
+function missingMean(gate: RunGate, stage: StageView): string | null {
+  const kind = stageKindOf(stage.candidateWeight)
+  for (const metric of gate.plan.metrics) {
+    if (metric.kind !== 'mean' || metric.role !== 'guardrail' || !metric.mustHaveData) continue
+    const tests = gate.plan.harm.filter(
+      (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
+    )
+    if (!tests.some((test) => (gate.harm.get(test.id)?.mixture.whole.n ?? 0) >= gate.plan.unitsMin)) return metric.name
+  }
+  return null
+}
+
+/** Where the looks stand that have not passed. */
+function lookAnswer(
+  gate: RunGate,
+  stage: StageView,
+  tests: readonly AdvanceTest[],
+  slowest: Slowest | null,
+  answer: Answer,
+): Judgement | null {
   const exhausted = tests.find((test) =>
     looksExhausted(advanceStateOf(gate, stage.wave, stage.stageEntry, test.id), gate.plan),
   )
@@ -189,6 +234,11 @@ function missingAnswer(
       ? `${slowest.entered} of ${slowest.required} units`
       : `look ${looks} of ${gate.plan.looks.length} did not pass, next with more units than ${slowest.entered}`
   return answer('hold', looks === 0 ? 'NEED_UNITS' : 'NEED_NEXT_LOOK', `${nameOf(slowest.test)}: ${what}`)
+}
+
+/** At a limit the gate no longer sees every unit: it permits nothing, and its heartbeat vouches for nothing. */
+export function isAtLimit(gate: RunGate): boolean {
+  return isFull(gate.ledger) || gate.counts.refused > 0
 }
 
 function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: StageView, answer: Answer): Judgement {

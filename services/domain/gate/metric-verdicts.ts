@@ -1,16 +1,22 @@
-import { sequenceHalfWidth } from '../stats/confidence-sequence.ts'
+import { asymptoticSequence } from '../stats/sequential/asymptotic-sequence.ts'
 import { tangoInterval } from '../stats/tango.ts'
-import { type AdvanceState, marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
+import { type AdvanceState, armsOf, marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import type { ShownStretch } from './harm-segment.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import type { RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
 
+const nothing: ShownStretch = { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 }
+
 /** One harm test as people see it; the interval is an always-valid one, at the α with which the test acts. */
 export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
   const state = gate.harm.get(test.id)
-  const shown = state?.shown ?? { n: 0, baseline: null, candidate: null, table: null }
+  const shown = state?.shown ?? nothing
   const difference = shown.baseline === null || shown.candidate === null ? null : shown.candidate - shown.baseline
-  const half = difference === null ? null : halfWidth(test, shown, gate.plan.unitsMin)
+  const half = halfWidth(test, shown, gate.plan.unitsMin)
+  const binary = gate.plan.metrics.find((metric) => metric.name === test.metric)?.kind === 'binary'
+  const largest = binary ? 1 : Number.POSITIVE_INFINITY
   return {
     test: test.id,
     metric: test.metric,
@@ -19,8 +25,8 @@ export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
     role: roleOf(gate, test.metric),
     state: harmStateName(gate, test, difference, half),
     estimate: difference,
-    intervalLow: difference === null || half === null ? null : Math.max(-1, difference - half),
-    intervalHigh: difference === null || half === null ? null : Math.min(1, difference + half),
+    intervalLow: difference === null || half === null ? null : Math.max(-largest, difference - half),
+    intervalHigh: difference === null || half === null ? null : Math.min(largest, difference + half),
     baselineValue: shown.baseline,
     candidateValue: shown.candidate,
     eValue: state === undefined ? null : Math.exp(Math.min(state.logE, 700)),
@@ -36,47 +42,32 @@ export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
 function harmStateName(gate: RunGate, test: HarmTest, difference: number | null, half: number | null): MetricState {
   const state = gate.harm.get(test.id)
   if (state === undefined || state.shown.n === 0) return 'no_data'
-  if (state.actedAtMs !== null) return 'unacceptable'
-  if (hasNoHarmNull(test) && state.logE >= -Math.log(test.alpha)) return 'worse'
+  if (state.acted !== null) return 'unacceptable'
+  if (hasNoHarmNull(test) && state.rejectedAtMs !== null) return 'worse'
   return difference !== null && half !== null && difference + half < 0 ? 'better' : 'unclear'
 }
 
-function halfWidth(
-  test: HarmTest,
-  shown: {
-    readonly n: number
-    readonly baseline: number | null
-    readonly candidate: number | null
-    readonly table: MetricVerdict['table']
-  },
-  unitsMin: number,
-): number | null {
-  if (shown.n < unitsMin) return null
-  const p1 = shown.candidate ?? 0
-  const p0 = shown.baseline ?? 0
-  const discordance =
-    shown.table === null
-      ? p1 * (1 - p1) + p0 * (1 - p0)
-      : (shown.table.onlyCandidate + shown.table.onlyBaseline) / shown.n
-  const deviation = Math.sqrt(Math.max(discordance - (shown.table === null ? 0 : (p1 - p0) ** 2), 1 / shown.n))
-  return sequenceHalfWidth({ n: shown.n, deviation, alpha: test.alpha, tunedFor: 100 })
+/**
+ * The interval is built at the part of α that bet on the stretch shown, so that it holds at every moment for whichever stretch speaks loudest: the
+ * parts add up to α. Null below the fewest units, where the asymptotic sequence is not one yet.
+ */
+function halfWidth(test: HarmTest, shown: ShownStretch, unitsMin: number): number | null {
+  if (shown.n < unitsMin || shown.variance === null) return null
+  const deviation = Math.sqrt(Math.max(shown.variance, 1 / shown.n))
+  const alpha = test.alpha * shown.weight
+  return asymptoticSequence({ n: shown.n, mean: 0, deviation, alpha, tunedFor: 100 }).margin
 }
 
-/** One advance test at its looks; the interval is Tango's at the bound of the latest look. */
+/** One advance test at its looks; the interval is the score test's own, at the bound of the latest look. */
 export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceState | undefined): MetricVerdict {
   const frozen = gate.calibration.frozen
   const entered = state === undefined ? 0 : unitsEntered(test, state)
   const rates = ratesOf(test, state)
   const bound = gate.plan.looks[Math.max(0, (state?.statistics.length ?? 0) - 1)]?.bound ?? 2.5
   const interval =
-    state === undefined || test.engine !== 'tango' || entered === 0
+    state === undefined || rates.baseline === null || rates.candidate === null
       ? null
-      : tangoInterval({
-          onlyCandidate: state.table.onlyCandidate,
-          onlyBaseline: state.table.onlyBaseline,
-          n: entered,
-          z: bound,
-        })
+      : intervalOf(test, state, entered, bound)
   return {
     test: test.id,
     metric: test.metric,
@@ -99,6 +90,13 @@ export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceS
   }
 }
 
+function intervalOf(test: AdvanceTest, state: AdvanceState, entered: number, z: number): { low: number; high: number } {
+  const { onlyCandidate, onlyBaseline } = state.table
+  if (test.engine === 'tango') return tangoInterval({ onlyCandidate, onlyBaseline, n: entered, z })
+  const [low, high] = differenceScoreInterval(armsOf(state), z)
+  return { low, high }
+}
+
 function ratesOf(
   test: AdvanceTest,
   state: AdvanceState | undefined,
@@ -119,7 +117,8 @@ function roleOf(gate: RunGate, metric: string): MetricRole {
   return gate.plan.metrics.find((planned) => planned.name === metric)?.role ?? 'signal'
 }
 
-/** Engines whose e-value alone says "worse"; the others need more than it (a window), or already say "beyond the margin". */
+/** Tests whose e-value alone says "worse"; the others need more than it (a window, a burst), or already say "beyond the margin". */
 function hasNoHarmNull(test: HarmTest): boolean {
+  if (test.burstAbove !== null) return false
   return test.engine === 'paired_binary' || test.engine === 'event_share'
 }

@@ -27,7 +27,7 @@ export type Margin =
 
 /**
  * paired_binary: truncated beta-binomial on discordant pairs. event_share: who has the event, given the share. beyond_margin: betting on H0 Δ ≤ M.
- * exceedance: the p99 rule (windows and event share together). ceiling: one arm's rate against a fixed limit, for stages without a concurrent baseline.
+ * exceedance: the p99 rule (sub-windows, and the event share of exceedances against R = 1). ceiling: one arm's rate against a fixed limit, for stages without a concurrent baseline.
  */
 export type HarmEngine = 'paired_binary' | 'event_share' | 'beyond_margin' | 'exceedance' | 'ceiling'
 
@@ -48,6 +48,11 @@ export interface HarmTest {
   /** event_share: smallest rate-ratio estimate that acts, and fewest candidate events. */
   readonly rateRatioMin: number | null
   readonly candidateEventsMin: number | null
+  /**
+   * Fast twins: a candidate that fails or refuses sooner, but not more often, is no worse. The twin acts on a burst alone: when the candidate's own
+   * fast rate is proven above this, whatever the baseline's slow outcomes turn out to be. Null: not a twin.
+   */
+  readonly burstAbove: number | null
   /** Expected discordant pairs at the decision, for tuning the mixture. */
   readonly tunedForDiscordant: number
   readonly stages: 'shadow' | 'canary' | 'full' | 'any'

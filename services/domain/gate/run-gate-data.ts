@@ -6,8 +6,12 @@ import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
+/** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
+const formatVersion = 2
+
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {
+  readonly format: typeof formatVersion
   readonly planHash: string
   readonly ledger: UnitLedgerData
   readonly calibration: Calibration
@@ -21,6 +25,7 @@ export interface RunGateData {
 
 export function runGateToData(gate: RunGate): RunGateData {
   return {
+    format: formatVersion,
     planHash: gate.plan.hash,
     ledger: ledgerToData(gate.ledger),
     calibration: gate.calibration,
@@ -33,14 +38,14 @@ export function runGateToData(gate: RunGate): RunGateData {
   }
 }
 
-/** The gate that a snapshot describes; null when it was made for another plan. */
+/** The gate that a snapshot describes; null when it was made for another plan or in another shape. */
 export function runGateFromData(
   run: string,
   plan: AnalysisPlan,
   limits: RunGateLimits,
   data: RunGateData,
 ): RunGate | null {
-  if (data.planHash !== plan.hash) return null
+  if (data.format !== formatVersion || data.planHash !== plan.hash) return null
   const fresh = createRunGate(run, plan, limits)
   return {
     ...fresh,

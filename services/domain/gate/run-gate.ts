@@ -1,8 +1,9 @@
-import type { Evidence } from '../events/records.ts'
+import type { Arm, Evidence } from '../events/records.ts'
 import { type AdvanceState, addPair, addUnit, createAdvanceState, lookIfDue } from './advance-looks.ts'
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
-import { addHarmRecord, createHarmState, type HarmState } from './harm-state.ts'
+import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
+import { type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
 import { pairPositionOf } from './unit-choice.ts'
@@ -10,15 +11,20 @@ import {
   countOnce,
   createUnitLedger,
   exposedArm,
+  keepsEntry,
   nextPairOf,
   noteStickyKey,
+  placePrefix,
   stratumOf,
   type UnitLedger,
 } from './unit-ledger.ts'
+import { usableEvidence } from './usable-evidence.ts'
 
-/** What a test of a run first saw that made it act. Kept: a breach is never taken back by later data. */
+/** What a test of a run saw that made it act. Kept: a breach is never taken back by later data. */
 export interface Breach {
   readonly test: string
+  /** Whether it latches by itself or goes to a person; decided by the data up to the record with which it happened. */
+  readonly action: HarmAction
   readonly wave: string
   readonly stageEntry: number
   /** The record with which it happened. */
@@ -31,6 +37,7 @@ export interface Breach {
 export interface RunGate {
   readonly run: string
   readonly plan: AnalysisPlan
+  readonly questions: Questions
   readonly queue: ReleaseQueue
   readonly ledger: UnitLedger
   readonly calibration: Calibration
@@ -41,9 +48,23 @@ export interface RunGate {
   /** `wave/stage entry/comparison` → legs planned and heard. */
   readonly completeness: Map<string, Completeness>
   readonly breaches: Breach[]
-  readonly counts: { entered: number; late: number; duplicate: number; refused: number; unitsDropped: number }
+  readonly counts: GateCounts
   /** Everything released at or before this has been entered. */
   enteredThroughMs: number
+}
+
+export interface GateCounts {
+  entered: number
+  /** Begun before a published frontier, or come after their release time was passed. */
+  late: number
+  duplicate: number
+  /** Newer versions of records that had entered: the numbers rest on what they correct. */
+  corrected: number
+  /** Records and values that no evidence of the plan can have. */
+  unusable: number
+  /** Records turned away because too many waited. */
+  refused: number
+  unitsDropped: number
 }
 
 export interface RunGateLimits {
@@ -54,18 +75,20 @@ export interface RunGateLimits {
 /** Stage entries whose advance states are kept: the present one and the few before it whose records may still arrive. */
 const stageEntriesKept = 4
 
+/** @throws RangeError when the plan asks more questions of a live unit than the ledger has bits */
 export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLimits): RunGate {
   return {
     run,
     plan,
+    questions: questionsOf(plan),
     queue: createReleaseQueue(limits.waitingMax),
     ledger: createUnitLedger({ limit: limits.unitsMax, stickyKeysMax: plan.stickyKeysMin }),
     calibration: createCalibration(),
-    harm: new Map(plan.harm.map((test) => [test.id, createHarmState(test, plan)])),
+    harm: new Map(plan.harm.map((test) => [test.id, createHarmState()])),
     advance: new Map(),
     completeness: new Map(),
     breaches: [],
-    counts: { entered: 0, late: 0, duplicate: 0, refused: 0, unitsDropped: 0 },
+    counts: { entered: 0, late: 0, duplicate: 0, corrected: 0, unusable: 0, refused: 0, unitsDropped: 0 },
     enteredThroughMs: 0,
   }
 }
@@ -76,16 +99,28 @@ export function releaseTimeOf(plan: AnalysisPlan, evidence: Evidence): number {
   return evidence.arrived_at + delayMs + evidence.horizon_ms + plan.graceMs
 }
 
-/** Takes a record as read from the log. What comes after its release time was passed is late or a repetition: counted, never entered. */
-export function accept(gate: RunGate, evidence: Evidence, partition: number, offset: number): void {
-  const releaseMs = releaseTimeOf(gate.plan, evidence)
-  if (releaseMs <= gate.enteredThroughMs || evidence.late) {
-    gate.counts.late += 1
+/**
+ * Takes a record as read from the log. What comes after its release time was passed is late, a repetition or a correction: counted, never entered.
+ * `known`: this gate's snapshot has counted the record already; it is read again only because it may still have to enter.
+ */
+export function accept(gate: RunGate, evidence: Evidence, partition: number, offset: number, known = false): void {
+  const count = (what: keyof GateCounts, by = 1) => {
+    if (!known) gate.counts[what] += by
+  }
+  const usable = usableEvidence(gate.plan, evidence)
+  if (usable === null) {
+    count('unusable')
     return
   }
-  const outcome = push(gate.queue, { releaseMs, evidence, partition, offset })
-  if (outcome === 'duplicate') gate.counts.duplicate += 1
-  if (outcome === 'full') gate.counts.refused += 1
+  count('unusable', usable.unusable)
+  const releaseMs = releaseTimeOf(gate.plan, evidence)
+  if (releaseMs <= gate.enteredThroughMs || evidence.late) {
+    count(evidence.version > 0 ? 'corrected' : 'late')
+    return
+  }
+  const outcome = push(gate.queue, { releaseMs, evidence: usable.evidence, partition, offset })
+  if (outcome === 'duplicate') count('duplicate')
+  if (outcome === 'full') count('refused')
 }
 
 /** Enters everything released by `readThroughMs`, in order; returns how many records that were. */
@@ -111,28 +146,21 @@ export function stageKindOf(candidateWeight: number): 'shadow' | 'canary' | 'ful
 }
 
 function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
-  noteStickyKey(gate.ledger, evidence.assignment_unit)
+  const kept = keepsEntry(gate.ledger, evidence.place)
   if (evidence.horizon_ms === gate.plan.legTimeoutMs) noteLegs(completenessOf(gate, evidence), evidence)
-  if (isNotSampled(evidence)) return
-  if (evidence.comparison === 'aa') {
-    calibrateWith(gate.calibration, gate.plan, evidence)
-    return
-  }
-  if (evidence.comparison === 'live_ab') enterSingle(gate, evidence, releaseMs)
+  if (isNotSampled(evidence) || !kept) return
+  if (evidence.comparison === 'aa') calibrateWith(gate.calibration, gate.plan, evidence)
+  else if (evidence.comparison === 'live_ab') enterSingle(gate, evidence, releaseMs)
   else enterPair(gate, evidence, releaseMs)
 }
 
 function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const stream = `${evidence.comparison}/${evidence.horizon_ms}`
-  const place = `${evidence.place.wave}/${evidence.place.stage_entry}`
   const chosen = pairPositionOf(gate.run, evidence.unit, gate.plan.pairsPerUnitMedian)
-  const inRun = nextPairOf(gate.ledger, stream, evidence.unit)
-  const inStage = nextPairOf(gate.ledger, `${stream}/${place}`, evidence.unit)
+  const inRun = nextPairOf(gate.ledger, `/${stream}`, evidence.unit)
+  const inStage = nextPairOf(gate.ledger, placePrefix(evidence.place) + stream, evidence.unit)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
-  if (inRun === chosen)
-    forHarm(gate, evidence, releaseMs, (test, state) =>
-      addHarmRecord(test, state, gate.plan, { kind: 'pair', evidence }),
-    )
+  if (inRun === chosen) forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
   if (inStage === chosen) {
     forAdvance(gate, evidence, (test, state) => {
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
@@ -143,38 +171,50 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
 }
 
 function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void {
-  const arm = evidence.arm
+  const { arm, place, assignment_unit: unit } = evidence
   if (arm === null) return
+  if (stageKindOf(place.candidate_weight) === 'canary') noteStickyKey(gate.ledger, unit)
   const stratum = stratumOf(evidence)
-  const first = exposedArm(gate.ledger, stratum, evidence.assignment_unit, arm)
+  const first = exposedArm(gate.ledger, stratum, unit, arm)
   if (first === null) gate.counts.unitsDropped += 1
   if (first !== arm) return
-  forHarm(gate, evidence, releaseMs, (test, state) => {
-    const once = (what: string) => countOnce(gate.ledger, stratum, `${test.metric}/${what}`, evidence.assignment_unit)
-    addHarmRecord(test, state, gate.plan, { kind: 'single', evidence, arm, stratum, once })
+  const enoughKeys = gate.ledger.stickyKeys.size >= gate.plan.stickyKeysMin
+  forHarm(gate, evidence, releaseMs, (test) => {
+    const value = outcomeOf(evidence, arm, test.metric)
+    if (value === null) return null
+    const counted = singleCounts(gate.ledger, gate.questions, test, evidence, value === 1)
+    return {
+      kind: 'single',
+      evidence,
+      arm,
+      counts: { ...counted, mayRollBack: enoughKeys || test.engine === 'ceiling' },
+    }
   })
   forAdvance(gate, evidence, (test, state) => {
-    const value = evidence.metrics.find((metric) => metric.name === test.metric)?.[arm]
-    if (value == null) return
-    if (countOnce(gate.ledger, stratum, `${test.id}/first`, evidence.assignment_unit)) addUnit(state, arm, value === 1)
+    const value = outcomeOf(evidence, arm, test.metric)
+    if (value === null) return
+    if (countOnce(gate.ledger, stratum, gate.questions.get(`${test.id}/first`), unit)) addUnit(state, arm, value === 1)
   })
+}
+
+function outcomeOf(evidence: Evidence, arm: Arm, metric: string): number | null {
+  return evidence.metrics.find((value) => value.name === metric)?.[arm] ?? null
 }
 
 function forHarm(
   gate: RunGate,
   evidence: Evidence,
   releaseMs: number,
-  add: (test: HarmTest, state: HarmState) => void,
+  recordFor: (test: HarmTest) => HarmRecord | null,
 ): void {
   for (const test of gate.plan.harm) {
-    if (!applies(gate.plan, test, evidence)) continue
     const state = gate.harm.get(test.id)
-    if (state === undefined) continue
-    const acted = state.actedAtMs !== null
-    add(test, state)
-    if (state.actedAtMs === null || acted) continue
+    if (state === undefined || !applies(gate.plan, test, evidence)) continue
+    const record = recordFor(test)
+    const action = record === null ? null : addHarmRecord(test, state, gate.plan, gate.calibration.frozen, record)
+    if (action === null) continue
     const { wave, stage_entry: stageEntry } = evidence.place
-    gate.breaches.push({ test: test.id, wave, stageEntry, evidenceId: evidence.id, releaseMs })
+    gate.breaches.push({ test: test.id, action, wave, stageEntry, evidenceId: evidence.id, releaseMs })
   }
 }
 

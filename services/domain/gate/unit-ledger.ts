@@ -1,34 +1,37 @@
-import type { Arm, Evidence } from '../events/records.ts'
+import type { Arm, Evidence, Place } from '../events/records.ts'
 
 /**
- * Which units have been seen, in frontier order. Pairs: how many of a unit's pairs have passed in each stream, so that exactly one,
- * chosen beforehand, enters. Singles: a unit's arm at its first exposure in a stratum, and in which streams and for which events it was counted.
+ * Which units have been seen, in frontier order. Pairs: how many of a unit's pairs have passed in each stream, so that exactly one, chosen
+ * beforehand, enters. Singles: a unit's arm at its first exposure in a stratum, and for which questions it was counted there.
  */
 export interface UnitLedger {
   readonly limit: number
   entries: number
   /** Stream → unit → pairs passed. */
   readonly pairs: Map<string, Map<string, number>>
-  /** Stratum → unit → arm at first exposure. Only the latest strata are kept: a unit that comes back much later is not looked up again. */
-  readonly exposures: Map<string, Map<string, Arm>>
-  /** `stratum|what` → units already counted for it. */
-  readonly counted: Map<string, Set<string>>
-  /** Distinct sticky keys seen, up to the number that matters. */
+  /** Stratum → unit → bit 0: first exposed in the candidate's arm; the other bits: questions for which it was counted. */
+  readonly strata: Map<string, Map<string, number>>
+  /** Stratum and horizon → unit → the same bits, for questions that count a unit once an hour; the newest hour alone. */
+  readonly hours: Map<string, { readonly hour: number; readonly units: Map<string, number> }>
+  /** Wave → newest stage entry: streams and strata of entries before the last are forgotten. */
+  readonly entriesOfWaves: Map<string, number>
+  /** Distinct sticky keys that were randomised (share of the candidate neither 0 nor 1), up to the number that matters. */
   readonly stickyKeys: Set<string>
   readonly stickyKeysMax: number
 }
 
-/** Strata kept at a time: routers change over within seconds of each other, so more than two are never filled at once. */
-const strataMax = 4
 const unitKeyLength = 16
+/** Questions per map: their bits and the arm's must fit into a small integer. */
+export const questionsMax = 29
 
 export function createUnitLedger(options: { readonly limit: number; readonly stickyKeysMax: number }): UnitLedger {
   return {
     limit: options.limit,
     entries: 0,
     pairs: new Map(),
-    exposures: new Map(),
-    counted: new Map(),
+    strata: new Map(),
+    hours: new Map(),
+    entriesOfWaves: new Map(),
     stickyKeys: new Set(),
     stickyKeysMax: options.stickyKeysMax,
   }
@@ -38,10 +41,39 @@ export function isFull(ledger: UnitLedger): boolean {
   return ledger.entries >= ledger.limit
 }
 
+/** Begins every name of what belongs to one stage entry. Names of waves hold no slash. */
+export function placePrefix(place: Place): string {
+  return `${place.wave}/${place.stage_entry}/`
+}
+
 /** (wave, stage entry, rule, weight): within it the share of the candidate is constant. */
 export function stratumOf(evidence: Evidence): string {
-  const place = evidence.place
-  return `${place.wave}/${place.stage_entry}/${place.rule}/${place.candidate_weight}`
+  return `${placePrefix(evidence.place)}${evidence.place.rule}/${evidence.place.candidate_weight}`
+}
+
+/** Books the stage entry, forgets those before its predecessor, and says whether this one is still kept. */
+export function keepsEntry(ledger: UnitLedger, place: Place): boolean {
+  const newest = ledger.entriesOfWaves.get(place.wave)
+  if (newest !== undefined && place.stage_entry <= newest) return place.stage_entry >= newest - 1
+  ledger.entriesOfWaves.set(place.wave, place.stage_entry)
+  for (const maps of [ledger.pairs, ledger.strata]) {
+    for (const [name, units] of maps) {
+      if (!isForgotten(name, place)) continue
+      ledger.entries -= units.size
+      maps.delete(name)
+    }
+  }
+  for (const [name, { units }] of ledger.hours) {
+    if (!isForgotten(name, place)) continue
+    ledger.entries -= units.size
+    ledger.hours.delete(name)
+  }
+  return true
+}
+
+function isForgotten(name: string, newest: Place): boolean {
+  const [wave, entry] = name.split('/')
+  return wave === newest.wave && Number(entry) < newest.stage_entry - 1
 }
 
 export function noteStickyKey(ledger: UnitLedger, assignmentUnit: string): void {
@@ -63,53 +95,54 @@ export function nextPairOf(ledger: UnitLedger, stream: string, unit: string): nu
 }
 
 /**
- * Books an exposure and returns the arm that counts for this unit in this stratum; null when the stratum is no longer kept or the ledger is full.
- * A unit seen in the other arm keeps the arm of its first exposure, and the caller leaves the record out.
+ * Books an exposure and returns the arm that counts for this unit in this stratum: that of its first exposure; null when the ledger is full. The
+ * caller leaves out records of the other arm.
  */
 export function exposedArm(ledger: UnitLedger, stratum: string, unit: string, arm: Arm): Arm | null {
-  const units = stratumMap(ledger, stratum)
+  const units = mapOf(ledger.strata, stratum)
   const key = unitKey(unit)
   const first = units.get(key)
-  if (first !== undefined) return first
+  if (first !== undefined) return (first & 1) === 1 ? 'candidate' : 'baseline'
   if (isFull(ledger)) return null
   ledger.entries += 1
-  units.set(key, arm)
+  units.set(key, arm === 'candidate' ? 1 : 0)
   return arm
 }
 
-/** True the first time this is asked for (stratum, what, unit). */
-export function countOnce(ledger: UnitLedger, stratum: string, what: string, unit: string): boolean {
-  const id = `${stratum}|${what}`
-  let units = ledger.counted.get(id)
-  if (units === undefined) {
-    units = new Set()
-    ledger.counted.set(id, units)
+/** True the first time that the question (its bit, from 0) is asked of a unit that is exposed in the stratum; false for none of the plan's. */
+export function countOnce(ledger: UnitLedger, stratum: string, question: number | undefined, unit: string): boolean {
+  return markOnce(mapOf(ledger.strata, stratum), question, unitKey(unit))
+}
+
+/** The same once an hour; false at the ledger's limit. */
+export function countOnceAnHour(
+  ledger: UnitLedger,
+  stream: string,
+  hour: number,
+  question: number | undefined,
+  unit: string,
+): boolean {
+  let kept = ledger.hours.get(stream)
+  if (kept === undefined || kept.hour < hour) {
+    ledger.entries -= kept?.units.size ?? 0
+    kept = { hour, units: new Map() }
+    ledger.hours.set(stream, kept)
   }
   const key = unitKey(unit)
-  if (units.has(key) || isFull(ledger)) return false
-  ledger.entries += 1
-  units.add(key)
+  if (!kept.units.has(key)) {
+    if (isFull(ledger)) return false
+    ledger.entries += 1
+    kept.units.set(key, 0)
+  }
+  return markOnce(kept.units, question, key)
+}
+
+function markOnce(units: Map<string, number>, question: number | undefined, key: string): boolean {
+  const bits = units.get(key)
+  const bit = 2 << (question ?? 0)
+  if (bits === undefined || question === undefined || (bits & bit) !== 0) return false
+  units.set(key, bits | bit)
   return true
-}
-
-function stratumMap(ledger: UnitLedger, stratum: string): Map<string, Arm> {
-  const known = ledger.exposures.get(stratum)
-  if (known !== undefined) return known
-  for (const oldest of ledger.exposures.keys()) {
-    if (ledger.exposures.size < strataMax) break
-    forgetStratum(ledger, oldest)
-  }
-  return mapOf(ledger.exposures, stratum)
-}
-
-function forgetStratum(ledger: UnitLedger, stratum: string): void {
-  ledger.entries -= ledger.exposures.get(stratum)?.size ?? 0
-  ledger.exposures.delete(stratum)
-  for (const [id, units] of ledger.counted) {
-    if (!id.startsWith(`${stratum}|`)) continue
-    ledger.entries -= units.size
-    ledger.counted.delete(id)
-  }
 }
 
 /** Units are keyed hashes already; the first 64 bits tell them apart among millions. */
@@ -126,19 +159,25 @@ function mapOf<V>(outer: Map<string, Map<string, V>>, key: string): Map<string, 
   return inner
 }
 
+type Numbers = readonly (readonly [string, readonly (readonly [string, number])[]])[]
+
 /** Plain-data form for snapshots. */
 export interface UnitLedgerData {
-  readonly pairs: readonly (readonly [string, readonly (readonly [string, number])[]])[]
-  readonly exposures: readonly (readonly [string, readonly (readonly [string, Arm])[]])[]
-  readonly counted: readonly (readonly [string, readonly string[]])[]
+  readonly pairs: Numbers
+  readonly strata: Numbers
+  readonly hours: readonly (readonly [string, number, readonly (readonly [string, number])[]])[]
+  readonly entriesOfWaves: readonly (readonly [string, number])[]
   readonly stickyKeys: readonly string[]
 }
 
 export function ledgerToData(ledger: UnitLedger): UnitLedgerData {
+  const numbers = (maps: Map<string, Map<string, number>>): Numbers =>
+    [...maps].map(([name, units]) => [name, [...units]] as const)
   return {
-    pairs: [...ledger.pairs].map(([stream, units]) => [stream, [...units]] as const),
-    exposures: [...ledger.exposures].map(([stratum, units]) => [stratum, [...units]] as const),
-    counted: [...ledger.counted].map(([id, units]) => [id, [...units]] as const),
+    pairs: numbers(ledger.pairs),
+    strata: numbers(ledger.strata),
+    hours: [...ledger.hours].map(([name, { hour, units }]) => [name, hour, [...units]] as const),
+    entriesOfWaves: [...ledger.entriesOfWaves],
     stickyKeys: [...ledger.stickyKeys],
   }
 }
@@ -148,18 +187,19 @@ export function ledgerFromData(
   options: { readonly limit: number; readonly stickyKeysMax: number },
 ): UnitLedger {
   const ledger = createUnitLedger(options)
-  for (const [stream, units] of data.pairs) {
-    ledger.pairs.set(stream, new Map(units))
+  const fill = (maps: Map<string, Map<string, number>>, numbers: Numbers) => {
+    for (const [name, units] of numbers) {
+      maps.set(name, new Map(units))
+      ledger.entries += units.length
+    }
+  }
+  fill(ledger.pairs, data.pairs)
+  fill(ledger.strata, data.strata)
+  for (const [name, hour, units] of data.hours) {
+    ledger.hours.set(name, { hour, units: new Map(units) })
     ledger.entries += units.length
   }
-  for (const [stratum, units] of data.exposures) {
-    ledger.exposures.set(stratum, new Map(units))
-    ledger.entries += units.length
-  }
-  for (const [id, units] of data.counted) {
-    ledger.counted.set(id, new Set(units))
-    ledger.entries += units.length
-  }
+  for (const [wave, entry] of data.entriesOfWaves) ledger.entriesOfWaves.set(wave, entry)
   for (const key of data.stickyKeys) ledger.stickyKeys.add(key)
   return ledger
 }

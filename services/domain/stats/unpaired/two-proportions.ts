@@ -43,7 +43,7 @@ export function twoProportions(
     ratioScore: koopmanInterval(arms, z),
     differenceNewcombe: newcombeInterval(arms, alpha),
     differenceAgrestiCaffo: agrestiCaffoInterval(arms, z),
-    differenceScore: meeInterval(arms, z),
+    differenceScore: differenceScoreInterval(arms, z),
   }
 }
 
@@ -102,7 +102,8 @@ function differenceScore(arms: TwoArms, delta: number): number {
   return standardised(x1 / n1 - x0 / n0 - delta, (p1 * (1 - p1)) / n1 + (p0 * (1 - p0)) / n0)
 }
 
-function meeInterval(arms: TwoArms, z: number): Interval {
+/** Differences that the score test does not reject at ±z (Mee 1984); both arms must have units. */
+export function differenceScoreInterval(arms: TwoArms, z: number): Interval {
   const estimate = arms.candidateEvents / arms.candidateUnits - arms.baselineEvents / arms.baselineUnits
   const at = (delta: number) => differenceScore(arms, delta)
   return [crossing(at, z, -1, estimate), crossing(at, -z, estimate, 1)]

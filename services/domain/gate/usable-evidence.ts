@@ -1,0 +1,39 @@
+import type { Evidence, MetricValue } from '../events/records.ts'
+import type { AnalysisPlan } from './plan.ts'
+
+const weightMax = 100_000
+/** Names of stage entries are joined by a slash. */
+const wavePattern = /^[^/]+$/
+
+/**
+ * The record with those values alone that the plan knows and that its metric can have: 0 or 1 of a yes/no metric, a finite number of at least 0 of an
+ * amount. A value that is none takes its pair with it, in both arms. Null when the record itself cannot be placed in time or in a stage.
+ */
+export function usableEvidence(
+  plan: AnalysisPlan,
+  evidence: Evidence,
+): { readonly evidence: Evidence; readonly unusable: number } | null {
+  const { place, arrived_at: arrivedAtMs, horizon_ms: horizonMs, comparison, arm } = evidence
+  const placed =
+    wavePattern.test(place.wave) &&
+    Number.isSafeInteger(place.stage_entry) &&
+    place.stage_entry >= 0 &&
+    Number.isSafeInteger(place.candidate_weight) &&
+    place.candidate_weight >= 0 &&
+    place.candidate_weight <= weightMax
+  const known = horizonMs === plan.legTimeoutMs || plan.metrics.some((metric) => metric.horizonMs === horizonMs)
+  if (!placed || !known || !Number.isSafeInteger(arrivedAtMs) || arrivedAtMs < 0) return null
+  if ((comparison === 'live_ab') !== (arm !== null)) return null
+  const metrics = evidence.metrics.filter((value) => isUsable(plan, value))
+  const unusable = evidence.metrics.length - metrics.length
+  return { evidence: unusable === 0 ? evidence : { ...evidence, metrics }, unusable }
+}
+
+function isUsable(plan: AnalysisPlan, { name, baseline, candidate }: MetricValue): boolean {
+  const metric = plan.metrics.find((planned) => planned.name === name)
+  if (metric === undefined) return false
+  return [baseline, candidate].every(
+    (value) =>
+      value === null || (metric.kind === 'binary' ? value === 0 || value === 1 : Number.isFinite(value) && value >= 0),
+  )
+}
