@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
 import { replayableOperations, replayBody } from '../domain/sampling/replay-body.ts'
 import type { CallResult, Provider } from './call-model.ts'
@@ -5,7 +6,7 @@ import type { CallResult, Provider } from './call-model.ts'
 /** One planned shadow call. Ends in exactly one counted Response, whatever happens. */
 export interface LegTask {
   readonly exchangeId: string
-  readonly tenant: string
+  readonly route: string
   readonly place: Place
   readonly arm: Arm
   readonly variant: Variant
@@ -15,7 +16,8 @@ export interface LegTask {
   /** Monotonic: not started after this. */
   readonly startByMonoMs: number
   readonly timeoutMs: number
-  readonly attemptBase: string
+  /** Aborts when the partition of the exchange goes to another owner: then that one resolves the leg. */
+  readonly disowned: AbortSignal
 }
 
 /** Which providers a tenant's text may go to besides the one that served it live. */
@@ -79,7 +81,7 @@ export function skippedResponse(
     model_requested: leg.variant.model,
     model_served: null,
     prompt_version: leg.variant.prompt_version ?? leg.promptVersion,
-    parameters_hash: '',
+    parameters_hash: parametersHash(leg.variant),
     usage_source: 'estimated',
   }
 }
@@ -97,9 +99,17 @@ export function estimateTokens(characters: number): number {
   return Math.ceil(characters / charactersPerToken)
 }
 
-export function costMicroUsd(price: Price | null, inputTokens: number, outputTokens: number): number | null {
-  if (price === null) return null
+export function costMicroUsd(price: Price, inputTokens: number, outputTokens: number): number {
   return Math.round((inputTokens * price.inputMicroUsdPerMillion + outputTokens * price.outputMicroUsdPerMillion) / 1e6)
+}
+
+/** First 16 hex of SHA-256 over model and parameters, sorted by name. */
+function parametersHash(variant: Variant): string {
+  const parameters = Object.entries(variant.parameters).sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256')
+    .update(JSON.stringify([variant.model, parameters]))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 /** The Response of a leg that was called. */
@@ -107,8 +117,7 @@ export function calledResponse(
   task: LegTask,
   provider: Provider,
   result: CallResult,
-  price: Price | null,
-  parametersHash: string,
+  price: Price,
   attempt: number,
 ): Response {
   const answer = result.answer
@@ -120,7 +129,7 @@ export function calledResponse(
     exchange_id: task.exchangeId,
     arm: task.arm,
     leg: 'shadow',
-    attempt_id: `${task.attemptBase}-${attempt}`,
+    attempt_id: `${task.exchangeId}-${task.arm}-${attempt}`,
     resolution: result.outcome,
     error_class: result.errorClass,
     status: result.status,
@@ -131,7 +140,7 @@ export function calledResponse(
     model_requested: task.variant.model,
     model_served: answer?.model ?? null,
     prompt_version: task.variant.prompt_version ?? task.promptVersion,
-    parameters_hash: parametersHash,
+    parameters_hash: parametersHash(task.variant),
     output: answer?.text ?? '',
     tool_calls: answer?.toolCalls ?? [],
     finish_reason: answer?.finishReason ?? null,
@@ -140,7 +149,8 @@ export function calledResponse(
     output_tokens: outputTokens,
     cached_tokens: reported?.cachedTokens ?? null,
     usage_source: reported === null ? 'estimated' : 'reported',
-    cost_micro_usd: answered ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
+    // A failure that reported its usage was charged for it.
+    cost_micro_usd: answered || reported !== null ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
     truncated: answer?.truncated ?? false,
     quota_remaining: null,
   }
