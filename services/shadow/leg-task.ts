@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
+import { parametersHash } from '../domain/sampling/parameters-hash.ts'
 import { replayableOperations, replayBody } from '../domain/sampling/replay-body.ts'
 import type { CallResult, Provider } from './call-model.ts'
 
@@ -81,7 +81,7 @@ export function skippedResponse(
     model_requested: leg.variant.model,
     model_served: null,
     prompt_version: leg.variant.prompt_version ?? leg.promptVersion,
-    parameters_hash: parametersHash(leg.variant),
+    parameters_hash: '',
     usage_source: 'estimated',
   }
 }
@@ -101,15 +101,6 @@ export function estimateTokens(characters: number): number {
 
 export function costMicroUsd(price: Price, inputTokens: number, outputTokens: number): number {
   return Math.round((inputTokens * price.inputMicroUsdPerMillion + outputTokens * price.outputMicroUsdPerMillion) / 1e6)
-}
-
-/** First 16 hex of SHA-256 over model and parameters, sorted by name. */
-function parametersHash(variant: Variant): string {
-  const parameters = Object.entries(variant.parameters).sort(([a], [b]) => (a < b ? -1 : 1))
-  return createHash('sha256')
-    .update(JSON.stringify([variant.model, parameters]))
-    .digest('hex')
-    .slice(0, 16)
 }
 
 /** The Response of a leg that was called. */
@@ -140,7 +131,7 @@ export function calledResponse(
     model_requested: task.variant.model,
     model_served: answer?.model ?? null,
     prompt_version: task.variant.prompt_version ?? task.promptVersion,
-    parameters_hash: parametersHash(task.variant),
+    parameters_hash: parametersHash(task.body),
     output: answer?.text ?? '',
     tool_calls: answer?.toolCalls ?? [],
     finish_reason: answer?.finishReason ?? null,
