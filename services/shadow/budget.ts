@@ -1,4 +1,4 @@
-/** What a shadow call may still cost, per run, shared by all shadow instances. Reserved before the call, settled after it. */
+/** What shadow calls may still cost, per run, shared by all shadow instances. Reserved before each attempt, settled after it. */
 export interface Budget {
   /** `exhausted_*` when the call does not fit; `away` when nobody can be asked (then shadow waits). */
   reserve(

@@ -16,6 +16,10 @@ export interface CallResult {
   readonly errorClass: string | null
   readonly status: number | null
   readonly begun: boolean
+  /** The request may have reached the provider, which did not say that it refused it: what it cost is then unknown unless usage was reported. */
+  readonly maybeCharged: boolean
+  /** How long the provider asked to be left alone; null when it did not say. */
+  readonly retryAfterMs: number | null
   readonly startedAtMs: number
   readonly firstTokenAtMs: number | null
   readonly endedAtMs: number
@@ -55,11 +59,15 @@ async function callOnce(
   const at = () => startedAtMs + Math.round(clock.monoMs() - startMono)
   const timeout = AbortSignal.timeout(Math.max(1, options.timeoutMs))
   let status: number | null = null
+  let retryAfterMs: number | null = null
+  let connected = true
   const ended = (outcome: CallResult['outcome'], errorClass: string | null, answer: Answer | null): CallResult => ({
     outcome,
     errorClass,
     status,
     begun: status !== null && status < 400,
+    maybeCharged: connected && (status === null || status < 400 || status >= 500),
+    retryAfterMs,
     startedAtMs,
     firstTokenAtMs: answer?.firstTokenAtMs ?? null,
     endedAtMs: at(),
@@ -76,6 +84,7 @@ async function callOnce(
       bodyTimeout: 0,
     })
     status = response.statusCode
+    retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.nowMs())
     const streamed = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
     const reader = createAnswerReader({ streamed })
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) reader.push(chunk, at())
@@ -85,12 +94,23 @@ async function callOnce(
     return answer.complete ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
   } catch (error) {
     if (timeout.aborted) return ended('timed_out', 'timeout', null)
-    return ended(
-      'failed',
-      error instanceof errors.ConnectTimeoutError || status === null ? 'connection' : 'truncated',
-      null,
-    )
+    connected = !neverConnected(error)
+    return ended('failed', status === null ? 'connection' : 'truncated', null)
   }
+}
+
+const connectFailures: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+function neverConnected(error: unknown): boolean {
+  return error instanceof errors.ConnectTimeoutError || connectFailures.has((error as { code?: unknown } | null)?.code)
+}
+
+/** The pause that a Retry-After header asks for, ms: seconds or an HTTP date (RFC 9110, 10.2.3). Null when it is absent or says neither. */
+export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | null {
+  const text = typeof header === 'string' ? header.trim() : ''
+  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1_000
+  const atMs = Date.parse(text)
+  return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs)
 }
 
 function headersOf(provider: Provider, requestId: string): Record<string, string> {

@@ -1,16 +1,12 @@
-import type { Response, Variant } from '../domain/events/records.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Resolution, Response, Variant } from '../domain/events/records.ts'
 import type { Clock } from '../domain/time/clock.ts'
-import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
+import type { Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { Budget, BudgetLimits } from './budget.ts'
 import type { CallResult, ModelCaller, Provider } from './call-model.ts'
-import {
-  allowedCalls,
-  type ConcurrencyPolicy,
-  type ConcurrencyState,
-  createConcurrency,
-  observeBaseline,
-} from './concurrency.ts'
+import { allowedCalls, type ConcurrencyPolicy } from './concurrency.ts'
 import { calledResponse, costMicroUsd, estimateTokens, type LegTask, type Price, skippedResponse } from './leg-task.ts'
+import { createRouteLanes, type RouteLane, type RouteLanes } from './route-lanes.ts'
 
 /** What a leg's run needs to know beyond the task. */
 export interface LegRunnerOptions {
@@ -24,20 +20,27 @@ export interface LegRunnerOptions {
   provider(variant: Variant): Provider | null
   price(variant: Variant): Price | null
   limits(run: string): BudgetLimits | null
-  /** Called exactly once per task. */
+  /** The run has a budget in money and the model no price: none of its calls can be made. Told for every such leg. */
+  onUnpriced(variant: Variant): void
+  /** Called at most once per task: never for one that was disowned or cut off by stopping. */
   onResolved(task: LegTask, response: Response): void
   readonly metrics: Metrics
 }
 
-/** Runs planned legs: waits for room, budget and Redis, calls, retries what had not begun, and resolves each task exactly once. */
+/** Runs planned legs: waits for room, budget and Redis, calls, retries what had not begun, and resolves each task once. */
 export interface LegRunner {
   submit(task: LegTask): void
-  observeBaseline(answer: { readonly ttftMs: number | null; readonly quotaRemaining: number | null }): void
+  observeBaseline(
+    route: string,
+    answer: { readonly ttftMs: number | null; readonly quotaRemaining: number | null },
+  ): void
   /** Starts what may start and gives up what waited too long; called on every change and each 100 ms. */
   pump(): void
   stop(): Promise<void>
 }
 
+/** Routes with a concurrency limit of their own; above it they share one. */
+const routesMax = 256
 const retryPauseMs = 100
 const redisPauseMs = 1_000
 const defaultOutputTokensMax = 1_000
@@ -49,19 +52,18 @@ export function createLegRunner(options: LegRunnerOptions): LegRunner {
 
 class BudgetedRunner implements LegRunner {
   readonly #options: LegRunnerOptions
-  readonly #waiting: LegTask[] = []
+  readonly #lanes: RouteLanes
   readonly #running = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
   readonly #observed: ReturnType<typeof runnerMetrics>
   #waitingBytes = 0
-  #concurrency: ConcurrencyState
-  // Asked again only after a pause, so that a spent budget or a dead Redis costs no busy loop.
+  // Asked again only after a pause, so that a dead Redis costs no busy loop.
   #pausedUntilMonoMs = 0
 
   constructor(options: LegRunnerOptions) {
     this.#options = options
     this.#observed = runnerMetrics(options.metrics)
-    this.#concurrency = createConcurrency(options.concurrency)
+    this.#lanes = createRouteLanes(options.concurrency, routesMax)
   }
 
   submit(task: LegTask): void {
@@ -69,36 +71,33 @@ class BudgetedRunner implements LegRunner {
       this.#skip(task, 'skipped_backlog', 'waiting_bytes')
       return
     }
-    this.#waiting.push(task)
+    this.#lanes.of(task.route).waiting.push(task)
     this.#waitingBytes += task.bodyBytes
     this.pump()
   }
 
-  observeBaseline(answer: { readonly ttftMs: number | null; readonly quotaRemaining: number | null }): void {
-    const { concurrency, clock } = this.#options
-    this.#concurrency = observeBaseline(this.#concurrency, concurrency, answer, clock.monoMs())
+  observeBaseline(
+    route: string,
+    answer: { readonly ttftMs: number | null; readonly quotaRemaining: number | null },
+  ): void {
+    this.#lanes.observe(route, answer, this.#options.clock.monoMs())
   }
 
   pump(): void {
-    const { clock } = this.#options
-    this.#giveUpLate()
-    while (
-      !this.#stopping.signal.aborted &&
-      clock.monoMs() >= this.#pausedUntilMonoMs &&
-      this.#running.size < allowedCalls(this.#concurrency)
-    ) {
-      const task = this.#waiting.shift()
-      if (task === undefined) break
-      this.#waitingBytes -= task.bodyBytes
-      const run: Promise<void> = this.#run(task).finally(() => {
-        this.#running.delete(run)
-        this.pump()
-      })
-      this.#running.add(run)
+    const { clock, concurrency } = this.#options
+    for (const [, lane] of this.#lanes.all()) this.#giveUpLate(lane)
+    while (!this.#stopping.signal.aborted && clock.monoMs() >= this.#pausedUntilMonoMs) {
+      const next = this.#lanes.next(concurrency.max)
+      if (next === null) break
+      this.#start(next.task, next.lane)
+    }
+    let waiting = 0
+    for (const [route, lane] of this.#lanes.all()) {
+      waiting += lane.waiting.length
+      this.#observed.limit.set(allowedCalls(lane.concurrency), { route })
     }
     this.#observed.running.set(this.#running.size)
-    this.#observed.waiting.set(this.#waiting.length)
-    this.#observed.limit.set(allowedCalls(this.#concurrency))
+    this.#observed.waiting.set(waiting)
   }
 
   async stop(): Promise<void> {
@@ -106,65 +105,121 @@ class BudgetedRunner implements LegRunner {
     await Promise.allSettled([...this.#running])
   }
 
-  #giveUpLate(): void {
+  #start(task: LegTask, lane: RouteLane): void {
+    this.#waitingBytes -= task.bodyBytes
+    lane.running += 1
+    const run: Promise<void> = this.#run(task, lane).finally(() => {
+      lane.running -= 1
+      this.#running.delete(run)
+      this.pump()
+    })
+    this.#running.add(run)
+  }
+
+  #giveUpLate(lane: RouteLane): void {
     for (;;) {
-      const oldest = this.#waiting[0]
-      if (oldest === undefined || oldest.startByMonoMs > this.#options.clock.monoMs()) return
-      this.#waiting.shift()
+      const oldest = lane.waiting[0]
+      if (oldest === undefined || (!oldest.disowned.aborted && !this.#isLate(oldest, 0))) return
+      lane.waiting.shift()
       this.#waitingBytes -= oldest.bodyBytes
-      this.#skip(oldest, 'skipped_backlog', null)
+      if (!oldest.disowned.aborted) this.#skip(oldest, 'skipped_backlog', 'too_late')
     }
   }
 
-  #skip(task: LegTask, resolution: 'skipped_backlog' | 'skipped_budget' | 'shadow_infrastructure', why: string | null) {
-    this.#observed.legs.add(1, { resolution })
+  /** Whether a call that starts after a pause would start too late. */
+  #isLate(task: LegTask, pauseMs: number): boolean {
+    return this.#options.clock.monoMs() + pauseMs > task.startByMonoMs
+  }
+
+  #skip(task: LegTask, resolution: Resolution, why: string) {
     this.#options.onResolved(task, skippedResponse(task, resolution, why, this.#options.clock.nowMs()))
   }
 
-  async #run(task: LegTask): Promise<void> {
-    const { budget } = this.#options
-    const { run } = task.place
-    const provider = this.#options.provider(task.variant)
-    const limits = this.#options.limits(run)
-    if (provider === null) return this.#skip(task, 'shadow_infrastructure', 'unknown_provider')
-    if (limits === null) return this.#skip(task, 'shadow_infrastructure', 'run_ended')
-    const price = this.#options.price(task.variant)
-    const estimate = costMicroUsd(price, estimateTokens(task.bodyBytes), outputTokensMax(task)) ?? 0
-    const reserved = await budget.reserve(run, limits, estimate)
-    this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
-    this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
-    if (reserved === 'away') return this.#putBack(task)
-    if (reserved !== 'reserved') return this.#skip(task, 'skipped_budget', reserved)
-    const { result, attempt } = await this.#callWithRetries(task, provider)
-    // A call that our own stopping cut off says nothing about the model: the leg stays open and is asked again after the restart.
-    if (this.#stopping.signal.aborted) return
-    const response = calledResponse(task, provider, result, price, task.attemptBase, attempt)
-    await budget.settle(run, estimate, response.cost_micro_usd ?? 0)
-    this.#observed.legs.add(1, { resolution: response.resolution })
-    this.#options.onResolved(task, response)
+  /** Nobody waits for the leg here any more: this process stops, or the partition has another owner, who resolves it. */
+  #givenUp(task: LegTask): boolean {
+    return this.#stopping.signal.aborted || task.disowned.aborted
   }
 
-  #putBack(task: LegTask): void {
+  async #run(task: LegTask, lane: RouteLane): Promise<void> {
+    const provider = this.#options.provider(task.variant)
+    const limits = this.#options.limits(task.place.run)
+    const price = this.#options.price(task.variant)
+    if (task.disowned.aborted) return
+    if (provider === null) return this.#skip(task, 'shadow_infrastructure', 'unknown_provider')
+    if (limits === null) return this.#skip(task, 'shadow_infrastructure', 'run_ended')
+    if (price === null) {
+      this.#options.onUnpriced(task.variant)
+      return this.#skip(task, 'skipped_budget', 'no_price')
+    }
+    const ended = await this.#callWithRetries(task, { provider, limits, price })
+    if (this.#givenUp(task)) return
+    switch (ended.kind) {
+      case 'away':
+        return this.#putBack(task, lane)
+      case 'skipped':
+        return this.#skip(task, ended.resolution, ended.why)
+      case 'called':
+        return this.#options.onResolved(task, calledResponse(task, provider, ended.result, price, ended.attempt))
+    }
+  }
+
+  #putBack(task: LegTask, lane: RouteLane): void {
     this.#pausedUntilMonoMs = this.#options.clock.monoMs() + redisPauseMs
-    this.#waiting.unshift(task)
+    lane.waiting.unshift(task)
     this.#waitingBytes += task.bodyBytes
   }
 
-  async #callWithRetries(task: LegTask, provider: Provider): Promise<{ result: CallResult; attempt: number }> {
-    const { caller, clock, retriesMax } = this.#options
+  async #callWithRetries(task: LegTask, to: Destination): Promise<Ended> {
+    const signal = AbortSignal.any([this.#stopping.signal, task.disowned])
+    let last: Ended | null = null
     for (let attempt = 1; ; attempt += 1) {
-      const result = await caller.call(provider, task.body, {
-        timeoutMs: task.timeoutMs,
-        requestId: `${task.exchangeId}-${task.arm}-${attempt}`,
-        signal: this.#stopping.signal,
-      })
+      const ended = await this.#attempt(task, to, attempt, signal)
+      // What comes in the way of a repetition leaves the answer that there was.
+      if (ended.kind !== 'called') return last ?? ended
+      last = ended
+      const { result } = ended
       const again = result.outcome === 'failed' && !result.begun && retriable.has(result.errorClass ?? '')
-      const late = clock.monoMs() + retryPauseMs >= task.startByMonoMs
-      if (!again || attempt > retriesMax || late) return { result, attempt }
-      await new Promise((resolve) => setTimeout(resolve, retryPauseMs * 2 ** (attempt - 1)))
+      const pauseMs = Math.max(retryPauseMs * 2 ** (attempt - 1), result.retryAfterMs ?? 0)
+      if (!again || attempt > this.#options.retriesMax || this.#isLate(task, pauseMs)) return ended
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted || this.#isLate(task, 0)) return ended
     }
   }
+
+  /** One call with a reservation of its own. */
+  async #attempt(task: LegTask, to: Destination, attempt: number, signal: AbortSignal): Promise<Ended> {
+    const { budget, caller } = this.#options
+    const { run } = task.place
+    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task))
+    const reserved = await budget.reserve(run, to.limits, estimate)
+    this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
+    this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
+    if (reserved === 'away') return { kind: 'away' }
+    if (reserved !== 'reserved') return { kind: 'skipped', resolution: 'skipped_budget', why: reserved }
+    // Redis may have taken its time.
+    if (signal.aborted || this.#isLate(task, 0)) {
+      await budget.settle(run, estimate, 0)
+      return { kind: 'skipped', resolution: 'skipped_backlog', why: 'too_late' }
+    }
+    const requestId = `${task.exchangeId}-${task.arm}-${attempt}`
+    const result = await caller.call(to.provider, task.body, { timeoutMs: task.timeoutMs, requestId, signal })
+    const spent = calledResponse(task, to.provider, result, to.price, attempt).cost_micro_usd
+    await budget.settle(run, estimate, spent ?? (result.maybeCharged ? estimate : 0))
+    return { kind: 'called', result, attempt }
+  }
 }
+
+/** Where a leg's calls go and what they may cost. */
+interface Destination {
+  readonly provider: Provider
+  readonly limits: BudgetLimits
+  readonly price: Price
+}
+
+type Ended =
+  | { readonly kind: 'called'; readonly result: CallResult; readonly attempt: number }
+  | { readonly kind: 'skipped'; readonly resolution: 'skipped_budget' | 'skipped_backlog'; readonly why: string }
+  | { readonly kind: 'away' }
 
 function outputTokensMax(task: LegTask): number {
   const limit = task.body['max_completion_tokens'] ?? task.body['max_tokens']
@@ -172,19 +227,15 @@ function outputTokensMax(task: LegTask): number {
 }
 
 function runnerMetrics(metrics: Metrics): {
-  legs: Counter
   running: Gauge
   waiting: Gauge
   limit: Gauge
   paused: Gauge
 } {
   return {
-    legs: metrics.counter('penstock_shadow_legs_total', 'Planned shadow legs by how they were resolved', [
-      'resolution',
-    ]),
     running: metrics.gauge('penstock_shadow_running_calls', 'Shadow calls under way'),
     waiting: metrics.gauge('penstock_shadow_waiting_calls', 'Shadow calls waiting for room'),
-    limit: metrics.gauge('penstock_shadow_calls_limit', 'Shadow calls allowed at once now'),
+    limit: metrics.gauge('penstock_shadow_calls_limit', 'Shadow calls allowed at once now', ['route']),
     paused: metrics.gauge('penstock_shadow_paused', '1 while no call may start, by reason', ['why']),
   }
 }

@@ -1,11 +1,12 @@
 import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
+import { parametersHash } from '../domain/sampling/parameters-hash.ts'
 import { replayableOperations, replayBody } from '../domain/sampling/replay-body.ts'
 import type { CallResult, Provider } from './call-model.ts'
 
 /** One planned shadow call. Ends in exactly one counted Response, whatever happens. */
 export interface LegTask {
   readonly exchangeId: string
-  readonly tenant: string
+  readonly route: string
   readonly place: Place
   readonly arm: Arm
   readonly variant: Variant
@@ -15,7 +16,8 @@ export interface LegTask {
   /** Monotonic: not started after this. */
   readonly startByMonoMs: number
   readonly timeoutMs: number
-  readonly attemptBase: string
+  /** Aborts when the partition of the exchange goes to another owner: then that one resolves the leg. */
+  readonly disowned: AbortSignal
 }
 
 /** Which providers a tenant's text may go to besides the one that served it live. */
@@ -97,8 +99,7 @@ export function estimateTokens(characters: number): number {
   return Math.ceil(characters / charactersPerToken)
 }
 
-export function costMicroUsd(price: Price | null, inputTokens: number, outputTokens: number): number | null {
-  if (price === null) return null
+export function costMicroUsd(price: Price, inputTokens: number, outputTokens: number): number {
   return Math.round((inputTokens * price.inputMicroUsdPerMillion + outputTokens * price.outputMicroUsdPerMillion) / 1e6)
 }
 
@@ -107,8 +108,7 @@ export function calledResponse(
   task: LegTask,
   provider: Provider,
   result: CallResult,
-  price: Price | null,
-  parametersHash: string,
+  price: Price,
   attempt: number,
 ): Response {
   const answer = result.answer
@@ -120,7 +120,7 @@ export function calledResponse(
     exchange_id: task.exchangeId,
     arm: task.arm,
     leg: 'shadow',
-    attempt_id: `${task.attemptBase}-${attempt}`,
+    attempt_id: `${task.exchangeId}-${task.arm}-${attempt}`,
     resolution: result.outcome,
     error_class: result.errorClass,
     status: result.status,
@@ -131,7 +131,7 @@ export function calledResponse(
     model_requested: task.variant.model,
     model_served: answer?.model ?? null,
     prompt_version: task.variant.prompt_version ?? task.promptVersion,
-    parameters_hash: parametersHash,
+    parameters_hash: parametersHash(task.body),
     output: answer?.text ?? '',
     tool_calls: answer?.toolCalls ?? [],
     finish_reason: answer?.finishReason ?? null,
@@ -140,7 +140,8 @@ export function calledResponse(
     output_tokens: outputTokens,
     cached_tokens: reported?.cachedTokens ?? null,
     usage_source: reported === null ? 'estimated' : 'reported',
-    cost_micro_usd: answered ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
+    // A failure that reported its usage was charged for it.
+    cost_micro_usd: answered || reported !== null ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
     truncated: answer?.truncated ?? false,
     quota_remaining: null,
   }

@@ -1,45 +1,67 @@
-import { createHash } from 'node:crypto'
-import type { Records, Request, Response } from '../domain/events/records.ts'
+import type { Arm, Place, Records, Request, Response, ShadowPlan, Split } from '../domain/events/records.ts'
+import { createRecentIds, type RecentIds } from '../domain/pairing/recent-ids.ts'
 import { planShadow } from '../domain/sampling/plan-shadow.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
+import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time.ts'
 import { createLowWatermark, type LowWatermark } from '../platform/kafka/low-watermark.ts'
 import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from '../platform/kafka/transport.ts'
+import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 import type { Codec } from '../platform/registry/codec.ts'
+import { type AwaitedAnswers, createAwaitedAnswers } from './awaited-answers.ts'
 import type { LegRunner } from './leg-runner.ts'
 import { type AllowedProviders, admitLeg, type LegTask, skippedResponse } from './leg-task.ts'
+import type { Takeover } from './own-records.ts'
 import type { RouteView } from './route-view.ts'
 
 /** What the planner needs from the outside. */
 export interface ShadowServiceDeps {
+  /** Decoding waits a registry out that is away. */
   readonly codec: Codec<Records>
   readonly producer: Producer
   readonly clock: Clock
   readonly view: RouteView
   readonly runner: LegRunner
+  readonly metrics: Metrics
   readonly allowedProviders: AllowedProviders
-  /** A record that cannot be used; throws when there is too much of it. */
+  /** A record that cannot be used: resolves when its dead letter is acknowledged; throws when there is too much of it. */
   deadLetter(record: InRecord, code: string, reason: string): Promise<void>
+  /** Called for every record that could be used, so that the share of the others is known. */
+  usable(record: InRecord): void
   /** A produced record was refused for good (not for a passing fault). */
   onLost(cause: unknown): void
 }
 
-/** Plans each request of a run once and follows its legs; the log is the store of unfinished legs. */
+/** Plans each request of a run once and follows its legs; the log is the store of plans, answers and unfinished legs. */
 export interface ShadowService {
   onBatch(batch: RecordBatch): Promise<void>
-  onAssigned(partitions: readonly TopicPartition[]): void
+  /** `takeovers` says what former owners of each partition have written already. */
+  onAssigned(partitions: readonly TopicPartition[], takeovers: ReadonlyMap<number, Takeover>): void
   onRevoked(partitions: readonly TopicPartition[]): void
+  /** Tells the append time of a record read elsewhere. */
+  observeAppend(appendMs: number): void
   /** The runner resolved a task: send its one Response and close the exchange when it was the last leg. */
   onResolved(task: LegTask, response: Response): void
   /** Offsets below which everything is planned, answered and acknowledged. */
   commitOffsets(): readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
 }
 
-interface OpenExchange {
-  readonly partition: number
-  readonly offset: number
-  legsLeft: number
+interface PartitionState {
+  readonly watermark: LowWatermark
+  readonly takeover: Takeover
+  /** Requests that were dealt with: a tap may send one twice. */
+  readonly seen: RecentIds
+  readonly disowned: AbortController
 }
+
+interface OpenExchange {
+  readonly state: PartitionState
+  readonly offset: number
+  /** Acknowledgements still to come. */
+  left: number
+}
+
+const rememberedMax = 100_000
 
 export function createShadowService(deps: ShadowServiceDeps): ShadowService {
   return new LoggedPlanner(deps)
@@ -47,129 +69,199 @@ export function createShadowService(deps: ShadowServiceDeps): ShadowService {
 
 class LoggedPlanner implements ShadowService {
   readonly #deps: ShadowServiceDeps
-  readonly #watermarks = new Map<number, LowWatermark>()
+  readonly #states = new Map<number, PartitionState>()
   readonly #open = new Map<string, OpenExchange>()
-  readonly #ages: ReturnType<typeof createAgeEstimator>
+  readonly #brokerTime: BrokerTime
+  readonly #awaited: AwaitedAnswers = createAwaitedAnswers(rememberedMax)
+  readonly #legs: Counter
 
   constructor(deps: ShadowServiceDeps) {
     this.#deps = deps
-    this.#ages = createAgeEstimator(deps.clock)
+    this.#brokerTime = createBrokerTime(deps.clock)
+    const help = 'Planned shadow legs by how they were resolved and why'
+    this.#legs = deps.metrics.counter('penstock_shadow_legs_total', help, ['resolution', 'why'])
   }
 
   async onBatch(batch: RecordBatch): Promise<void> {
-    const watermark = this.#watermarks.get(batch.partition) ?? createLowWatermark()
-    this.#watermarks.set(batch.partition, watermark)
+    const state = this.#states.get(batch.partition)
+    if (state === undefined) return
     for (const record of batch.records) {
-      this.#ages.observe(record.timestampMs)
+      this.#brokerTime.observe(record.timestampMs)
+      // Open until it is dealt with: a commit in between must not pass it.
+      state.watermark.read(record.offset, 'open')
       const decoded = record.value === null ? null : await this.#deps.codec.decode(record.value)
-      if (decoded?.kind === 'record' && decoded.name === 'Request') {
-        this.#onRequest(record, decoded.value, watermark)
-        continue
-      }
-      watermark.read(record.offset, 'done')
-      if (decoded?.kind === 'record' && decoded.name === 'Response') this.#onResponse(decoded.value)
       if (decoded?.kind === 'bad') await this.#deps.deadLetter(record, decoded.code, decoded.reason)
+      else this.#deps.usable(record)
+      if (decoded?.kind === 'record' && decoded.name === 'Response') this.#onResponse(decoded.value)
+      const isOpen = decoded?.kind === 'record' && decoded.name === 'Request' && this.#onRequest(record, decoded.value)
+      if (!isOpen) state.watermark.finish(record.offset)
     }
     this.#deps.runner.pump()
   }
 
-  onAssigned(partitions: readonly TopicPartition[]): void {
-    for (const { partition } of partitions) this.#watermarks.set(partition, createLowWatermark())
+  onAssigned(partitions: readonly TopicPartition[], takeovers: ReadonlyMap<number, Takeover>): void {
+    this.onRevoked(partitions)
+    for (const { partition } of partitions)
+      this.#states.set(partition, {
+        watermark: createLowWatermark(),
+        takeover: takeovers.get(partition) ?? { below: 0, own: new Map() },
+        seen: createRecentIds(rememberedMax),
+        disowned: new AbortController(),
+      })
   }
 
   onRevoked(partitions: readonly TopicPartition[]): void {
-    const lost = new Set(partitions.map(({ partition }) => partition))
-    for (const partition of lost) this.#watermarks.delete(partition)
-    for (const [id, exchange] of this.#open) if (lost.has(exchange.partition)) this.#open.delete(id)
+    for (const { partition } of partitions) {
+      const state = this.#states.get(partition)
+      if (state === undefined) continue
+      state.disowned.abort()
+      this.#states.delete(partition)
+      for (const [id, exchange] of this.#open) if (exchange.state === state) this.#open.delete(id)
+    }
   }
 
-  onResolved(_task: LegTask, response: Response): void {
-    this.#respond(response)
+  observeAppend(appendMs: number): void {
+    this.#brokerTime.observe(appendMs)
+  }
+
+  onResolved(task: LegTask, response: Response): void {
+    const exchange = this.#open.get(task.exchangeId)
+    if (exchange?.state.disowned.signal === task.disowned) this.#respond(exchange, response)
   }
 
   commitOffsets(): readonly { readonly topic: string; readonly partition: number; readonly offset: number }[] {
-    return [...this.#watermarks].flatMap(([partition, watermark]) => {
+    return [...this.#states].flatMap(([partition, { watermark }]) => {
       const offset = watermark.commitOffset()
       return offset === null ? [] : [{ topic: topics.exchanges.name, partition, offset }]
     })
   }
 
-  #onRequest(record: InRecord, request: Request, watermark: LowWatermark): void {
+  /** True when work on it goes on. */
+  #onRequest(record: InRecord, request: Request): boolean {
+    const state = this.#states.get(record.partition)
     const split = this.#deps.view.split(request.route)
-    if (request.shadow_plan !== null || split === null || request.place === null) {
-      watermark.read(record.offset, 'done')
-      return
+    if (state === undefined || state.seen.has(request.exchange_id)) return false
+    state.seen.add(request.exchange_id)
+    if (split?.shadow != null && request.live_arm === 'baseline') this.#awaited.add(request.exchange_id, request.route)
+    if (request.place === null) return false
+    return this.#resume(state, record, request) ?? this.#plan(state, record, request, split)
+  }
+
+  /**
+   * Finishes what a former owner may have begun; null when it cannot have begun anything. Whether a model had begun to answer nobody knows, and only what
+   * had not may be repeated: such a leg is not called, and its Response says so.
+   */
+  #resume(state: PartitionState, record: InRecord, request: Request): boolean | null {
+    const { below, own } = state.takeover
+    const known = own.get(request.exchange_id)
+    const planned = request.shadow_plan?.legs.map(({ arm }) => arm) ?? known?.planned ?? null
+    if (record.offset >= below || planned === null) return null
+    const missing = planned.filter((arm) => known?.answered.has(arm) !== true)
+    if (missing.length === 0) return false
+    const exchange = this.#openExchange(state, record, request.exchange_id, missing.length)
+    for (const arm of missing) this.#skip(exchange, request, arm, 'interrupted')
+    return true
+  }
+
+  #plan(state: PartitionState, record: InRecord, request: Request, split: Split | null): boolean {
+    const id = request.exchange_id
+    if (request.shadow_plan !== null) {
+      const { legs, place } = request.shadow_plan
+      if (legs.length === 0) return false
+      const exchange = this.#openExchange(state, record, id, legs.length)
+      this.#startLegs(exchange, record, request, { legs, place: place ?? request.place })
+      return true
     }
+    if (split === null || request.place === null) return false
     const blocked = this.#deps.view.blocked(request.route, request.place.wave)
     const plan = planShadow(request, split, { blocked, arrivalMs: record.timestampMs })
-    if (plan === null) {
-      watermark.read(record.offset, 'done')
-      return
-    }
-    watermark.read(record.offset, 'open')
-    const id = request.exchange_id
-    // One more than the legs: the plan itself must be acknowledged, too.
-    this.#open.set(id, { partition: record.partition, offset: record.offset, legsLeft: plan.legs.length + 1 })
+    if (plan === null) return false
+    // One more than the legs: the plan itself must be acknowledged, too, before any leg begins.
+    const exchange = this.#openExchange(state, record, id, plan.legs.length + 1)
     const value = this.#deps.codec.encode('ShadowPlan', plan)
     void this.#send([{ topic: topics.exchanges.name, key: id, value }]).then((written) => {
       if (!written) return
-      this.#legDone(id)
-      for (const leg of plan.legs) this.#startLeg(record, request, leg.arm)
+      this.#acknowledged(id, exchange)
+      if (!state.disowned.signal.aborted) this.#startLegs(exchange, record, request, plan)
     })
+    return true
   }
 
-  #startLeg(record: InRecord, request: Request, arm: 'baseline' | 'candidate'): void {
+  #openExchange(state: PartitionState, { offset }: InRecord, id: string, left: number): OpenExchange {
+    const exchange = { state, offset, left }
+    this.#open.set(id, exchange)
+    return exchange
+  }
+
+  #startLegs(
+    exchange: OpenExchange,
+    record: InRecord,
+    request: Request,
+    { legs, place }: { readonly legs: ShadowPlan['legs']; readonly place?: Place | null },
+  ): void {
+    for (const { arm } of legs) this.#startLeg(exchange, record, request, arm, place ?? null)
+  }
+
+  #startLeg(exchange: OpenExchange, record: InRecord, request: Request, arm: Arm, place: Place | null): void {
     const { clock, runner, allowedProviders, view } = this.#deps
     const split = view.split(request.route)
-    const baseline = split?.variants.find((variant) => variant.id === split.default_variant)
-    const variant =
-      arm === 'baseline' ? baseline : split?.variants.find((candidate) => candidate.id !== split.default_variant)
-    if (split?.shadow == null || variant === undefined || baseline === undefined || request.place === null) {
-      const unknown = { id: arm, provider: '', model: '', prompt_version: null, parameters: {} }
-      const leg = { exchangeId: request.exchange_id, arm, variant: unknown, promptVersion: null }
-      this.#respond(skippedResponse(leg, 'shadow_infrastructure', 'run_ended', clock.nowMs()))
+    const variant = variantOf(split, arm)
+    if (split?.shadow == null || place === null || split.run !== place.run || variant === null) {
+      this.#skip(exchange, request, arm, 'run_ended')
       return
     }
-    const admitted = admitLeg(request, variant, baseline.provider, allowedProviders)
+    const liveProvider = variantOf(split, request.live_arm)?.provider ?? null
+    const admitted = admitLeg(request, variant, liveProvider, allowedProviders)
     const leg = { exchangeId: request.exchange_id, arm, variant, promptVersion: request.prompt_version }
     if (admitted.kind === 'skip') {
-      this.#respond(skippedResponse(leg, 'skipped_policy', admitted.why, clock.nowMs()))
+      this.#respond(exchange, skippedResponse(leg, 'skipped_policy', admitted.why, clock.nowMs()))
       return
     }
     const startDelayMs = Math.max(0, split.shadow.deadline_ms - split.shadow.leg_timeout_ms)
-    const attempt = createHash('sha256').update(`${request.exchange_id}-${arm}-${clock.monoMs()}`).digest('hex')
+    const ageMs = Math.max(0, this.#brokerTime.nowMs() - record.timestampMs)
     runner.submit({
       ...leg,
-      tenant: request.tenant,
-      place: request.place,
+      route: request.route,
+      place,
       body: admitted.body,
       bodyBytes: request.body.length,
-      startByMonoMs: clock.monoMs() + startDelayMs - this.#ages.ageMs(record.timestampMs),
+      startByMonoMs: clock.monoMs() + startDelayMs - ageMs,
       timeoutMs: split.shadow.leg_timeout_ms,
-      attemptBase: attempt.slice(0, 16),
+      disowned: exchange.state.disowned.signal,
     })
+  }
+
+  /** Resolves a leg that is our loss and not the model's. */
+  #skip(exchange: OpenExchange, request: Request, arm: Arm, why: 'interrupted' | 'run_ended'): void {
+    const split = this.#deps.view.split(request.route)
+    const ofRun = split !== null && split.run === request.place?.run ? split : null
+    const unknown = { id: arm, provider: '', model: '', prompt_version: null, parameters: {} }
+    const variant = variantOf(ofRun, arm) ?? unknown
+    const leg = { exchangeId: request.exchange_id, arm, variant, promptVersion: request.prompt_version }
+    this.#respond(exchange, skippedResponse(leg, 'shadow_infrastructure', why, this.#deps.clock.nowMs()))
   }
 
   #onResponse(response: Response): void {
     if (response.leg !== 'live' || response.arm !== 'baseline') return
+    const route = this.#awaited.take(response.exchange_id)
+    if (route === null) return
     const ttftMs = response.first_token_at === null ? null : response.first_token_at - response.started_at
-    this.#deps.runner.observeBaseline({ ttftMs, quotaRemaining: response.quota_remaining })
+    this.#deps.runner.observeBaseline(route, { ttftMs, quotaRemaining: response.quota_remaining })
   }
 
-  #respond(response: Response): void {
+  #respond(exchange: OpenExchange, response: Response): void {
+    this.#legs.add(1, { resolution: response.resolution, why: response.error_class ?? '' })
     const value = this.#deps.codec.encode('Response', response)
     void this.#send([{ topic: topics.exchanges.name, key: response.exchange_id, value }]).then((written) => {
-      if (written) this.#legDone(response.exchange_id)
+      if (written) this.#acknowledged(response.exchange_id, exchange)
     })
   }
 
-  #legDone(exchangeId: string): void {
-    const exchange = this.#open.get(exchangeId)
-    if (exchange === undefined) return
-    exchange.legsLeft -= 1
-    if (exchange.legsLeft > 0) return
-    this.#open.delete(exchangeId)
-    this.#watermarks.get(exchange.partition)?.finish(exchange.offset)
+  #acknowledged(id: string, exchange: OpenExchange): void {
+    exchange.left -= 1
+    if (exchange.left > 0) return
+    if (this.#open.get(id) === exchange) this.#open.delete(id)
+    exchange.state.watermark.finish(exchange.offset)
   }
 
   #send(records: readonly OutRecord[]): Promise<boolean> {
@@ -183,16 +275,6 @@ class LoggedPlanner implements ShadowService {
   }
 }
 
-/**
- * How old a record is, although broker and host clocks may disagree: the smallest difference ever seen between them is taken as a record
- * that was read at once, and everything above it as age.
- */
-function createAgeEstimator(clock: Clock): { observe(appendMs: number): void; ageMs(appendMs: number): number } {
-  let smallest = Number.POSITIVE_INFINITY
-  return {
-    observe(appendMs) {
-      smallest = Math.min(smallest, clock.nowMs() - appendMs)
-    },
-    ageMs: (appendMs) => (Number.isFinite(smallest) ? Math.max(0, clock.nowMs() - appendMs - smallest) : 0),
-  }
+function variantOf(split: Split | null, arm: Arm) {
+  return split?.variants.find(({ id }) => (id === split.default_variant) === (arm === 'baseline')) ?? null
 }

@@ -4,10 +4,10 @@ import { planShadow } from '../domain/sampling/plan-shadow.ts'
 import { replayBody } from '../domain/sampling/replay-body.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
 import type { Budget } from './budget.ts'
-import type { CallResult, ModelCaller } from './call-model.ts'
+import { type CallResult, type ModelCaller, parseRetryAfter } from './call-model.ts'
 import { allowedCalls, createConcurrency, observeBaseline } from './concurrency.ts'
 import { createLegRunner } from './leg-runner.ts'
-import type { LegTask } from './leg-task.ts'
+import type { LegTask, Price } from './leg-task.ts'
 
 const place = { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 }
 const variant: Variant = {
@@ -126,20 +126,32 @@ describe('running legs', () => {
     errorClass: null,
     status: 200,
     begun: true,
+    maybeCharged: true,
+    retryAfterMs: null,
     startedAtMs: 1,
     firstTokenAtMs: 2,
     endedAtMs: 3,
     answer: null,
   }
-  const failed: CallResult = { ...answered, outcome: 'failed', errorClass: 'rate_limited', status: 429, begun: false }
+  const failed: CallResult = {
+    ...answered,
+    outcome: 'failed',
+    errorClass: 'rate_limited',
+    status: 429,
+    begun: false,
+    maybeCharged: false,
+  }
 
   function setUp(options: {
     readonly results?: CallResult[]
     readonly reserve?: () => ReturnType<Budget['reserve']>
     readonly waitingBytesMax?: number
+    readonly price?: Price | null
   }) {
     const resolved: Response[] = []
     const calls: string[] = []
+    const unpriced: string[] = []
+    const booked: string[] = []
     let mono = 0
     const caller: ModelCaller = {
       call: async (_provider, _body, { requestId }) => {
@@ -151,19 +163,30 @@ describe('running legs', () => {
     const runner = createLegRunner({
       clock: { nowMs: () => 0, monoMs: () => mono },
       caller,
-      budget: { reserve: options.reserve ?? (async () => 'reserved'), settle: async () => undefined },
+      budget: {
+        async reserve(_run, _limits, estimate) {
+          booked.push(`reserve ${estimate}`)
+          return options.reserve?.() ?? 'reserved'
+        },
+        settle: async (_run, _estimate, actual) => void booked.push(`settle ${actual}`),
+      },
       concurrency: { max: 4, slowdownMax: 2, toleranceMs: 0, quotaFloor: 0 },
       retriesMax: 2,
       waitingBytesMax: options.waitingBytesMax ?? 1_000,
       provider: () => ({ id: 'p', baseUrl: 'http://p', apiKey: null }),
-      price: () => null,
+      price: () =>
+        options.price === undefined
+          ? { inputMicroUsdPerMillion: 1_000_000, outputMicroUsdPerMillion: 1_000_000 }
+          : options.price,
+      onUnpriced: (of) => void unpriced.push(of.model),
       limits: () => ({ calls: 10, microUsd: 10 }),
       onResolved: (_task, response) => void resolved.push(response),
       metrics: createPrometheusMetrics(),
     })
+    const disowned = new AbortController()
     const task: LegTask = {
       exchangeId: 'x',
-      tenant: 't',
+      route: 'r',
       place,
       arm: 'candidate',
       variant,
@@ -172,12 +195,15 @@ describe('running legs', () => {
       promptVersion: null,
       startByMonoMs: 1_000,
       timeoutMs: 100,
-      attemptBase: 'a',
+      disowned: disowned.signal,
     }
     return {
       runner,
       resolved,
       calls,
+      unpriced,
+      booked,
+      disowned,
       task,
       at(ms: number) {
         mono = ms
@@ -219,5 +245,90 @@ describe('running legs', () => {
     const full = setUp({ waitingBytesMax: 5 })
     full.runner.submit(full.task)
     expect(full.resolved[0]).toMatchObject({ resolution: 'skipped_backlog', error_class: 'waiting_bytes' })
+  })
+
+  it('reserves each attempt, and books what it used, or all of it when nobody knows', async () => {
+    const unknown = { ...failed, errorClass: 'provider_5xx', status: 503, maybeCharged: true }
+    const usage = { inputTokens: 5, outputTokens: 6, cachedTokens: null }
+    const answer = { text: 'x', usage, toolCalls: [], finishReason: 'stop', refusal: null, model: null, error: null }
+    const used = { ...answered, answer: { ...answer, firstTokenAtMs: 1, complete: true, truncated: false } }
+    const { runner, booked, task } = setUp({ results: [failed, unknown, used] })
+    runner.submit(task)
+    await settled()
+    expect(booked).toEqual(['reserve 1003', 'settle 0', 'reserve 1003', 'settle 1003', 'reserve 1003', 'settle 11'])
+  })
+
+  it('makes no call of a model without a price, and says which', async () => {
+    const { runner, resolved, calls, unpriced, task } = setUp({ price: null })
+    runner.submit(task)
+    await settled()
+    expect(calls).toEqual([])
+    expect(unpriced).toEqual(['model-b'])
+    expect(resolved[0]).toMatchObject({ resolution: 'skipped_budget', error_class: 'no_price' })
+  })
+
+  it('waits as long as the provider asks, and does not repeat when that is too long', async () => {
+    const { runner, resolved, calls, task } = setUp({ results: [{ ...failed, retryAfterMs: 2_000 }] })
+    runner.submit(task)
+    await settled()
+    expect(calls).toHaveLength(1)
+    expect(resolved[0]).toMatchObject({ resolution: 'failed', error_class: 'rate_limited' })
+  })
+
+  it('starts no attempt after its start window, whatever came in between', async () => {
+    const late = setUp({ results: [failed] })
+    const { runner, resolved, calls, task } = late
+    runner.submit(task)
+    await new Promise((resolve) => setImmediate(resolve))
+    late.at(1_001)
+    await settled()
+    expect(calls).toHaveLength(1)
+    expect(resolved.map(({ resolution }) => resolution)).toEqual(['failed'])
+    const slow = setUp({
+      reserve: async () => {
+        slow.at(1_001)
+        return 'reserved'
+      },
+    })
+    slow.runner.submit(slow.task)
+    await settled()
+    expect(slow.calls).toEqual([])
+    expect(slow.booked).toEqual(['reserve 1003', 'settle 0'])
+    expect(slow.resolved[0]).toMatchObject({ resolution: 'skipped_backlog', error_class: 'too_late' })
+  })
+
+  it('stops in the middle of a pause, and resolves nothing that another owner resolves', async () => {
+    const stopped = setUp({ results: [{ ...failed, retryAfterMs: 900 }] })
+    stopped.runner.submit(stopped.task)
+    await new Promise((resolve) => setImmediate(resolve))
+    await stopped.runner.stop()
+    expect(stopped.calls).toHaveLength(1)
+    expect(stopped.resolved).toEqual([])
+    const disowned = setUp({})
+    disowned.runner.submit(disowned.task)
+    disowned.disowned.abort()
+    await settled()
+    expect(disowned.resolved).toEqual([])
+  })
+
+  it('holds back the legs of the route whose baseline suffers, and of no other', async () => {
+    const { runner, calls, task } = setUp({})
+    runner.observeBaseline('r', { ttftMs: null, quotaRemaining: -1 })
+    runner.submit(task)
+    runner.submit({ ...task, exchangeId: 'y', route: 'other' })
+    await settled()
+    expect(calls).toEqual(['y-candidate-1'])
+  })
+})
+
+describe('Retry-After', () => {
+  it.each([
+    ['3', 3_000],
+    ['Thu, 01 Jan 1970 00:00:05 GMT', 4_000],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['soon', null],
+    [undefined, null],
+  ])('%s', (header, expected) => {
+    expect(parseRetryAfter(header, 1_000)).toBe(expected)
   })
 })

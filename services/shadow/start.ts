@@ -5,15 +5,17 @@ import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
-import type { Codec } from '../platform/registry/codec.ts'
+import type { Codec, ProjectingCodec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import { createRedisBudget } from './budget.ts'
 import { createModelCaller, type Provider } from './call-model.ts'
 import { apiKeyOf, type ShadowConfig } from './config.ts'
 import { createLegRunner, type LegRunner } from './leg-runner.ts'
 import type { Price } from './leg-task.ts'
+import { readOwnRecords } from './own-records.ts'
 import { createRouteView, type RouteView } from './route-view.ts'
 import { createShadowService, type ShadowService } from './shadow-service.ts'
 
@@ -24,7 +26,8 @@ const concurrency = { slowdownMax: 1.5, toleranceMs: 20, quotaFloor: 0.1 }
 /** Starts shadow on the broker, registry and Redis that its configuration names. */
 export async function startShadow(scope: Scope, config: ShadowConfig): Promise<void> {
   const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const codec = await persistently('opening the codec', opening, scope)
   const transport = createKafkajsTransport({ clientId: 'shadow', brokers, topicPrefix, log: scope.log })
   scope.onStop('transport', () => transport.close())
   const producer = await transport.producer()
@@ -37,7 +40,7 @@ export async function startShadow(scope: Scope, config: ShadowConfig): Promise<v
     createRunner(scope, config, view, redis, (task, response) => service?.onResolved(task, response)),
   )
   service = createService(scope, config, { codec, producer, view, runner })
-  await consumeExchanges(scope, config, transport, service, runner)
+  await consumeExchanges(scope, config, { transport, codec, service, runner })
 }
 
 function createRunner(
@@ -65,9 +68,27 @@ function createRunner(
     provider: (variant) => providers.get(variant.provider) ?? null,
     price: (variant) => priceOf(config, variant),
     limits: (run) => view.budget(run),
+    onUnpriced: createUnpricedWarning(scope, config.providersFile),
     onResolved,
     metrics: scope.metrics,
   })
+}
+
+const warnedMax = 1_000
+
+/** Says once per model that its budget in money cannot be kept, and what to do. */
+function createUnpricedWarning({ log }: Scope, providersFile: string): (variant: Variant) => void {
+  const warned = new Set<string>()
+  return ({ provider, model }) => {
+    const key = `${provider}/${model}`
+    if (warned.has(key) || warned.size >= warnedMax) return
+    warned.add(key)
+    const field = `providers[id=${provider}].prices.${model}`
+    log.error(
+      { provider, model },
+      `${providersFile}: ${field} is not set, so the shadow budget in money cannot be kept and no leg of this model is called (skipped_budget, no_price). Write inputUsdPerMillion and outputUsdPerMillion there, 0 for a model that costs nothing, and restart`,
+    )
+  }
 }
 
 function priceOf(config: ShadowConfig, variant: Variant): Price | null {
@@ -81,7 +102,7 @@ function priceOf(config: ShadowConfig, variant: Variant): Price | null {
 }
 
 interface ServiceParts {
-  readonly codec: Codec<Records>
+  readonly codec: ProjectingCodec<Records>
   readonly producer: Producer
   readonly view: RouteView
   readonly runner: LegRunner
@@ -100,8 +121,14 @@ function createService(
     close: () => producer.close(),
   }
   return createShadowService({
-    codec,
+    codec: {
+      encode: (name, value) => codec.encode(name, value),
+      // A schema id that only the registry knows: the partition waits for it, the others go on.
+      decode: (value) => persistently('decoding', () => codec.decode(value), scope),
+    },
     clock,
+    metrics: scope.metrics,
+    usable: (record) => guard.good(1, record),
     view,
     runner,
     producer: persistent,
@@ -127,22 +154,31 @@ function createService(
   })
 }
 
+interface ConsumerParts {
+  readonly transport: Transport
+  readonly codec: ProjectingCodec<Records>
+  readonly service: ShadowService
+  readonly runner: LegRunner
+}
+
 async function consumeExchanges(
   scope: Scope,
   config: ShadowConfig,
-  transport: Transport,
-  service: ShadowService,
-  runner: LegRunner,
+  { transport, codec, service, runner }: ConsumerParts,
 ): Promise<void> {
-  const consumer = await scope.use('exchanges', () =>
+  const own = codec.project({ ShadowPlan: ['exchange_id', 'legs'], Response: ['exchange_id', 'arm', 'leg'] })
+  const join = () =>
     transport.consume({
       groupId: config.groupId,
       topics: [topics.exchanges.name],
-      onAssigned: async (partitions) => service.onAssigned(partitions),
+      async onAssigned(partitions) {
+        const reading = () => readOwnRecords(transport, own, partitions, (appendMs) => service.observeAppend(appendMs))
+        service.onAssigned(partitions, await persistently('reading own records', reading, scope))
+      },
       onRevoked: (partitions) => service.onRevoked(partitions),
       onBatch: (batch) => service.onBatch(batch),
-    }),
-  )
+    })
+  const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))
   const timers = [
     setInterval(() => runner.pump(), pumpMs),
@@ -157,7 +193,7 @@ async function consumeExchanges(
 
 /** Splits and brakes, read to their ends before the first request is planned. */
 async function watchControl(scope: Scope, transport: Transport, codec: Codec<Records>, view: RouteView): Promise<void> {
-  const reader = await scope.use('control', () =>
+  const read = () =>
     transport.read({
       topics: [topics.splits.name, topics.brakes.name],
       startAt: 'beginning',
@@ -170,8 +206,8 @@ async function watchControl(scope: Scope, transport: Transport, codec: Codec<Rec
           if (decoded.name === 'Kill') view.applyBrake(key, { kill: decoded.value as Kill })
         }
       },
-    }),
-  )
+    })
+  const reader = await scope.use('control', () => persistently('reading control topics', read, scope))
   reader.crashed.catch((error: unknown) => scope.fail(error))
   await reader.caughtUp
 }
