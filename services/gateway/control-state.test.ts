@@ -57,6 +57,20 @@ const inMemory = (kept: KeptControl = { splits: {}, latches: {}, kills: {} }) =>
 }
 const asker = { tenant: 't', segments: {}, unit: 'u' }
 
+it('a split is not acked before it is obeyed: the brakes that came with it may not be read yet', () => {
+  const acks: Ack[] = []
+  const control = createControlState({ clock, file: inMemory() })
+  const providers = new Set(['p'])
+  const { send } = createAcks({ router: 'g', providers, control, clock, log, emit: (ack) => void acks.push(ack) })
+  control.applySplit('r', split)
+  send(true)
+  expect(acks).toEqual([])
+  expect(control.route('r', asker).assignment).toBe('no_split')
+  control.complete()
+  send(false)
+  expect(acks).toMatchObject([{ epoch: 3, outcome: 'applied' }])
+})
+
 describe('what an ack says of brakes', () => {
   const applied = (set: (control: ControlState) => void) => {
     const control = createControlState({ clock, file: inMemory() })
@@ -105,6 +119,7 @@ describe('acks', () => {
   const acked = (change: Partial<Split>) => {
     const control = createControlState({ clock, file: inMemory() })
     control.applySplit('r', { ...split, ...change })
+    control.complete()
     const acks: Ack[] = []
     const emit = (ack: Ack) => void acks.push(ack)
     createAcks({ router: 'gateway', providers: new Set(['p']), control, clock, log, emit }).send(false)

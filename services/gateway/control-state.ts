@@ -19,6 +19,7 @@ export interface ControlState {
   setLocalKill(by: 'hand' | 'file', on: boolean): void
   /** What an ack says about a route; changes exactly when something that is applied changes. */
   applied(route: string): AppliedState
+  /** Routes whose splits are obeyed: none before `complete`, unless some were kept on disk. What is not obeyed is not acked. */
   readonly routes: readonly string[]
 }
 
@@ -56,7 +57,7 @@ export function createControlState(options: { readonly clock: Clock; readonly fi
 
   return {
     get routes() {
-      return Object.keys(kept.splits)
+      return complete ? Object.keys(kept.splits) : []
     },
     split: (route) => kept.splits[route] ?? null,
     route(route, asker) {

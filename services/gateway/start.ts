@@ -71,6 +71,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
         stateDir,
         pseudonymKey: config.hashKey,
         bytesMax: config.tapBytesMax,
+        logLevel: config.logLevel,
       }),
     }),
   )

@@ -76,6 +76,7 @@ export interface TapWorkerOptions {
   readonly registryUrl: string
   readonly stateDir: string
   readonly pseudonymKey: string
+  readonly logLevel: string
   /** Bytes of text that may wait for Kafka, see TapSenderDeps. */
   readonly waitingBytesMax: number
 }

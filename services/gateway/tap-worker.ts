@@ -14,7 +14,7 @@ import { createTapSender } from './tap-sender.ts'
 
 /** The tap's other half, in a thread of its own: parses, encodes and produces, so that the loop that proxies never does. */
 const options = workerData as TapWorkerOptions
-const log = createPinoLogger({ name: 'gateway-tap', level: 'warn' })
+const log = createPinoLogger({ name: 'gateway-tap', level: options.logLevel })
 const stopping = new AbortController()
 const retryMs = 1_000
 const triesPerMessage = 60

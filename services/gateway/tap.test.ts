@@ -143,7 +143,7 @@ describe('a tap that breaks down', () => {
   it('is a thread for real: one that throws takes nobody with it', async () => {
     const metrics = createPrometheusMetrics()
     const unusable = { brokers: null as unknown as string, topicPrefix: '', registryUrl: '', stateDir: '' }
-    const startThread = tapWorkerThread({ ...unusable, pseudonymKey: 'k', bytesMax: 1_000_000 })
+    const startThread = tapWorkerThread({ ...unusable, pseudonymKey: 'k', logLevel: 'silent', bytesMax: 1_000_000 })
     const tap = startTap({ bytesMax: 1_000_000, metrics, log, startThread })
     tap.begin('a', request, Buffer.alloc(1)).end(end)
     await expect.poll(() => metrics.text(), { timeout: 15_000 }).toMatch(/penstock_tap_breakdowns_total [2-9]/)

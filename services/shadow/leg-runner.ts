@@ -6,6 +6,7 @@ import type { Budget, BudgetLimits } from './budget.ts'
 import type { CallResult, ModelCaller, Provider } from './call-model.ts'
 import { allowedCalls, type ConcurrencyPolicy } from './concurrency.ts'
 import { calledResponse, costMicroUsd, estimateTokens, type LegTask, type Price, skippedResponse } from './leg-task.ts'
+import { outputTokensMax } from './output-tokens-max.ts'
 import { createRouteLanes, type RouteLane, type RouteLanes } from './route-lanes.ts'
 
 /** What a leg's run needs to know beyond the task. */
@@ -43,7 +44,6 @@ export interface LegRunner {
 const routesMax = 256
 const retryPauseMs = 100
 const redisPauseMs = 1_000
-const defaultOutputTokensMax = 1_000
 const retriable: ReadonlySet<string> = new Set(['connection', 'rate_limited', 'provider_5xx'])
 
 export function createLegRunner(options: LegRunnerOptions): LegRunner {
@@ -190,7 +190,7 @@ class BudgetedRunner implements LegRunner {
   async #attempt(task: LegTask, to: Destination, attempt: number, signal: AbortSignal): Promise<Ended> {
     const { budget, caller } = this.#options
     const { run } = task.place
-    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task))
+    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task.body))
     const reserved = await budget.reserve(run, to.limits, estimate)
     this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
     this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
@@ -220,11 +220,6 @@ type Ended =
   | { readonly kind: 'called'; readonly result: CallResult; readonly attempt: number }
   | { readonly kind: 'skipped'; readonly resolution: 'skipped_budget' | 'skipped_backlog'; readonly why: string }
   | { readonly kind: 'away' }
-
-function outputTokensMax(task: LegTask): number {
-  const limit = task.body['max_completion_tokens'] ?? task.body['max_tokens']
-  return typeof limit === 'number' && limit > 0 ? limit : defaultOutputTokensMax
-}
 
 function runnerMetrics(metrics: Metrics): {
   running: Gauge

@@ -159,6 +159,8 @@ describe('controllers on a real broker', () => {
     await bench.latch('l1')
     await bench.controller()
     await bench.until('rolled back', () => bench.run().state.phase === 'rolled_back')
+    // One transaction, but three topics, and each is read on its own.
+    await bench.until('all of it read', () => bench.splits.length >= 3 && bench.decisions.length >= 5)
     expectOrdered(bench)
     expect(bench.splits.map((split) => split.rules.map((rule) => rule.candidate_weight))).toEqual([[0], [10_000], [0]])
     expect(bench.decisions.map((decision) => decision.to_phase)).toEqual([
@@ -217,15 +219,17 @@ describe('controllers on a real broker', () => {
   it('two controllers share the work; each run has one writer, and one takes over when the other is killed', async () => {
     const one = await bench.controller()
     await bench.controller()
+    const inCanary = () => bench.decisions.filter((decision) => decision.to_phase === 'canary')
     const ids = ['run-1', 'run-2', 'run-3', 'run-4', 'run-5', 'run-6']
     await bench.tell(...ids.map((id) => applyCommand(id, shortSpec({ route: `route-of-${id}` }))))
     await bench.until('all in shadow', () => ids.every((id) => bench.runs.get(id)?.state.phase === 'shadow'))
     one.kill('SIGKILL')
     await bench.tell(...ids.map((id) => command(id, 'promote')))
     await bench.until('all in canary', () => ids.every((id) => bench.run(id).state.phase === 'canary'))
+    await bench.until('all of it read', () => bench.splits.length >= 12 && inCanary().length >= 6)
     const decided = bench.decisions.map((decision) => decision.id)
     expect(decided).toHaveLength(new Set(decided).size)
-    expect(bench.decisions.filter((decision) => decision.to_phase === 'canary')).toHaveLength(6)
+    expect(inCanary()).toHaveLength(6)
     expect(bench.splits.map((split) => `${split.route} ${split.epoch}`).sort()).toEqual(
       ids.flatMap((id) => [`route-of-${id} 1`, `route-of-${id} 2`]).sort(),
     )
