@@ -16,6 +16,8 @@ export interface Acks {
 export function createAcks(deps: {
   readonly router: string
   readonly providers: ReadonlySet<string>
+  /** Ids of the routes that callers can ask for here. */
+  readonly routes: ReadonlySet<string>
   readonly control: ControlState
   readonly clock: Clock
   readonly log: Logger
@@ -33,6 +35,8 @@ export function createAcks(deps: {
     },
     send(all) {
       for (const route of deps.control.routes) {
+        const split = deps.control.split(route)
+        if (split === null || !concerns(deps, split)) continue
         const applied = deps.control.applied(route)
         const text = JSON.stringify(applied)
         const changed = said.get(route) !== text
@@ -40,7 +44,7 @@ export function createAcks(deps: {
         const nowMs = deps.clock.nowMs()
         if (changed) appliedAt.set(route, nowMs)
         said.set(route, text)
-        const code = refusalOf(deps.control.split(route), deps.providers)
+        const code = refusalOf(deps, split)
         if (changed && code !== null)
           deps.log.error(
             { route, epoch: applied.epoch, code },
@@ -65,9 +69,20 @@ export function createAcks(deps: {
   }
 }
 
+interface Served {
+  readonly router: string
+  readonly providers: ReadonlySet<string>
+  readonly routes: ReadonlySet<string>
+}
+
+/** Other gateways serve other routes; of these this one has nothing to say, unless a split counts on it. */
+function concerns({ router, routes }: Served, split: Split): boolean {
+  return routes.has(split.route) || split.routers.includes(router)
+}
+
 /** Why this gateway cannot serve every variant of a split; null when it can. */
-function refusalOf(split: Split | null, providers: ReadonlySet<string>): string | null {
-  if (split === null) return null
+function refusalOf({ providers, routes }: Served, split: Split): string | null {
+  if (!routes.has(split.route)) return 'UNKNOWN_ROUTE'
   if (!split.variants.some(({ id }) => id === split.default_variant)) return 'UNKNOWN_VARIANT'
   return split.variants.every(({ provider }) => providers.has(provider)) ? null : 'UNKNOWN_PROVIDER'
 }

@@ -61,7 +61,9 @@ it('a split is not acked before it is obeyed: the brakes that came with it may n
   const acks: Ack[] = []
   const control = createControlState({ clock, file: inMemory() })
   const providers = new Set(['p'])
-  const { send } = createAcks({ router: 'g', providers, control, clock, log, emit: (ack) => void acks.push(ack) })
+  const routes = new Set(['r'])
+  const emit = (ack: Ack) => void acks.push(ack)
+  const { send } = createAcks({ router: 'g', providers, routes, control, clock, log, emit })
   control.applySplit('r', split)
   send(true)
   expect(acks).toEqual([])
@@ -118,11 +120,13 @@ describe('what an ack says of brakes', () => {
 describe('acks', () => {
   const acked = (change: Partial<Split>) => {
     const control = createControlState({ clock, file: inMemory() })
-    control.applySplit('r', { ...split, ...change })
+    const whole = { ...split, ...change }
+    control.applySplit(whole.route, whole)
     control.complete()
     const acks: Ack[] = []
     const emit = (ack: Ack) => void acks.push(ack)
-    createAcks({ router: 'gateway', providers: new Set(['p']), control, clock, log, emit }).send(false)
+    const routes = new Set(['r'])
+    createAcks({ router: 'gateway', providers: new Set(['p']), routes, control, clock, log, emit }).send(false)
     return acks.map(({ outcome, code, epoch }) => [outcome, code, epoch])
   }
 
@@ -131,6 +135,11 @@ describe('acks', () => {
     const foreign = split.variants.map((variant) => ({ ...variant, provider: variant.id === 'new' ? 'nobody' : 'p' }))
     expect(acked({ variants: foreign })).toEqual([['rejected', 'UNKNOWN_PROVIDER', 3]])
     expect(acked({ default_variant: 'gone' })).toEqual([['rejected', 'UNKNOWN_VARIANT', 3]])
+  })
+
+  it('reject a route that nobody can ask for here if the split counts on this router, and pass over those of others', () => {
+    expect(acked({ route: 'elsewhere' })).toEqual([['rejected', 'UNKNOWN_ROUTE', 3]])
+    expect(acked({ route: 'elsewhere', routers: ['another'] })).toEqual([])
   })
 
   it('do not pile up while the broker is away: the latest of each route is sent, one at a time', async () => {

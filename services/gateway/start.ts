@@ -48,6 +48,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
   const acks = createAcks({
     router: config.routerId,
     providers: new Set(config.routing.providers.map((provider) => provider.id)),
+    routes: new Set(config.routing.routes.map((route) => route.id)),
     control,
     clock: scope.clock,
     log: scope.log,
