@@ -21,6 +21,7 @@ import { createPrometheusMetrics } from '../../services/platform/metrics/prometh
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { planOf } from '../simulation/virtual-run.ts'
+import { readTopic } from '../support/read-topic.ts'
 import { silentLog } from '../support/silent-log.ts'
 import type { TestStack } from '../support/stack.ts'
 
@@ -62,20 +63,7 @@ function startGate(): ServiceProcess {
 }
 
 async function readAll<Value>(topic: string): Promise<readonly Value[]> {
-  const found: Value[] = []
-  const reader = await transport.read({
-    topics: [topic],
-    startAt: 'beginning',
-    async onBatch(batch) {
-      for (const { value } of batch.records) {
-        const decoded = value === null ? null : await codec.decode(value)
-        if (decoded?.kind === 'record') found.push(decoded.value as Value)
-      }
-    },
-  })
-  await reader.caughtUp
-  await reader.stop()
-  return found
+  return (await readTopic(transport, codec, topic)).map(({ value }) => value as Value)
 }
 
 /** The head of a run's last snapshot; undefined before its first. */

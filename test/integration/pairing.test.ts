@@ -13,6 +13,7 @@ import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-tr
 import type { Producer, Transport } from '../../services/platform/kafka/transport.ts'
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
+import { readTopic } from '../support/read-topic.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestStack, testStack } from '../support/stack.ts'
 import { request, response } from './clickhouse-rows.ts'
@@ -41,22 +42,8 @@ function startPairing(): ServiceProcess {
   return pairing
 }
 
-/** Everything on a topic so far. */
 async function readAll<Value>(topic: string): Promise<readonly Value[]> {
-  const found: Value[] = []
-  const reader = await transport.read({
-    topics: [topic],
-    startAt: 'beginning',
-    async onBatch(batch) {
-      for (const { value } of batch.records) {
-        const decoded = value === null ? null : await codec.decode(value)
-        if (decoded?.kind === 'record') found.push(decoded.value as Value)
-      }
-    },
-  })
-  await reader.caughtUp
-  await reader.stop()
-  return found
+  return (await readTopic(transport, codec, topic)).map(({ value }) => value as Value)
 }
 
 /** The comparisons and horizons of each exchange, every evidence id once. */

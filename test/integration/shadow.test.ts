@@ -13,6 +13,7 @@ import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-tr
 import type { Producer, Transport } from '../../services/platform/kafka/transport.ts'
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
+import { readTopic } from '../support/read-topic.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestStack, testStack } from '../support/stack.ts'
 import { request } from './clickhouse-rows.ts'
@@ -115,23 +116,7 @@ function requestRecord(route: string, id: string, prompt: string, change: Partia
 const send = (route: string, id: string, prompt = 'go', change: Partial<Request> = {}) =>
   producer.send([requestRecord(route, id, prompt, change)])
 
-/** Everything on a topic so far. */
-async function readAll(topic: string): Promise<readonly { readonly name: string; readonly value: unknown }[]> {
-  const found: { name: string; value: unknown }[] = []
-  const reader = await transport.read({
-    topics: [topic],
-    startAt: 'beginning',
-    async onBatch(batch) {
-      for (const { value } of batch.records) {
-        const decoded = value === null ? null : await codec.decode(value)
-        if (decoded?.kind === 'record') found.push({ name: decoded.name, value: decoded.value })
-      }
-    },
-  })
-  await reader.caughtUp
-  await reader.stop()
-  return found
-}
+const readAll = (topic: string) => readTopic(transport, codec, topic)
 
 /** Plans and responses of the exchanges whose id begins so. */
 async function ledger(prefix: string) {
