@@ -37,6 +37,7 @@ const rebalanceTimeoutMs = 15_000
 const defaultMaxWaitMs = 150
 const defaultMaxBytesPerPartition = 2 * 1024 * 1024
 const caughtUpPollMs = 500
+const againMs = 1_000
 
 export function createKafkajsConsumer(
   kafka: Kafka,
@@ -101,16 +102,28 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     try {
       await this.consumer.connect()
       await this.consumer.subscribe({ topics: topics.map(this.#names.toBroker), fromBeginning: true })
-      await this.consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: true,
-        partitionsConsumedConcurrently: 3,
-        eachBatch: (payload) => this.#deliver(payload),
-      })
+      await this.#run()
     } catch (cause) {
       await this.stop().catch(() => undefined)
       throw transportError(cause, `subscribing to ${topics.join(', ')}`)
     }
+  }
+
+  #run(): Promise<void> {
+    return this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: true,
+      partitionsConsumedConcurrently: 3,
+      eachBatch: (payload) => this.#deliver(payload),
+    })
+  }
+
+  /** Goes on where kafkajs gave up although the broker will be back: it has disconnected, and `run` begins with a new membership. */
+  #again(): void {
+    const timer = setTimeout(() => {
+      this.#run().catch((cause: unknown) => this.#crash(cause))
+    }, againMs)
+    this.#end.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
   }
 
   async stop(): Promise<void> {
@@ -148,10 +161,11 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     })
     consumer.on(events.CRASH, ({ payload }) => {
       const { groupId, topics } = this.#options
-      // The broker is away or a leader moves: kafkajs starts over by itself. Everything else is final.
-      if (payload.restart)
-        log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
-      else this.#crash(transportError(payload.error, `consuming ${topics.join(', ')}`))
+      const error = transportError(payload.error, `consuming ${topics.join(', ')}`)
+      // The broker is away or a leader moves: kafkajs mostly starts over by itself. Everything else is final.
+      if (!payload.restart && !error.retriable) return this.#crash(error)
+      log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
+      if (!payload.restart) this.#again()
     })
     consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))
     // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.

@@ -37,6 +37,8 @@ const away = new Set([
   'KafkaJSBrokerNotFound',
   'KafkaJSRequestTimeoutError',
   'KafkaJSConnectionClosedError',
+  // kafkajs calls this final; it is what a broker answers that has just come back.
+  'KafkaJSGroupCoordinatorNotFound',
 ])
 
 interface KafkajsError {
