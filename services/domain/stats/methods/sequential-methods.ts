@@ -202,7 +202,7 @@ export const sequentialMethods = [
     },
     outputs: ['capitalPositive', 'capitalNegative', 'hedged', 'empiricalBernsteinCS'],
     compute({ x, n, m, alpha: level, theta, truncScale }) {
-      if (n !== null && n > x.length) throw refused('n', `at most the ${x.length} outcomes given`, n)
+      if (n !== null && n > x.length) throw refused('n', `at most the ${x.length} outcomes of "x"`, n)
       const used = { x: x.slice(0, n ?? x.length), mean: m, alpha: level, theta, truncation: truncScale }
       const capital = hedgedBetting(used)
       return {
