@@ -17,6 +17,7 @@ type Interval = readonly [number, number]
 
 interface PeerRun {
   readonly ms: number
+  readonly cpuMs: number
   readonly interval: Interval
 }
 
@@ -31,8 +32,9 @@ export interface BootstrapResult {
   readonly what: string
   readonly ours: Timing & { readonly interval: Interval }
   readonly peers: Peers
-  /** Time of the faster scipy run over our median. */
+  /** Time of the faster scipy run over our median, on the wall and on the processor. */
   readonly timesScipy: number
+  readonly timesScipyCpu: number
   /** Largest distance of an end from scipy's, in Monte-Carlo standard deviations of the difference of two such ends. */
   readonly endsApart: number
 }
@@ -82,6 +84,7 @@ function compared(
     ours: { ...own.timing, interval },
     peers,
     timesScipy: fastest.ms / own.timing.medianMs,
+    timesScipyCpu: fastest.cpuMs / own.timing.medianCpuMs,
     endsApart: apart / (Math.SQRT2 * endError),
   }
 }
