@@ -60,6 +60,24 @@ describe('penstock stats', () => {
     })
   })
 
+  it('verify names case, method and field on one line for each problem', async () => {
+    const cases = [
+      { ...passing, id: 'a', inputs: { zz: 1 } },
+      { ...passing, id: 'b', inputs: { z: 'NaN' } },
+      { ...passing, id: 'c', method: 'se.clustered', inputs: { d: [], cluster: [] } },
+      { ...passing, id: 'd', method: 'bootstrap.mean', inputs: { d: [1, 2], resamples: 1e15 } },
+    ]
+    const { code, printed } = await run(false, 'verify', file('hostile.json', cases))
+    expect(code).toBe(1)
+    expect(printed).toMatch(
+      /^FAIL {2}a {2}dist\.normal\.cdf {2}input "z" is missing: a finite number; input "zz" is not known/m,
+    )
+    expect(printed).toMatch(/^FAIL {2}b {2}dist\.normal\.cdf {2}input "z" must be a finite number, got "NaN"$/m)
+    expect(printed).toMatch(/^FAIL {2}c {2}se\.clustered {2}no value given \(given d = \[\], cluster = \[\]\)$/m)
+    expect(printed).toMatch(/^FAIL {2}d {2}bootstrap\.mean {2}draws must lie in .*resamples = 1000000000000000/m)
+    expect(printed).toContain('0 of 4 passed')
+  })
+
   it('verify writes infinite answers as texts, not as null', async () => {
     const infinite = { ...passing, method: 'dist.normal.quantile', inputs: { p: 1 }, expected: { value: 'Infinity' } }
     const { code, printed } = await run(true, 'verify', file('infinite.json', [infinite]))

@@ -42,9 +42,10 @@ function verify(session: Session, path: string): ExitCode {
 }
 
 function resultText(result: CaseResult): string {
+  const head = `${result.passed ? 'pass' : 'FAIL'}  ${result.id}  ${result.method}`
   return [
-    `${result.passed ? 'pass' : 'FAIL'}  ${result.id}  ${result.method}`,
-    ...result.problems.map((problem) => `      ${problem}`),
+    // Each problem on a line that can be read by itself: a search for FAIL shows case, method and field.
+    ...(result.passed ? [head] : result.problems.map((problem) => `${head}  ${problem}`)),
     `      got      ${result.got === null ? 'nothing' : toJson(result.got)}`,
     `      expected ${toJson(result.expected)}`,
   ].join('\n')

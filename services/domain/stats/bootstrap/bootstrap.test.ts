@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { binomialPmf } from '../special-functions/binomial.ts'
 import { chiSquareSf } from '../special-functions/chi-square.ts'
 import { StatsError } from '../stats-error.ts'
+import { resampleBlocks, resampleInBlocks } from './block-resample.ts'
 import { exhaustiveClusterRatio, exhaustiveMean } from './exhaustive-bootstrap.ts'
 import { quantileDifference } from './quantile-bootstrap.ts'
 import { randomBinomial } from './random-binomial.ts'
@@ -35,6 +36,44 @@ describe('random numbers', () => {
       expect([sum, squares]).toEqual([expected, expectedSquares])
     }
     expect(bulk.uniform()).toBe(single.uniform())
+  })
+
+  it.each([8_192, 10_000, 70_001])('resampling %d values in blocks has the moments of drawing them one by one', (n) => {
+    const random = seededRandom(`blocks ${n}`)
+    const values = Float64Array.from({ length: n }, (_, index) => Math.log((index + 1) / n) + (index % 7))
+    const blocks = resampleBlocks(values)
+    expect(blocks.reduce((total, block) => total + block.length, 0)).toBe(n)
+    const mean = values.reduce((total, value) => total + value, 0) / n
+    const variance = values.reduce((total, value) => total + (value - mean) ** 2, 0)
+    const rounds = 2_000
+    let [sum, squares, ownSquares] = [0, 0, 0]
+    for (let round = 0; round < rounds; round += 1) {
+      const drawn = resampleInBlocks(random, blocks)
+      sum += drawn.sum - n * mean
+      squares += (drawn.sum - n * mean) ** 2
+      ownSquares += drawn.squares
+    }
+    // Four Monte-Carlo deviations each.
+    expect(Math.abs(sum / rounds)).toBeLessThan(4 * Math.sqrt(variance / rounds))
+    expect(Math.abs(squares / rounds / variance - 1)).toBeLessThan(4 * Math.sqrt(2 / rounds))
+    expect(ownSquares / rounds / (variance + n * mean * mean)).toBeCloseTo(1, 2)
+  })
+
+  it.each([1, 2, 7, 8])('draws from a block of 16 as often as it is asked: %d', (draws) => {
+    const ones = new Float64Array(16).fill(1)
+    expect(seededRandom('block').drawFrom(ones, draws)).toEqual({ sum: draws, squares: draws })
+  })
+
+  it.each([4, 64, 256])('draws from a block of %d fall evenly', (n) => {
+    const random = seededRandom(`block ${n}`)
+    // Each place has its own run, so the counts are independent binomials.
+    const counts = Array.from({ length: n }, (_, at) => {
+      const block = new Float64Array(n)
+      block[at] = 1
+      return random.drawFrom(block, 100 * n).sum
+    })
+    const chiSquare = counts.reduce((total, count) => total + (count - 100) ** 2 / (100 * (1 - 1 / n)), 0)
+    expect(chiSquareSf(chiSquare, n)).toBeGreaterThan(1e-4)
   })
 
   it.each([7, 64, 1000])('fall evenly on %d numbers', (n) => {

@@ -1,6 +1,7 @@
 import { meanOf, requireFinite } from '../moments/sample-moments.ts'
 import { requireCounts, requireWithin, StatsError } from '../stats-error.ts'
 import { clusteredRate } from '../unpaired/clustered-ratio.ts'
+import { resampleBlocks, resampleInBlocks } from './block-resample.ts'
 import {
   acceleratedInterval,
   deviationOf,
@@ -60,10 +61,11 @@ export function resampledMean(
   const random = seededRandom(resampling.seed)
   const mean = meanOf(values)
   const centred = Float64Array.from(values, (value) => value - mean)
+  const blocks = resampleBlocks(centred)
   const shifts = new Float64Array(resamples)
   const ratios = new Float64Array(resamples)
   for (let resample = 0; resample < resamples; resample += 1) {
-    const { sum, squares } = random.resample(centred)
+    const { sum, squares } = resampleInBlocks(random, blocks)
     const shift = sum / n
     const error = Math.sqrt(Math.max(0, squares / n - shift * shift) / n)
     shifts[resample] = shift

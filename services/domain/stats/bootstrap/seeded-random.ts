@@ -7,7 +7,15 @@ export interface SeededRandom {
   /** A uniform in (0, 1), with 52 random bits. */
   uniform(): number
   /** Sum and sum of squares of as many draws, with replacement, as there are values. */
-  resample(values: Float64Array): { readonly sum: number; readonly squares: number }
+  resample(values: Float64Array): DrawnSums
+  /** The same for any number of draws from a block of 2ᵏ values, k ≤ 16: two draws a word, without any unevenness. */
+  drawFrom(block: Float64Array, draws: number): DrawnSums
+}
+
+/** Sum and sum of squares of values drawn. */
+export interface DrawnSums {
+  readonly sum: number
+  readonly squares: number
 }
 
 function rotate(value: number, by: number): number {
@@ -60,7 +68,33 @@ export function seededRandom(seed: string): SeededRandom {
     ;[a, b, c, d] = [x, y, z, w]
     return { sum, squares }
   }
+  const drawFrom = (block: Float64Array, draws: number) => {
+    const mask = block.length - 1
+    let [x, y, z, w] = [a, b, c, d]
+    let sum = 0
+    let squares = 0
+    for (let draw = 1; draw < draws; draw += 2) {
+      const product = Math.imul(y, 5)
+      const word = Math.imul((product << 7) | (product >>> 25), 9)
+      const shifted = y << 9
+      z ^= x
+      w ^= y
+      y ^= z
+      x ^= w
+      z ^= shifted
+      w = (w << 11) | (w >>> 21)
+      const first = block[word & mask] ?? 0
+      const second = block[(word >>> 16) & mask] ?? 0
+      sum += first + second
+      squares += first * first + second * second
+    }
+    ;[a, b, c, d] = [x, y, z, w]
+    if (draws % 2 === 0) return { sum, squares }
+    const last = block[next() & mask] ?? 0
+    return { sum: sum + last, squares: squares + last * last }
+  }
   return {
+    drawFrom,
     below: (n) => Math.floor(next() * (n / 4_294_967_296)),
     uniform: () => ((next() >>> 6) * 67_108_864 + (next() >>> 6) + 0.5) / 4_503_599_627_370_496,
     resample,

@@ -14,12 +14,35 @@ export function readCases(text: string): readonly unknown[] {
 }
 
 function parse(text: string): unknown {
-  const quoted = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
-    token.startsWith('"') ? token : `"${token}"`,
-  )
   try {
-    return JSON.parse(quoted)
+    return JSON.parse(withQuotedNumbers(text))
   } catch (error) {
-    throw new StatsError(`no JSON: ${error instanceof Error ? error.message : String(error)}`)
+    if (error instanceof SyntaxError) throw new StatsError(`no JSON: ${error.message}`)
+    throw error
   }
+}
+
+/** Written as a walk, because one pattern for whole texts exhausts the stack on a long one. */
+function withQuotedNumbers(text: string): string {
+  const token = /"|-?\bInfinity\b|\bNaN\b/g
+  let quoted = ''
+  let copied = 0
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    if (match[0] === '"') {
+      token.lastIndex = textEnd(text, match.index + 1)
+      continue
+    }
+    quoted += `${text.slice(copied, match.index)}"${match[0]}"`
+    copied = token.lastIndex
+  }
+  return quoted + text.slice(copied)
+}
+
+/** Index after the quotation mark that ends the text which begins at `from`. */
+function textEnd(text: string, from: number): number {
+  for (let index = from; index < text.length; index += 1) {
+    if (text[index] === '\\') index += 1
+    else if (text[index] === '"') return index + 1
+  }
+  return text.length
 }

@@ -1,25 +1,11 @@
-import { clusteredMean } from '../clustered/clustered-error.ts'
-import { designEffect } from '../clustered/design-effect.ts'
-import { evaluationSize } from '../clustered/evaluation-size.ts'
-import { smallSampleMean } from '../clustered/small-sample-error.ts'
-import { varianceParts } from '../clustered/variance-parts.ts'
 import { cohenKappa } from '../judge/cohen-kappa.ts'
+import { judgeFaults } from '../judge/judge-fitness.ts'
 import { lengthControlledWinRate } from '../judge/length-control.ts'
 import { type PoweredMean, predictionPoweredMean } from '../judge/prediction-powered.ts'
 import { roganGladen } from '../judge/rogan-gladen.ts'
+import { weightedPredictionPoweredMean } from '../judge/weighted-prediction-powered.ts'
 import { positionBias, winRate } from '../judge/win-rate.ts'
-import {
-  count,
-  group,
-  label,
-  list,
-  notNegative,
-  openProbability,
-  optional,
-  positive,
-  probability,
-  real,
-} from './fields.ts'
+import { count, group, list, nullable, openProbability, optional, probability, real } from './fields.ts'
 import { method } from './method.ts'
 
 const alpha = optional(openProbability, 0.05)
@@ -30,7 +16,7 @@ function poweredAnswer({ lambda, mean, error, interval }: PoweredMean) {
   return { lam: lambda, theta: mean, se: error, ci: interval }
 }
 
-/** Judges, win rates, agreement and evaluation scores. */
+/** Judges, win rates and agreement. */
 export const judgeMethods = [
   method({
     name: 'winrate.positionSwap',
@@ -141,6 +127,47 @@ export const judgeMethods = [
     },
   }),
   method({
+    name: 'judge.ppi.weighted',
+    summary: 'PPI++ where traces were chosen with unequal known probabilities (oversampled segments, targeted labels)',
+    inputs: {
+      Y: list(real),
+      Yhat: list(real),
+      p: list(probability),
+      Yu: list(real),
+      pu: list(probability),
+      lambda: optional(nullable(probability), null),
+      alpha,
+    },
+    outputs: ['lam', 'theta', 'se', 'ci', 'nEff'],
+    compute({ Y, Yhat, p, Yu, pu, lambda, alpha: level }) {
+      const { effectiveLabels, ...powered } = weightedPredictionPoweredMean({
+        human: { values: Y, inclusion: p },
+        judgeLabelled: Yhat,
+        judgeUnlabelled: { values: Yu, inclusion: pu },
+        alpha: level,
+        lambda,
+      })
+      return { ...poweredAnswer(powered), nEff: effectiveLabels }
+    },
+  }),
+  method({
+    name: 'judge.fitness',
+    summary: 'whether a judge may feed a gate: every house rule that it breaks',
+    inputs: {
+      labels: count,
+      kappa: real,
+      kappaLower: real,
+      humanKappa: optional(nullable(real), null),
+      consistency: probability,
+      firstShare: optional(nullable(probability), null),
+    },
+    outputs: ['usable', 'faults'],
+    compute(record) {
+      const faults = judgeFaults(record)
+      return { usable: faults.length === 0, faults }
+    },
+  }),
+  method({
     name: 'judge.lengthControlled',
     summary: 'win rate at equal length by logistic regression',
     inputs: { win: list(probability), lengthDiff: list(real), alpha },
@@ -155,71 +182,6 @@ export const judgeMethods = [
         lcWinRate: fit.winRate,
         lcCI: fit.interval,
       }
-    },
-  }),
-  method({
-    name: 'se.clustered',
-    summary: 'mean with independent and clustered standard errors',
-    inputs: { d: list(real), cluster: list(label) },
-    outputs: ['mean', 'seCLT', 'seClusteredCR0', 'seClusteredCR1', 'G'],
-    compute({ d, cluster }) {
-      const { mean, independent, cr0, cr1, units } = clusteredMean({ values: d, clusters: cluster })
-      return { mean, seCLT: independent, seClusteredCR0: cr0, seClusteredCR1: cr1, G: units }
-    },
-  }),
-  method({
-    name: 'se.clustered.smallSample',
-    summary: 'mean with bias-reduced clustered error (CR2) and Satterthwaite degrees of freedom',
-    inputs: { d: list(real), cluster: list(label), alpha },
-    outputs: ['mean', 'seCR2', 'df', 'ci', 'p', 'G'],
-    compute({ d, cluster, alpha: level }) {
-      const { mean, cr2, df, interval, p, units } = smallSampleMean({ values: d, clusters: cluster }, level)
-      return { mean, seCR2: cr2, df, ci: interval, p, G: units }
-    },
-  }),
-  method({
-    name: 'eval.varianceParts',
-    summary: 'variance between questions and within repeated answers',
-    inputs: { answers: list(list(real)) },
-    outputs: ['mean', 'between', 'within'],
-    compute: ({ answers }) => ({ ...varianceParts(answers) }),
-  }),
-  method({
-    name: 'cluster.designEffect',
-    summary: 'Kish’s design effect and the effective number of values',
-    inputs: { clusterSizes: list(positive), icc: real },
-    outputs: ['deff', 'nEff'],
-    compute({ clusterSizes, icc }) {
-      const { designEffect: deff, effective } = designEffect({ sizes: clusterSizes, icc })
-      return { deff, nEff: effective }
-    },
-  }),
-  method({
-    name: 'eval.sampleSize.miller',
-    summary: 'questions needed to see a difference between two models',
-    inputs: {
-      omega2: notNegative,
-      sigmaA2: optional(notNegative, 0),
-      sigmaB2: optional(notNegative, 0),
-      KA: optional(positive, 1),
-      KB: optional(positive, 1),
-      delta: real,
-      alpha,
-      power: optional(openProbability, 0.8),
-    },
-    outputs: ['n', 'nCeil'],
-    compute({ omega2, sigmaA2, sigmaB2, KA, KB, delta, alpha: level, power }) {
-      const n = evaluationSize({
-        omegaSquared: omega2,
-        varianceA: sigmaA2,
-        varianceB: sigmaB2,
-        answersA: KA,
-        answersB: KB,
-        difference: delta,
-        alpha: level,
-        power,
-      })
-      return { n, nCeil: Math.ceil(n) }
     },
   }),
 ]

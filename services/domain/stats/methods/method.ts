@@ -36,7 +36,34 @@ export function method<S extends Shape>(declaration: {
   compute(values: Values<S>): Answer
 }): Method {
   const { name, summary, inputs, outputs } = declaration
-  return { name, summary, inputs, outputs, run: (given) => declaration.compute(readInputs(inputs, given) as Values<S>) }
+  const run = (given: unknown) => {
+    const values = readInputs(inputs, given)
+    try {
+      return declaration.compute(values as Values<S>)
+    } catch (error) {
+      // The functions name their own parameters, which are not always the names of the inputs.
+      if (error instanceof StatsError && !(error instanceof InputError))
+        throw new InputError(`${error.message} (given ${givenText(values)})`)
+      throw error
+    }
+  }
+  return { name, summary, inputs, outputs, run }
+}
+
+function givenText(values: Readonly<Record<string, unknown>>): string {
+  const entries = Object.entries(values)
+  return entries.map(([name, value]) => `${name} = ${shown(value, 40)}`).join(', ')
+}
+
+/** A value on one line, at most so many characters; infinite numbers, which JSON would write as null, by name. */
+function shown(value: unknown, length: number): string {
+  if (typeof value === 'number') return String(value)
+  if (Array.isArray(value) && value.length > 8) return `${value.length} values`
+  const text: string | undefined = JSON.stringify(value, (_, item: unknown) =>
+    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
+  )
+  if (text === undefined) return 'nothing'
+  return text.length > length ? `${text.slice(0, length)}…` : text
 }
 
 /**
@@ -48,7 +75,7 @@ export function readInputs(shape: Shape, given: unknown): Readonly<Record<string
   const problems: string[] = []
   const read: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(shape)) {
-    const value = values[name]
+    const value = Object.hasOwn(values, name) ? values[name] : undefined
     try {
       if (value !== undefined) read[name] = field.read(value, name)
       else if ('fallback' in field) read[name] = field.fallback
@@ -59,7 +86,7 @@ export function readInputs(shape: Shape, given: unknown): Readonly<Record<string
     }
   }
   for (const [name, value] of Object.entries(values))
-    if (!(name in shape) && typeof value !== 'string')
+    if (!Object.hasOwn(shape, name) && typeof value !== 'string')
       problems.push(`input "${name}" is not known; known are ${Object.keys(shape).join(', ')}`)
   if (problems.length > 0) throw new InputError(problems.join('; '))
   return read
@@ -73,8 +100,5 @@ export function record(value: unknown, path: string): Readonly<Record<string, un
 
 /** The error for a value that is not what `path` asks for. */
 export function refused(path: string, wanted: string, value: unknown): InputError {
-  const shown = JSON.stringify(value) ?? String(value)
-  return new InputError(
-    `input "${path}" must be ${wanted}, got ${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}`,
-  )
+  return new InputError(`input "${path}" must be ${wanted}, got ${shown(value, 80)}`)
 }

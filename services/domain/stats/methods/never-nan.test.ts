@@ -11,7 +11,7 @@ interface Case {
   readonly inputs: unknown
 }
 
-const cases = ['statistics-cases.json', 'statistics-more-cases.json'].flatMap(
+const cases = ['statistics-cases.json', 'statistics-more-cases.json', 'statistics-methods-cases.json'].flatMap(
   (file) =>
     readCases(readFileSync(new URL(`../../../../test/fixtures/${file}`, import.meta.url), 'utf8')) as readonly Case[],
 )

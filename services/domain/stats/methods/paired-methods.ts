@@ -1,4 +1,4 @@
-import { clusterRobustTest } from '../clustered/clustered-error.ts'
+import { clusterRobustNonInferiority, clusterRobustTest } from '../clustered/clustered-error.ts'
 import { mcnemarOneSided, mcnemarTest } from '../paired/mcnemar.ts'
 import { mcnemarPower } from '../paired/mcnemar-power.ts'
 import { mcnemarSize, nonInferioritySize } from '../paired/mcnemar-size.ts'
@@ -103,6 +103,16 @@ export const pairedMethods = [
     outputs: ['mean', 'z', 'pWorse', 'p', 'G', 'gateable'],
     compute({ d, cluster }) {
       const { units, ...test } = clusterRobustTest({ values: d, clusters: cluster })
+      return { ...test, G: units }
+    },
+  }),
+  method({
+    name: 'pairedDiff.nonInferiority.clusterRobust',
+    summary: 'cluster-robust test of H0 mean difference ≥ margin: z and p = P(t of G − 1 ≤ z)',
+    inputs: { d: list(real), cluster: list(label), margin: real },
+    outputs: ['mean', 'z', 'p', 'G', 'gateable'],
+    compute({ d, cluster, margin }) {
+      const { units, ...test } = clusterRobustNonInferiority({ values: d, clusters: cluster }, margin)
       return { ...test, G: units }
     },
   }),

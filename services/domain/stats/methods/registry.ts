@@ -1,4 +1,5 @@
 import { bootstrapMethods } from './bootstrap-methods.ts'
+import { clusteredMethods } from './clustered-methods.ts'
 import { distributionMethods } from './distribution-methods.ts'
 import { judgeMethods } from './judge-methods.ts'
 import type { Method } from './method.ts'
@@ -14,6 +15,7 @@ export const methods: ReadonlyMap<string, Method> = new Map(
     ...pairedMethods,
     ...bootstrapMethods,
     ...judgeMethods,
+    ...clusteredMethods,
     ...sequentialMethods,
     ...unpairedMethods,
     ...sliceMethods,

@@ -2,6 +2,8 @@ import { logTruncatedBetaBinomialE, tunedPrior } from '../beta-binomial-e.ts'
 import { crossingProbabilities, spendingBounds } from '../sequential/alpha-spending.ts'
 import { asymptoticSequence } from '../sequential/asymptotic-sequence.ts'
 import { bernoulliSequence } from '../sequential/bernoulli-sequence.ts'
+import { bettingSequence } from '../sequential/betting-sequence.ts'
+import { designInflation } from '../sequential/design-inflation.ts'
 import { hedgedBetting } from '../sequential/hedged-betting.ts'
 import { normalLikelihoodRatio } from '../sequential/normal-likelihood-ratio.ts'
 import { mixtureRho, normalMixtureBound } from '../sequential/normal-mixture.ts'
@@ -71,6 +73,19 @@ export const sequentialMethods = [
     inputs: { information: list(positive), z: list(real), drift: optional(real, 0), sides: optional(sides, 1) },
     outputs: ['above', 'below'],
     compute: (values) => ({ ...crossingProbabilities(values) }),
+  }),
+  method({
+    name: 'sequential.alphaSpending.inflation',
+    summary: 'largest information of a design over that of one fixed look of the same α and power',
+    inputs: {
+      information: list(positive),
+      alpha,
+      sides: optional(sides, 1),
+      spending,
+      power: optional(openProbability, 0.8),
+    },
+    outputs: ['inflation', 'drift'],
+    compute: (values) => ({ ...designInflation(values) }),
   }),
   method({
     name: 'sequential.betaBinomial.twoSided',
@@ -187,7 +202,7 @@ export const sequentialMethods = [
     },
     outputs: ['capitalPositive', 'capitalNegative', 'hedged', 'empiricalBernsteinCS'],
     compute({ x, n, m, alpha: level, theta, truncScale }) {
-      if (n !== null && n > x.length) throw refused('n', `at most the ${x.length} outcomes given`, n)
+      if (n !== null && n > x.length) throw refused('n', `at most the ${x.length} outcomes of "x"`, n)
       const used = { x: x.slice(0, n ?? x.length), mean: m, alpha: level, theta, truncation: truncScale }
       const capital = hedgedBetting(used)
       return {
@@ -196,6 +211,16 @@ export const sequentialMethods = [
         hedged: Math.exp(capital.logHedged),
         empiricalBernsteinCS: capital.interval,
       }
+    },
+  }),
+  method({
+    name: 'sequential.betting.cs',
+    summary: 'confidence sequence of a mean in [0, 1] by hedged betting',
+    inputs: { x: outcomesOrRule, alpha, truncScale: optional(openProbability, 0.5) },
+    outputs: ['lower', 'upper'],
+    compute({ x, alpha: level, truncScale }) {
+      const [lower, upper] = bettingSequence(x, { alpha: level, truncation: truncScale })
+      return { lower, upper }
     },
   }),
   method({

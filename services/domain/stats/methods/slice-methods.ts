@@ -1,6 +1,7 @@
 import { exceedanceLimit } from '../exceedance-limit.ts'
 import { exceedanceBreached } from '../exceedance-window.ts'
 import { benjaminiHochbergAdjusted, holmAdjusted } from '../multiplicity/adjusted-p.ts'
+import { combinedE } from '../multiplicity/combined-e.ts'
 import { eBenjaminiHochberg } from '../multiplicity/e-benjamini-hochberg.ts'
 import { excessDisagreement } from '../noise-floor/excess-disagreement.ts'
 import { scoreNoise } from '../noise-floor/score-noise.ts'
@@ -9,6 +10,7 @@ import { mantelHaenszelDifference } from '../slices/mantel-haenszel.ts'
 import { pooledEstimate } from '../slices/pooled-estimate.ts'
 import { sliceContrast } from '../slices/slice-contrast.ts'
 import { stratifiedMean } from '../slices/stratified-mean.ts'
+import { changeDetector, watchedShares } from '../time/change-detector.ts'
 import { cumulativeSum } from '../time/cumulative-sum.ts'
 import { detectableMargin } from '../time/detectable-effect.ts'
 import { stageDuration } from '../time/stage-duration.ts'
@@ -42,6 +44,13 @@ const multiplicity = [
     inputs: { e: list(notNegative), alpha },
     outputs: ['rejectedIndices0'],
     compute: ({ e, alpha: level }) => ({ rejectedIndices0: eBenjaminiHochberg(e, level) }),
+  }),
+  method({
+    name: 'multiple.combineE',
+    summary: 'ln of the product (independent) and of the mean (any) of e-values of one hypothesis',
+    inputs: { logE: list(real) },
+    outputs: ['logProduct', 'logMean'],
+    compute: ({ logE }) => ({ ...combinedE(logE) }),
   }),
 ]
 
@@ -177,6 +186,18 @@ const time = [
     },
     outputs: ['last', 'largest', 'alarmAt'],
     compute: ({ sd, ...rest }) => ({ ...cumulativeSum({ ...rest, deviation: sd }) }),
+  }),
+  method({
+    name: 'drift.eDetector',
+    summary: 'e-detector of a change to the worse in hourly discordant pairs (x only candidate, y only baseline)',
+    inputs: {
+      hours: list(group({ x: count, y: count })),
+      pi0: optional(openProbability, 0.5),
+      alternatives: optional(list(openProbability), watchedShares),
+      runLength: optional(positive, 1_000),
+    },
+    outputs: ['logLast', 'logLargest', 'alarmAt'],
+    compute: ({ pi0, ...rest }) => ({ ...changeDetector({ ...rest, nullShare: pi0 }) }),
   }),
   method({
     name: 'latency.exceedanceWindow',

@@ -1,8 +1,21 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { StatsError } from '../stats-error.ts'
 import { readCases } from './case-file.ts'
 import { methods } from './registry.ts'
 import { verifyCase } from './verify-case.ts'
+
+interface Example {
+  readonly method: string
+  readonly inputs: Readonly<Record<string, unknown>>
+}
+
+const examples = ['statistics-cases.json', 'statistics-more-cases.json', 'statistics-methods-cases.json'].flatMap(
+  (file) =>
+    readCases(
+      readFileSync(new URL(`../../../../test/fixtures/${file}`, import.meta.url), 'utf8'),
+    ) as readonly Example[],
+)
 
 const good = {
   id: 'one',
@@ -10,6 +23,13 @@ const good = {
   inputs: { n01: 55, n10: 30, source: 'a note' },
   expected: { exact: 0.0044181, midp: 0.003337 },
   tolerance: { abs: 1e-6 },
+}
+
+/** Lists within lists, deeper than a recursive function can go. */
+function nested(depth: number): unknown {
+  let value: unknown = []
+  for (let level = 0; level < depth; level += 1) value = [value]
+  return value
 }
 
 describe('a case', () => {
@@ -47,21 +67,44 @@ describe('a case', () => {
     [{ ...good, tolerance: {} }, /needs "abs" or "rel"/],
     [{ ...good, expected: undefined }, /expects nothing/],
     ['nonsense', /names no method/],
+    [{ ...good, method: '__proto__' }, /unknown method "__proto__"/],
+    [{ ...good, inputs: { n01: 5, n10: 3, constructor: 4 } }, /input "constructor" is not known/],
+    [{ ...good, inputs: { n01: 5, n10: Number.POSITIVE_INFINITY } }, /input "n10" must be .*, got Infinity/],
+    [{ ...good, inputs: { n01: 5, n10: 1e300 } }, /input "n10" must be a whole number of at least 0, got 1e\+300/],
+    [{ ...good, inputs: { n01: 2 ** 53 - 1, n10: 2 } }, /given n01 = 9007199254740991, n10 = 2/],
+    [{ ...good, expected: {} }, /the answer: the case expects nothing of it/],
+    [
+      { ...good, expected: { exact: Number.POSITIVE_INFINITY }, tolerance: { rel: 1e-6 } },
+      /exact: got 0.0044\d+, expected Infinity/,
+    ],
+    [{ ...good, tolerance: { abs: Number.POSITIVE_INFINITY } }, /tolerance "abs" must be a finite number/],
   ])('fails with the reason: %j', (value, reason) => {
     const result = verifyCase(value, 3)
     expect(result.passed).toBe(false)
     expect(result.problems.join()).toMatch(reason)
   })
 
+  it('fails, and takes no other case with it, where a value nests deeper than a function can follow', () => {
+    for (const hurt of [{ inputs: { n01: nested(20_000), n10: 3 } }, { expected: nested(20_000) }]) {
+      const result = verifyCase({ ...good, ...hurt }, 0)
+      expect(result.passed).toBe(false)
+      expect(result.problems).not.toEqual([])
+    }
+  })
+
   it('refuses a number outside the domain with the method’s own words', () => {
     const result = verifyCase({ ...good, method: 'se.clustered', inputs: { d: [1, 'NaN'], cluster: [1, 2] } }, 0)
     expect(result.problems).toEqual(['input "d[1]" must be a finite number, got "NaN"'])
     const unequal = verifyCase({ ...good, method: 'se.clustered', inputs: { d: [1, 2], cluster: [1] } }, 0)
-    expect(unequal.problems).toEqual(['2 values for 1 cluster labels'])
+    expect(unequal.problems).toEqual(['2 values for 1 cluster labels (given d = [1,2], cluster = [1])'])
   })
 })
 
 describe('a file', () => {
+  it('may hold a text of millions of characters', () => {
+    expect(readCases(`["${'\\n'.repeat(4_000_000)}"]`)).toHaveLength(1)
+  })
+
   it('is a list or an object with cases; numbers that JSON does not have become texts', () => {
     expect(readCases('[{"a": NaN, "b": [-Infinity, "NaN in a text"]}]')).toEqual([
       { a: 'NaN', b: ['-Infinity', 'NaN in a text'] },
@@ -69,6 +112,25 @@ describe('a file', () => {
     expect(readCases('{"cases": [1]}')).toEqual([1])
     for (const text of ['', '{', '{}', '[]', '{"cases": {}}', '3']) expect(() => readCases(text)).toThrow(StatsError)
   })
+})
+
+/** What a careless or hostile file puts where a number or a list belongs. */
+const hostile: readonly unknown[] = [
+  ...['NaN', 'Infinity', '', 'x_i=constructor', null, true, {}, [], [[]], [null], [0, 0, 0], [1e308, 1e308, -1e308]],
+  ...[-1, 0.5, 1.5, 1e7, 1e9, 2 ** 53 - 1, 1e308, 1e-320, Number.NaN, Number.POSITIVE_INFINITY],
+]
+
+it('whatever stands in an input, a case passes, misses, or fails with a reason that names the input', () => {
+  for (const method of methods.values()) {
+    const example = examples.find((each) => each.method === method.name)
+    for (const input of Object.keys(method.inputs)) {
+      for (const value of hostile) {
+        const { got, problems } = verifyCase({ ...example, inputs: { ...example?.inputs, [input]: value } }, 0)
+        if (got === null) expect(problems.join(), `${method.name} ${input}`).toContain(input)
+        expect(problems.join()).not.toMatch(/defect|of NaN|did not converge/)
+      }
+    }
+  }
 })
 
 it('each method refuses empty inputs by the name of the first that is missing', () => {

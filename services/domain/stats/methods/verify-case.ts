@@ -42,7 +42,8 @@ export function verifyCase(value: unknown, position: number): CaseResult {
     return { id, method: name, passed: problems.length === 0, problems, expected, got }
   } catch (error) {
     if (error instanceof StatsError) return failed(error.message)
-    throw error
+    // One case must not take the others with it: a defect is this case's failure, and says that it is one.
+    return failed(`a defect of the method: ${String(error)}`)
   }
 }
 
@@ -50,7 +51,8 @@ function readTolerance(value: unknown): Tolerance {
   const given = record(value, 'tolerance')
   const read = (name: 'abs' | 'rel') => {
     const size = given[name] ?? 0
-    if (typeof size !== 'number' || !(size >= 0)) throw new InputError(`tolerance "${name}" must be at least 0`)
+    if (typeof size !== 'number' || !(size >= 0 && size < Number.POSITIVE_INFINITY))
+      throw new InputError(`tolerance "${name}" must be a finite number of at least 0, got ${String(size)}`)
     return size
   }
   if (!('abs' in given || 'rel' in given)) throw new InputError('the tolerance needs "abs" or "rel"')
@@ -66,12 +68,17 @@ function compare(expected: unknown, got: unknown, path: string, tolerance: Toler
       for (const [index, item] of expected.entries())
         compare(item, got[index], `${path}[${index}]`, tolerance, problems)
   } else if (typeof expected === 'object' && expected !== null) {
+    if (Object.keys(expected).length === 0) problems.push(`${at}: the case expects nothing of it`)
     const group = typeof got === 'object' && got !== null ? (got as Readonly<Record<string, unknown>>) : {}
     for (const [name, item] of Object.entries(expected))
       compare(item, group[name], path === '' ? name : `${path}.${name}`, tolerance, problems)
   } else if (got === undefined) problems.push(`${at}: not among the outputs`)
   else if (typeof expected === 'number' && typeof got === 'number') {
-    if (!(Math.abs(got - expected) <= tolerance.abs + tolerance.rel * Math.abs(expected)))
+    // Any finite number would lie within a share of ∞.
+    if (
+      got !== expected &&
+      !(Math.abs(got - expected) <= tolerance.abs + tolerance.rel * Math.min(Math.abs(expected), Number.MAX_VALUE))
+    )
       problems.push(`${at}: got ${got}, expected ${expected}`)
   } else if (expected !== (typeof got === 'number' && !Number.isFinite(got) ? String(got) : got))
     problems.push(`${at}: got ${String(got)}, expected ${String(expected)}`)

@@ -38,7 +38,11 @@ export function relativeLift(input: {
   const lift = (candidate.mean - baseline.mean) / baseline.mean
   const error = Math.sqrt(v1 + (candidate.mean / baseline.mean) ** 2 * v0) / Math.abs(baseline.mean)
   if (error === 0) return { lift, error, df: null, interval: [lift, lift], p: lift === 0 ? 1 : 0 }
-  const df = (v1 + v0) ** 2 / (v1 ** 2 / (candidate.n - 1) + v0 ** 2 / (baseline.n - 1))
+  if (!Number.isFinite(error))
+    throw new StatsError(`a baseline mean of ${baseline.mean} is too near 0 for a lift over it`)
+  // Welch's (v₁ + v₀)²/(v₁²/(n₁ − 1) + v₀²/(n₀ − 1)) from shares, whose squares cannot overflow.
+  const share = v1 / (v1 + v0)
+  const df = 1 / (share ** 2 / (candidate.n - 1) + (1 - share) ** 2 / (baseline.n - 1))
   const half = -studentTQuantile(alpha / 2, df) * error
   return { lift, error, df, interval: [lift - half, lift + half], p: studentTTwoSided(lift / error, df) }
 }
