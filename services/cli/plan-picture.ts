@@ -7,7 +7,7 @@ const left = 64
 const right = 190
 const panelHeight = 170
 const plotHeight = 100
-const titleHeight = 44
+const titleHeight = 54
 const colours = ['#1b1b1b', '#0067a5', '#c2571a', '#3c7d3c', '#7b4fa3', '#946b00']
 const dayHours = 24
 
@@ -22,7 +22,8 @@ export function planPicture(name: string, plan: RolloutPlan): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
     `<title>${escaped(`${name}: power against days`)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(left, 26, `${name}: chance that a harmless candidate has passed, by days in the stage`, 'font-size="15"'),
+    text(left, 20, `${name}: power against days`, 'font-size="15"'),
+    text(left, 38, 'chance that a harmless candidate has passed, at least, by days in the stage; dashed: planned end'),
     ...stages.map((stage, index) => panel(stage, titleHeight + index * panelHeight)),
     '</svg>',
     '',
