@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type PlanOptions, planCommand } from './plan-command.ts'
 import { explain, get, pairs, type WaitOptions, wait } from './read-commands.ts'
 import type { Act } from './session.ts'
 import { declareStats } from './stats-commands.ts'
@@ -82,6 +83,23 @@ function declareFiles(program: Command, act: Act): void {
     linting,
     'Every problem is named as file:line: field: what is wrong; the fix. Exit code 1 when there is one.',
     ['penstock lint rollout.yaml', 'penstock --json lint rollout.yaml'],
+  )
+  const planning = program
+    .command('plan <file>')
+    .description(
+      'how long a rollout takes, what it costs and what it can find, from a traffic profile; needs no server',
+    )
+    .requiredOption('--traffic <csv>', 'hour,requests[,units][,golden][,input_tokens,output_tokens][,key=value…]')
+    .option('--start <time>', 'when it starts, as 2026-03-02T09:00Z (UTC); default: now')
+    .option('--svg <file>', 'write a picture of power against days')
+    .action((file: string, options: PlanOptions) => act((session) => planCommand(session, file, options)))
+  withHelp(
+    planning,
+    'One row for each hour of a day (0 to 23) or of a week (0 to 167, from Monday 00:00), UTC. Exit code 1 when the plan cannot be kept; it then says what would make it possible.',
+    [
+      'penstock plan rollout.yaml --traffic week.csv',
+      'penstock plan rollout.yaml --traffic week.csv --start 2026-03-02T09:00Z --svg power.svg',
+    ],
   )
   const applying = program
     .command('apply <file>')

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import rolloutSchema from '../../schemas/policy/rollout.schema.json' with { type: 'json' }
+import type { AnalysisPlan } from '../domain/gate/plan.ts'
 import { compileRollout } from '../domain/policy/compile-rollout.ts'
 import { type PlanSummary, planSummary } from '../domain/policy/plan-summary.ts'
 import type { RolloutDocument } from '../domain/policy/rollout-document.ts'
+import type { RolloutSpec } from '../domain/rollout/spec.ts'
 import { compileSchema } from '../platform/documents/json-schema.ts'
 import { readDocument } from '../platform/documents/read-document.ts'
 
@@ -22,6 +24,7 @@ export type Linted =
       readonly text: string
       readonly golden: readonly unknown[] | null
       readonly plan: PlanSummary
+      readonly compiled: { readonly spec: RolloutSpec; readonly plan: AnalysisPlan }
     }
   | { readonly kind: 'problems'; readonly problems: readonly LintProblem[] }
 
@@ -37,8 +40,16 @@ export function lintRollout(file: string): Linted {
   if (golden?.kind === 'problems') return golden
   const result = compileRollout(document, golden?.lines ?? null)
   switch (result.kind) {
-    case 'compiled':
-      return { kind: 'ok', text, golden: golden?.lines ?? null, plan: planSummary(result.spec, result.plan) }
+    case 'compiled': {
+      const { spec, plan } = result
+      return {
+        kind: 'ok',
+        text,
+        golden: golden?.lines ?? null,
+        plan: planSummary(spec, plan),
+        compiled: { spec, plan },
+      }
+    }
     case 'golden_problems':
       return refused(result.problems.map((problem) => ({ file: goldenFile ?? file, path: '', ...problem })))
     case 'problems':

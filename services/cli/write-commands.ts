@@ -9,7 +9,7 @@ import { type Session, show } from './session.ts'
 type Sound = Extract<Linted, { readonly kind: 'ok' }>
 
 /** Checks the file; null when it has problems, which have been said then. */
-function linted(session: Session, path: string): Sound | null {
+export function linted(session: Session, path: string): Sound | null {
   const result = lintRollout(path)
   if (result.kind === 'ok') return result
   if (session.json) session.print(JSON.stringify({ problems: result.problems }))

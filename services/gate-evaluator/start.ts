@@ -3,6 +3,7 @@ import { schemaTexts } from '../domain/events/schemas.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
+import { heartbeatMs, stallMaxMs } from '../domain/routing/lease.ts'
 import { topics } from '../flow.ts'
 import { createDeadLetterGuard, type DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
@@ -24,9 +25,7 @@ import { createFrontier } from './frontier.ts'
 import { createSnapshotCollector, type SnapshotCollector } from './gate-snapshot.ts'
 
 const codeVersion = '0.1.0'
-const heartbeatMs = 1_000
 const evaluateMs = 100
-const stallMaxMs = 15_000
 const behindMaxMs = 5_000
 
 /** Starts the gate evaluator on the broker and registry that its configuration names. */

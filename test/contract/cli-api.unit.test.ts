@@ -119,7 +119,7 @@ describe('the commands', () => {
   })
 
   it.each([
-    ...['lint', 'apply', 'get', 'status', 'promote', 'hold', 'resume', 'rollback', 'approve', 'reject'],
+    ...['lint', 'plan', 'apply', 'get', 'status', 'promote', 'hold', 'resume', 'rollback', 'approve', 'reject'],
     ...['kill', 'release', 'explain', 'pairs'],
   ])('%s shows an example with --help, without any installation', async (verb) => {
     const help = await penstock(null, [verb, '--help'])

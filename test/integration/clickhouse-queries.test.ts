@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Ack, Decision, Evidence, Request, Response } from '../../services/domain/events/records.ts'
+import { readTraffic } from '../../services/domain/planning/traffic-csv.ts'
 import { type ClickHouseStore, openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
 import { runMigrations } from '../../services/platform/clickhouse/migrations.ts'
 import { createRowBinaryWriter, type RowBinaryWriter } from '../../services/platform/clickhouse/row-binary.ts'
@@ -109,6 +110,7 @@ const parameters: Readonly<Record<string, Record<string, unknown>>> = {
   segment_rates_of_run: { ...span, run: 'run-1' },
   rollbacks: span,
   written_once: span,
+  traffic_week: { route: 'chat', since: new Date(startMs + 3_600_000 - 7 * 86_400_000), until: span.until },
 }
 
 describe('queries', () => {
@@ -118,6 +120,25 @@ describe('queries', () => {
     const query = basename(name, '.sql')
     const rows = await store.query(readFileSync(join(folder, 'queries', name), 'utf8'), parameters[query])
     await expect(`${JSON.stringify(rows, null, 2)}\n`).toMatchFileSnapshot(`golden/${query}.json`)
+  })
+
+  it('traffic_week gives what the planner reads', async () => {
+    const rows = await store.query<Record<string, number>>(
+      readFileSync(join(folder, 'queries/traffic_week.sql'), 'utf8'),
+      parameters['traffic_week'],
+    )
+    const header = Object.keys(rows[0] ?? {})
+    const csv = [header, ...rows.map((row) => header.map((name) => row[name]))]
+      .map((cells) => cells.join(','))
+      .join('\n')
+    const read = readTraffic(csv)
+    if (read.kind === 'problems') throw new Error(JSON.stringify(read.problems))
+    // A Thursday, 12:00: three requests of one unit, each answered with ten tokens in.
+    const hour = 3 * 24 + 12
+    expect(read.traffic.hourlyRequests[hour]).toBe(3)
+    expect(read.traffic.hourlyUnits?.[hour]).toBe(1)
+    expect(read.traffic.hourlyRequests.filter((requests) => requests > 0)).toHaveLength(1)
+    expect(read.traffic.tokensPerRequest).toEqual({ input: 10, output: 0 })
   })
 
   it.each(names)('%s is bounded by time', (name) => {

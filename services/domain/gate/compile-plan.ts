@@ -5,7 +5,7 @@ import type { MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
 import { metricCatalogue } from '../scoring/catalogue.ts'
 import { plannedLooks } from '../stats/planned-looks.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
-import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
+import type { AdvanceTest, AnalysisPlan, HarmTest, Margin, PlannedMetric } from './plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
 const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
@@ -176,7 +176,7 @@ function shareAlpha(tests: readonly HarmTest[]): HarmTest[] {
 }
 
 /** Gates that a harmless candidate must pass: every stage below full weight of every wave. */
-function gateCount(spec: RolloutSpec): number {
+export function gateCount(spec: RolloutSpec): number {
   return spec.waves.reduce(
     (sum, wave) => sum + wave.stages.filter((stage) => stage.candidateWeight < 100_000).length,
     0,
@@ -188,11 +188,12 @@ function requiredInformation(spec: RolloutSpec, metric: MetricPolicy): number {
   const deciding = spec.metrics.filter(isDeciding).length
   const zAlpha = normalQuantile(1 - spec.alphaAdvance)
   const zBeta = normalQuantile(1 - spec.betaTotal / Math.max(1, deciding * gateCount(spec)))
-  const margin =
-    metric.margin.kind === 'absolute'
-      ? metric.margin.value
-      : Math.max(metric.margin.floor, metric.margin.factor * metric.assumedRate)
-  return ((zAlpha + zBeta) / margin) ** 2
+  return ((zAlpha + zBeta) / assumedMargin(metric.margin, metric.assumedRate)) ** 2
+}
+
+/** The margin before calibration: a relative one is taken of the assumed rate. */
+export function assumedMargin(margin: Margin, assumedRate: number): number {
+  return margin.kind === 'absolute' ? margin.value : Math.max(margin.floor, margin.factor * assumedRate)
 }
 
 function isDeciding(metric: MetricPolicy): boolean {

@@ -13,6 +13,12 @@ export interface Lease {
 /** Lapsed at boot until the first beat. */
 export const initialLease: Lease = { state: 'lapsed', lastBeatMonoMs: null, steadySinceMonoMs: null, recovering: false }
 
+/** How often a gate that sees says so. */
+export const heartbeatMs = 1_000
+
+/** A gate whose log has not moved for this long takes itself for blind and is silent. */
+export const stallMaxMs = 15_000
+
 /** How long beats must be steady before an observed lapse is forgiven. */
 export const steadyMs = 30_000
 
