@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { compilePlan } from '../gate/compile-plan.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
-import { specFromDocument } from '../policy/spec-from-document.ts'
+import { type GoldenSummary, specFromDocument } from '../policy/spec-from-document.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
+import { missingColumns } from './audience.ts'
 import type { PlanInput } from './planned-questions.ts'
 import { remediesOf } from './remedies.ts'
 import { planRollout } from './rollout-plan.ts'
@@ -17,7 +18,7 @@ function flat(perHour: number, more: Partial<TrafficProfile> = {}): TrafficProfi
   return { hourlyRequests, hourlyUnits: null, hourlyGolden: null, segments: {}, tokensPerRequest: null, ...more }
 }
 
-function specOf(more: Partial<RolloutDocument> = {}): RolloutSpec {
+function specOf(more: Partial<RolloutDocument> = {}, golden: GoldenSummary | null = null): RolloutSpec {
   const result = specFromDocument(
     {
       name: 'planned',
@@ -29,7 +30,7 @@ function specOf(more: Partial<RolloutDocument> = {}): RolloutSpec {
       shadow: { budget: { calls: 1e9, usd: 1e6 } },
       ...more,
     },
-    null,
+    golden,
   )
   if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
   return result.spec
@@ -152,6 +153,36 @@ describe('a plan on flat traffic', () => {
   })
 })
 
+describe('what a request is worth', () => {
+  const refusalOf = (traffic: TrafficProfile) =>
+    planRollout(inputOf(specOf(), traffic)).stages[1]?.questions.find(
+      ({ metric, comparison }) => metric === 'refusal' && comparison === 'content_ab',
+    )
+
+  it('a unit counts once: with a unit for every fourth request a look takes four times as long', () => {
+    const quarter = flat(10_000, { hourlyUnits: Array.from({ length: 24 }, () => 2_500) })
+    expect(refusalOf(quarter)?.looks[0]?.hours).toBeCloseTo(4 * (refusalOf(flat(10_000))?.looks[0]?.hours ?? 0), 9)
+  })
+
+  it('golden answers come from the requests that the golden set knows, and their column is asked for', () => {
+    const spec = specOf({ golden: { file: 'golden.jsonl' } }, { digest: 'd', chunks: 1, entries: 10 })
+    expect(missingColumns(spec, flat(10_000))).toEqual(['golden'])
+    const traffic = flat(10_000, { hourlyGolden: Array.from({ length: 24 }, () => 500) })
+    expect(missingColumns(spec, traffic)).toEqual([])
+    const questions = planRollout(inputOf(spec, traffic)).stages[1]?.questions ?? []
+    const unitsOf = (name: string) =>
+      questions.find(({ metric, comparison }) => metric === name && comparison === 'content_ab')?.unitsInTime ?? 0
+    expect(unitsOf('refusal') / unitsOf('golden_wrong')).toBeCloseTo(20, 9)
+  })
+
+  it('a stage that keeps the candidate on a lapsed lease has no bound on the time to roll back', () => {
+    expect(planRollout(inputOf(specOf({ onLapse: 'hold' }), flat(10_000))).revert).toMatchObject({
+      blindMs: null,
+      worstMs: null,
+    })
+  })
+})
+
 describe('segments and waves', () => {
   const criticalSlices = [{ key: 'tier', value: 'gold' }]
   const tenth = { segments: { 'tier=gold': Array.from({ length: 24 }, () => 1_000) } }
@@ -212,6 +243,44 @@ describe('what makes an impossible plan possible', () => {
     const factor = numberIn('traffic')
     expect(planRollout(inputOf(slow, flat(2_000 * factor))).problems).toEqual([])
     expect(planRollout(inputOf(slow, flat(1_500 * factor))).problems).not.toEqual([])
+  })
+
+  it('the hours that are named work', () => {
+    const change = remedies.find(({ kind }) => kind === 'duration')?.change ?? ''
+    const longer = new Map(
+      [...change.matchAll(/maxDuration (\d+)h of all\/([\w-]+)/g)].map(([, h, name]) => [name, Number(h)]),
+    )
+    const withHours = (less: number) => ({
+      ...slow,
+      waves: slow.waves.map((wave) => ({
+        ...wave,
+        stages: wave.stages.map((stage) => {
+          const hours = longer.get(stage.name)
+          return hours === undefined ? stage : { ...stage, maxDurationMs: (hours - less) * hour }
+        }),
+      })),
+    })
+    expect([...longer.keys()]).toEqual(['shadow', 'canary-5'])
+    expect(planRollout(inputOf(withHours(0), flat(2_000))).problems).toEqual([])
+    expect(planRollout(inputOf(withHours(1), flat(2_000))).problems).toHaveLength(2)
+  })
+
+  it('the shares that are named work', () => {
+    const change = remedies.find(({ kind }) => kind === 'share')?.change ?? ''
+    const numberOf = (pattern: RegExp) => Number(pattern.exec(change)?.[1])
+    const weight = numberOf(/weight ([\d.]+)% of all\/canary-5/)
+    const shadow = {
+      ...slow.shadow,
+      share: numberOf(/shadow\.share ([\d.]+)/),
+      secondLegShare: numberOf(/shadow\.secondLegShare ([\d.]+)/),
+    }
+    const waves = slow.waves.map((wave) => ({
+      ...wave,
+      stages: wave.stages.map((stage) =>
+        stage.name === 'canary-5' ? { ...stage, candidateWeight: weight * 1_000 } : stage,
+      ),
+    }))
+    expect(planRollout(inputOf({ ...slow, shadow, waves }, flat(2_000))).problems).toEqual([])
   })
 
   it('the margins that are named work', () => {
