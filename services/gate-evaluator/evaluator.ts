@@ -6,6 +6,7 @@ import {
   type Breach,
   createRunGate,
   enterThrough,
+  noteApprovals,
   type RunGate,
   type RunGateLimits,
 } from '../domain/gate/run-gate.ts'
@@ -113,6 +114,7 @@ class RunWatcher implements Evaluator {
   evaluate(): void {
     const readThroughMs = this.#deps.frontier.readThroughMs(this.#deps.clock.monoMs())
     for (const entry of this.#watched.values()) {
+      noteApprovals(entry.gate, entry.run.state.overrides)
       const entered = enterThrough(entry.gate, readThroughMs)
       if (entered === 0 && !entry.changed && entry.judgement !== null) continue
       entry.changed = true
