@@ -126,14 +126,14 @@ export const nullWorlds: readonly Cell[] = [
     name: 'null/one-pair-a-session',
     world: 'harmless, late answers, tied rates, 100 looks: rolled back',
     aim,
-    shortRuns: 60,
+    shortRuns: 40,
     run: (uniform) => mixed(uniform, failed, failed),
   },
   {
     name: 'null/fails-sooner',
     world: 'fails at once where the baseline times out, equally often, 100 looks: rolled back',
     aim,
-    shortRuns: 40,
+    shortRuns: 20,
     run: (uniform) => mixed(uniform, timedOut, failed),
   },
   {
@@ -161,14 +161,14 @@ export const nullWorlds: readonly Cell[] = [
     name: 'null/shares-and-tenants',
     world: 'shares 1, 10, 50 %, a tenant at 100 % and one at 0 %, base rate ±80 % a day, 100 looks: rolled back',
     aim,
-    shortRuns: 20,
+    shortRuns: 10,
     run: shares,
   },
   {
     name: 'null/sound-split',
     world: 'a split as it should be, looked at 100 times: called broken',
     aim: { kind: 'share-at-most', share: 0.001 },
-    shortRuns: 20,
+    shortRuns: 10,
     run: soundSplit,
   },
 ]

@@ -105,7 +105,7 @@ export const powerCells: readonly Cell[] = [
     name: 'harm/six-points',
     world: 'refusals +6 points at ψ = .12, paired: units until the latch',
     aim: units(800),
-    shortRuns: 31,
+    shortRuns: 21,
     run: (uniform) => sixPoints(uniform, 0, 'with-stage'),
   },
   {
@@ -147,14 +147,14 @@ export const powerCells: readonly Cell[] = [
     name: 'advance/paired-at-margin',
     world: 'paired, truly worse by the margin: passes a gate',
     aim: unfit,
-    shortRuns: 200,
+    shortRuns: 150,
     run: (uniform) => pairedPasses(uniform, 0.075, 0.025),
   },
   {
     name: 'advance/unpaired-at-margin',
     world: 'live arms, truly worse by the margin: passes a gate',
     aim: unfit,
-    shortRuns: 100,
+    shortRuns: 60,
     run: (uniform) => unpairedPasses(uniform, 0.1, 0.05),
   },
   {

@@ -57,7 +57,7 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
     graceMs: spec.graceMs,
     shadowStartDelayMs: Math.max(0, spec.shadow.deadlineMs - spec.legTimeoutMs),
     calibrationPairs: spec.calibrationPairs,
-    pairsPerUnitMedian: 1,
+    pairsPerUnitMedian: spec.pairsPerUnitMedian,
     unitsMin: spec.unitsMin,
     stickyKeysMin: spec.stickyKeysMin,
     joinCompletenessMin: spec.joinCompletenessMin,
