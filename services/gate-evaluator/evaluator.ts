@@ -6,6 +6,7 @@ import {
   type Breach,
   createRunGate,
   enterThrough,
+  noteApprovals,
   type RunGate,
   type RunGateLimits,
 } from '../domain/gate/run-gate.ts'
@@ -17,6 +18,7 @@ import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
 import type { Codec } from '../platform/registry/codec.ts'
+import { createEarlyEvidence, type EarlyEvidence } from './early-evidence.ts'
 import type { Frontier } from './frontier.ts'
 import { type SnapshotCollector, snapshotRecords } from './gate-snapshot.ts'
 import { latchFor, verdictCommand } from './verdict-commands.ts'
@@ -70,9 +72,13 @@ class RunWatcher implements Evaluator {
   readonly #deps: EvaluatorDeps
   readonly #watched = new Map<string, Watched>()
   readonly #nextOffsets = new Map<number, number>()
+  readonly #early: EarlyEvidence
+  /** Runs that are over: nothing of theirs is waited for. */
+  readonly #over = new Set<string>()
 
   constructor(deps: EvaluatorDeps) {
     this.#deps = deps
+    this.#early = createEarlyEvidence(deps.limits.waitingMax)
   }
 
   get runs(): ReadonlyMap<string, { readonly gate: RunGate; readonly judgement: Judgement | null }> {
@@ -85,18 +91,21 @@ class RunWatcher implements Evaluator {
       // Its last numbers stay to be explained; nothing more is entered.
       if (known?.judgement != null) this.#deps.emit(snapshotOf(this.#deps, known, known.judgement, this.#nextOffsets))
       this.#watched.delete(run.id)
+      this.#over.add(run.id)
+      this.#early.take(run.id)
       return
     }
     const entry = known ?? this.#watch(run)
     entry.run = run
     entry.changed = true
     this.#watched.set(run.id, entry)
+    if (known === undefined) this.#enterEarly(entry)
   }
 
   onEvidence(evidence: Evidence, partition: number, offset: number): void {
     const entry = this.#watched.get(evidence.place.run)
-    if (entry !== undefined)
-      accept(entry.gate, evidence, partition, offset, offset < (entry.countedTo[String(partition)] ?? 0))
+    if (entry !== undefined) acceptInto(entry, evidence, partition, offset)
+    else if (!this.#over.has(evidence.place.run)) this.#early.keep({ evidence, partition, offset })
     // A snapshot may be taken in the middle of a batch: what it has counted ends here.
     this.#nextOffsets.set(partition, offset + 1)
   }
@@ -113,6 +122,7 @@ class RunWatcher implements Evaluator {
   evaluate(): void {
     const readThroughMs = this.#deps.frontier.readThroughMs(this.#deps.clock.monoMs())
     for (const entry of this.#watched.values()) {
+      noteApprovals(entry.gate, entry.run.state.overrides)
       const entered = enterThrough(entry.gate, readThroughMs)
       if (entered === 0 && !entry.changed && entry.judgement !== null) continue
       entry.changed = true
@@ -135,6 +145,13 @@ class RunWatcher implements Evaluator {
       this.#deps.emit(snapshotOf(this.#deps, entry, entry.judgement, this.#nextOffsets))
       entry.slot = entry.slot === 'a' ? 'b' : 'a'
     }
+  }
+
+  /** What did not fit counts as turned away: such a gate permits nothing, since it has not seen every unit. */
+  #enterEarly(entry: Watched): void {
+    const { kept, lost } = this.#early.take(entry.run.id)
+    for (const { evidence, partition, offset } of kept) acceptInto(entry, evidence, partition, offset)
+    entry.gate.counts.refused += lost
   }
 
   #watch(run: Run): Watched {
@@ -190,6 +207,10 @@ class RunWatcher implements Evaluator {
     if (!once(entry, command.id)) return
     emit([{ topic: topics.commands.name, key: entry.run.id, value: codec.encode('Command', command) }])
   }
+}
+
+function acceptInto(entry: Watched, evidence: Evidence, partition: number, offset: number): void {
+  accept(entry.gate, evidence, partition, offset, offset < (entry.countedTo[String(partition)] ?? 0))
 }
 
 function once(entry: Watched, what: string): boolean {

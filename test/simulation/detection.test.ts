@@ -1,18 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { median } from './rates.ts'
 import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
-
-/** How many units of the candidate each run took until its gate latched. */
-function unitsUntilRollback(runs: number, one: (seed: number) => number): readonly number[] {
-  return Array.from({ length: runs }, (_, index) => one(index + 1))
-}
-
-/** Refusals of a pair: only the candidate's with probability `only`, only the baseline's with `base`. */
-function refusalPair(run: VirtualRun, unit: string, uniform: number, only: number, base: number): void {
-  const candidate = uniform < only
-  run.pair('content_ab', unit, { refused: !candidate && uniform < only + base }, { refused: candidate })
-  run.wait(250)
-}
 
 /** Units of the candidate, of those that `exchange` feeds, that the gate had to see until it latched. */
 function unitsFrom(run: VirtualRun, most: number, exchange: (index: number) => void): number {
@@ -24,27 +11,6 @@ function unitsFrom(run: VirtualRun, most: number, exchange: (index: number) => v
 
 describe('harm is found', () => {
   const plan = planOf()
-
-  it('six points more refusals at ψ = .12: within 800 pairs in the median', () => {
-    const found = unitsUntilRollback(31, (seed) => {
-      const uniform = uniforms(seed)
-      const run = new VirtualRun(plan, 0)
-      return unitsFrom(run, 4_000, (i) => refusalPair(run, `session-${i}`, uniform(), 0.09, 0.03))
-    })
-    expect(median(found)).toBeLessThanOrEqual(800)
-  })
-
-  it('the same after 14,524 clean pairs: a long good history does not deafen the gate', () => {
-    const found = unitsUntilRollback(9, (seed) => {
-      const uniform = uniforms(100 + seed)
-      const run = new VirtualRun(plan, 0)
-      for (let i = 0; i < 14_524; i += 1) refusalPair(run, `clean-${i}`, uniform(), 0.06, 0.06)
-      run.settle()
-      expect(run.rollback()).toBeNull()
-      return unitsFrom(run, 4_000, (i) => refusalPair(run, `session-${i}`, uniform(), 0.09, 0.03))
-    })
-    expect(median(found)).toBeLessThanOrEqual(800)
-  })
 
   it.each([
     [
@@ -80,21 +46,6 @@ describe('harm is found', () => {
       expect(run.rollback()).toBeNull()
       expect(unitsFrom(run, 2_000, (i) => live(`user-${i}`, 1))).toBeLessThanOrEqual(most)
     }
-  })
-
-  it('five times the errors on 1 % at a share of 10 %: within 400 units of the candidate in the median', () => {
-    const found = unitsUntilRollback(31, (seed) => {
-      const uniform = uniforms(300 + seed)
-      const run = new VirtualRun(plan, 10_000)
-      return unitsFrom(run, 30_000, (i) => {
-        const isCandidate = uniform() < run.share
-        const error: LegChange =
-          uniform() < (isCandidate ? 0.05 : 0.01) ? { resolution: 'failed', durationMs: 300 } : {}
-        run.live(isCandidate ? 'candidate' : 'baseline', `user-${i}`, error)
-        run.wait(250)
-      })
-    })
-    expect(median(found)).toBeLessThanOrEqual(400)
   })
 
   it('below 200 sticky keys a person decides instead, and the gate latches by itself once there are enough', () => {

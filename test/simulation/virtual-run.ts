@@ -111,7 +111,13 @@ export class VirtualRun {
   }
 
   /** A pair of legs: live against shadow (content_ab) or both in the shadow (shadow_ab). */
-  pair(comparison: 'content_ab' | 'shadow_ab', unit: string, baseline: LegChange, candidate: LegChange): void {
+  pair(
+    comparison: 'content_ab' | 'shadow_ab',
+    unit: string,
+    baseline: LegChange,
+    candidate: LegChange,
+    segments: Readonly<Record<string, string>> = {},
+  ): void {
     const legs = {
       baseline: { ...answered, ...baseline, arm: 'baseline', leg: comparison === 'content_ab' ? 'live' : 'shadow' },
       candidate: { ...answered, ...candidate, arm: 'candidate', leg: 'shadow' },
@@ -125,6 +131,7 @@ export class VirtualRun {
       const resolutions = {
         baseline_resolution: legs.baseline.resolution,
         candidate_resolution: legs.candidate.resolution,
+        segments,
       }
       this.#feed(comparison, horizonMs, unit, metrics, resolutions, {})
     }

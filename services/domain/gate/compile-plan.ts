@@ -37,9 +37,13 @@ const candidateEventsMin = 5
 
 /**
  * Compiles a rollout's policy into the questions that its gate will ask: every metric × comparison × slice with its test, α and margin.
- * The result is a pure function of the spec; its hash names it on every verdict.
+ * The result is a pure function of the spec and the attempt; its hash names it on every verdict.
+ *
+ * @param attempt from 1. Each further attempt of the same candidate against the same baseline halves the α of advancing, so that asking again and again
+ * promotes a bad candidate with at most twice that α in all.
  */
-export function compilePlan(spec: RolloutSpec): AnalysisPlan {
+export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
+  const spec = { ...policy, alphaAdvance: policy.alphaAdvance * 2 ** (1 - attempt) }
   const metrics = spec.metrics.filter((metric) => metric.role !== 'muted').map((metric) => plannedMetric(metric, spec))
   const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
   const looks = plannedLooks({ alpha: spec.alphaAdvance })
@@ -53,7 +57,7 @@ export function compilePlan(spec: RolloutSpec): AnalysisPlan {
     graceMs: spec.graceMs,
     shadowStartDelayMs: Math.max(0, spec.shadow.deadlineMs - spec.legTimeoutMs),
     calibrationPairs: spec.calibrationPairs,
-    pairsPerUnitMedian: 1,
+    pairsPerUnitMedian: spec.pairsPerUnitMedian,
     unitsMin: spec.unitsMin,
     stickyKeysMin: spec.stickyKeysMin,
     joinCompletenessMin: spec.joinCompletenessMin,
@@ -151,6 +155,7 @@ function harmTest(
     alpha: 0,
     margin: metric.margin,
     rateRatioMin: engine === 'event_share' ? rateRatioMin : null,
+    nullRateRatio: 1,
     candidateEventsMin: engine === 'event_share' ? candidateEventsMin : null,
     burstAbove:
       catalogued(metric.name).horizon.kind === 'fast' ? Math.min(0.5, rateRatioMin * metric.assumedRate) : null,

@@ -33,6 +33,8 @@ export interface HarmState {
   rejectedAtMs: number | null
   /** What the test has asked for so far. Never taken back. */
   acted: HarmAction | null
+  /** After an approval: the process that guards the margin instead of this one, which is frozen. */
+  guard: HarmState | null
   shown: ShownStretch
 }
 
@@ -61,6 +63,7 @@ export function createHarmState(): HarmState {
     logE: 0,
     rejectedAtMs: null,
     acted: null,
+    guard: null,
     shown: { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 },
   }
 }
@@ -180,7 +183,8 @@ function singleAdder(
     }
     if (counts.event) {
       segment.sums[arm] += 1
-      if (test.engine !== 'ceiling') addEvent(segment.share, { candidate: arm === 'candidate', share })
+      if (test.engine !== 'ceiling')
+        addEvent(segment.share, { candidate: arm === 'candidate', share, nullRatio: test.nullRateRatio })
     }
     if (counts.event || test.engine === 'ceiling') segment.logE = logEOf(test, segment)
   }

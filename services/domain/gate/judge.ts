@@ -3,6 +3,7 @@ import { worstShare } from './completeness.ts'
 import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { advanceStateOf, type Breach, type RunGate, stageKindOf } from './run-gate.ts'
+import { brokenSplit } from './split-watch.ts'
 import { isFull } from './unit-ledger.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
 
@@ -73,7 +74,8 @@ const correctedShareMax = 0.005
 type Answer = (outcome: VerdictOutcome, reasonCode: string, reason: string, breach?: Breach | null) => Judgement
 
 function acted(gate: RunGate, test: HarmTest): boolean {
-  return gate.harm.get(test.id)?.acted != null
+  const state = gate.harm.get(test.id)
+  return state?.acted != null || state?.guard?.acted != null
 }
 
 function harmAnswer(
@@ -133,14 +135,14 @@ function missingAnswer(
   if (stageKindOf(stage.candidateWeight) === 'full')
     return answer('hold', 'BAKING', 'the candidate has all traffic; guardrails stay armed until the bake ends')
   return (
-    unfitAnswer(gate, answer) ??
+    unfitAnswer(gate, stage, answer) ??
     silentAnswer(gate, stage, tests, answer) ??
     lookAnswer(gate, stage, tests, slowest, answer)
   )
 }
 
 /** What makes the gate's own numbers unfit to permit anything. */
-function unfitAnswer(gate: RunGate, answer: Answer): Judgement | null {
+function unfitAnswer(gate: RunGate, stage: StageView, answer: Answer): Judgement | null {
   const { counts, calibration, plan } = gate
   if (isAtLimit(gate)) {
     const limit = `${gate.ledger.entries} of ${gate.ledger.limit} unit entries kept, ${counts.refused} records turned away`
@@ -149,6 +151,14 @@ function unfitAnswer(gate: RunGate, answer: Answer): Judgement | null {
   if (counts.corrected > correctedShareMax * counts.entered) {
     const share = `${counts.corrected} corrections of ${counts.entered} entered records`
     return answer('hold', 'CORRECTIONS', `${share}: more than ${percent(correctedShareMax)}, so no verdict is given`)
+  }
+  const split = gate.splits.get(`${stage.wave}/${stage.stageEntry}/`)
+  const broken = split === undefined ? null : brokenSplit(split)
+  if (broken !== null) {
+    const { units, expectedCandidate, p } = broken
+    const counted = `${units.candidate} of ${units.baseline + units.candidate} units fell to the candidate`
+    const reason = `${counted}, ${Math.round(expectedCandidate)} were due (p = ${p.toExponential(1)}): the split is broken, so no verdict is given`
+    return answer('hold', 'SAMPLE_RATIO', reason)
   }
   const incident = plan.harm.find((test) => gate.harm.get(test.id)?.exceedance.breached === true)
   if (incident !== undefined)

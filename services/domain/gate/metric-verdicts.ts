@@ -2,16 +2,21 @@ import { asymptoticSequence } from '../stats/sequential/asymptotic-sequence.ts'
 import { tangoInterval } from '../stats/tango.ts'
 import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
 import { type AdvanceState, armsOf, marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
+import type { HarmState } from './harm-state.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import type { RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
 
 const nothing: ShownStretch = { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 }
 
-/** One harm test as people see it; the interval is an always-valid one, at the α with which the test acts. */
-export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
-  const state = gate.harm.get(test.id)
+/** One harm test as people see it (after an approval, what guards it since); the interval is an always-valid one, at the α with which the test acts. */
+export function harmVerdict(gate: RunGate, planned: HarmTest): MetricVerdict {
+  const own = gate.harm.get(planned.id)
+  const guarded = own?.guard != null
+  const test = guarded ? guardTestOf(planned) : planned
+  const state = guarded ? own.guard : own
   const shown = state?.shown ?? nothing
   const difference = shown.baseline === null || shown.candidate === null ? null : shown.candidate - shown.baseline
   const half = halfWidth(test, shown, gate.plan.unitsMin)
@@ -23,13 +28,13 @@ export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
     comparison: test.comparison,
     slice: test.slice,
     role: roleOf(gate, test.metric),
-    state: harmStateName(gate, test, difference, half),
+    state: harmStateName(test, state, difference, half),
     estimate: difference,
     intervalLow: difference === null || half === null ? null : Math.max(-largest, difference - half),
     intervalHigh: difference === null || half === null ? null : Math.min(largest, difference + half),
     baselineValue: shown.baseline,
     candidateValue: shown.candidate,
-    eValue: state === undefined ? null : Math.exp(Math.min(state.logE, 700)),
+    eValue: state == null ? null : Math.exp(Math.min(state.logE, 700)),
     eThreshold: 1 / test.alpha,
     n: shown.n,
     nRequired: null,
@@ -39,11 +44,15 @@ export function harmVerdict(gate: RunGate, test: HarmTest): MetricVerdict {
   }
 }
 
-function harmStateName(gate: RunGate, test: HarmTest, difference: number | null, half: number | null): MetricState {
-  const state = gate.harm.get(test.id)
-  if (state === undefined || state.shown.n === 0) return 'no_data'
+function harmStateName(
+  test: HarmTest,
+  state: HarmState | null | undefined,
+  difference: number | null,
+  half: number | null,
+): MetricState {
+  if (state == null || state.shown.n === 0) return 'no_data'
   if (state.acted !== null) return 'unacceptable'
-  if (hasNoHarmNull(test) && state.rejectedAtMs !== null) return 'worse'
+  if (canBeGuarded(test) && state.rejectedAtMs !== null) return 'worse'
   return difference !== null && half !== null && difference + half < 0 ? 'better' : 'unclear'
 }
 
@@ -115,10 +124,4 @@ function ratesOf(
 
 function roleOf(gate: RunGate, metric: string): MetricRole {
   return gate.plan.metrics.find((planned) => planned.name === metric)?.role ?? 'signal'
-}
-
-/** Tests whose e-value alone says "worse"; the others need more than it (a window, a burst), or already say "beyond the margin". */
-function hasNoHarmNull(test: HarmTest): boolean {
-  if (test.burstAbove !== null) return false
-  return test.engine === 'paired_binary' || test.engine === 'event_share'
 }

@@ -47,6 +47,8 @@ export interface HarmTest {
   readonly margin: Margin
   /** event_share: smallest rate-ratio estimate that acts, and fewest candidate events. */
   readonly rateRatioMin: number | null
+  /** event_share, exceedance: the largest rate ratio that the null calls no harm. */
+  readonly nullRateRatio: number
   readonly candidateEventsMin: number | null
   /**
    * Fast twins: a candidate that fails or refuses sooner, but not more often, is no worse. The twin acts on a burst alone: when the candidate's own

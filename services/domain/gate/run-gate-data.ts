@@ -1,13 +1,15 @@
 import type { AdvanceState } from './advance-looks.ts'
+import type { Approval } from './approval-guard.ts'
 import type { Calibration } from './calibration.ts'
 import type { Completeness } from './completeness.ts'
 import type { HarmState } from './harm-state.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
+import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
 /** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
-const formatVersion = 2
+const formatVersion = 3
 
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {
@@ -18,6 +20,8 @@ export interface RunGateData {
   readonly harm: readonly (readonly [string, HarmState])[]
   readonly advance: readonly (readonly [string, AdvanceState])[]
   readonly completeness: readonly (readonly [string, Completeness])[]
+  readonly splits: readonly (readonly [string, SplitWatch])[]
+  readonly approvals: readonly Approval[]
   readonly breaches: readonly Breach[]
   readonly counts: RunGate['counts']
   readonly enteredThroughMs: number
@@ -32,6 +36,8 @@ export function runGateToData(gate: RunGate): RunGateData {
     harm: [...gate.harm],
     advance: [...gate.advance],
     completeness: [...gate.completeness],
+    splits: [...gate.splits],
+    approvals: gate.approvals,
     breaches: gate.breaches,
     counts: gate.counts,
     enteredThroughMs: gate.enteredThroughMs,
@@ -54,6 +60,8 @@ export function runGateFromData(
     harm: new Map(data.harm),
     advance: new Map(data.advance),
     completeness: new Map(data.completeness),
+    splits: new Map(data.splits),
+    approvals: [...data.approvals],
     breaches: [...data.breaches],
     counts: { ...data.counts },
     enteredThroughMs: data.enteredThroughMs,

@@ -117,6 +117,16 @@ describe('the gate of a run', () => {
     expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.shown.n).toBe(1)
   })
 
+  it('sees harm that begins within sessions once the pair of a session that enters is drawn from its length', () => {
+    const sessions = Array.from({ length: 3_000 }, (_, i) =>
+      pair(i, 0, i % 10 < 5 ? 0 : 1, { unit: `session-${Math.floor(i / 10)}-padded-to-length` }),
+    )
+    expect(judge(fed(planOf(), sessions), stage).outcome).toBe('hold')
+    const drawn = fed(planOf({ statistics: { pairsPerUnitMedian: 5 } }), sessions)
+    expect(judge(drawn, stage).outcome).toBe('rollback')
+    expect(drawn.harm.get('harm/refusal/content_ab/paired_binary')?.mixture.whole.n).toBeLessThan(300)
+  })
+
   it('does not enter what comes after its release time was passed', () => {
     const plan = planOf()
     const gate = fed(plan, harmless(10))

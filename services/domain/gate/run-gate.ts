@@ -1,11 +1,13 @@
-import type { Arm, Evidence } from '../events/records.ts'
+import type { Arm, Evidence, Place } from '../events/records.ts'
 import { type AdvanceState, addPair, addUnit, createAdvanceState, lookIfDue } from './advance-looks.ts'
+import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts'
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
 import { type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
+import { createSplitWatch, noteExposure, type SplitWatch } from './split-watch.ts'
 import { pairPositionOf } from './unit-choice.ts'
 import {
   countOnce,
@@ -47,6 +49,10 @@ export interface RunGate {
   readonly advance: Map<string, AdvanceState>
   /** `wave/stage entry/comparison` → legs planned and heard. */
   readonly completeness: Map<string, Completeness>
+  /** `wave/stage entry/` → how its units were split. */
+  readonly splits: Map<string, SplitWatch>
+  /** Stage entries that a person has approved; see `guardIfApproved`. */
+  readonly approvals: Approval[]
   readonly breaches: Breach[]
   readonly counts: GateCounts
   /** Everything released at or before this has been entered. */
@@ -87,6 +93,8 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     harm: new Map(plan.harm.map((test) => [test.id, createHarmState()])),
     advance: new Map(),
     completeness: new Map(),
+    splits: new Map(),
+    approvals: [],
     breaches: [],
     counts: { entered: 0, late: 0, duplicate: 0, corrected: 0, unusable: 0, refused: 0, unitsDropped: 0 },
     enteredThroughMs: 0,
@@ -121,6 +129,14 @@ export function accept(gate: RunGate, evidence: Evidence, partition: number, off
   const outcome = push(gate.queue, { releaseMs, evidence: usable.evidence, partition, offset })
   if (outcome === 'duplicate') count('duplicate')
   if (outcome === 'full') count('refused')
+}
+
+/** Tells the gate what people have approved, before the evidence of later stage entries enters. Repetitions change nothing. */
+export function noteApprovals(gate: RunGate, approvals: readonly Approval[]): void {
+  for (const { wave, stageEntry } of approvals) {
+    if (gate.approvals.some((known) => known.wave === wave && known.stageEntry === stageEntry)) continue
+    gate.approvals.push({ wave, stageEntry })
+  }
 }
 
 /** Enters everything released by `readThroughMs`, in order; returns how many records that were. */
@@ -177,7 +193,8 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
   const stratum = stratumOf(evidence)
   const first = exposedArm(gate.ledger, stratum, unit, arm)
   if (first === null) gate.counts.unitsDropped += 1
-  if (first !== arm) return
+  if (first?.isFirst === true) noteExposure(splitOf(gate, place), place.rule, place.candidate_weight, arm)
+  if (first?.arm !== arm) return
   const enoughKeys = gate.ledger.stickyKeys.size >= gate.plan.stickyKeysMin
   forHarm(gate, evidence, releaseMs, (test) => {
     const value = outcomeOf(evidence, arm, test.metric)
@@ -211,7 +228,13 @@ function forHarm(
     const state = gate.harm.get(test.id)
     if (state === undefined || !applies(gate.plan, test, evidence)) continue
     const record = recordFor(test)
-    const action = record === null ? null : addHarmRecord(test, state, gate.plan, gate.calibration.frozen, record)
+    if (record === null) continue
+    guardIfApproved(test, state, gate.approvals, evidence.place)
+    const { frozen } = gate.calibration
+    const action =
+      state.guard === null
+        ? addHarmRecord(test, state, gate.plan, frozen, record)
+        : addHarmRecord(guardTestOf(test), state.guard, gate.plan, frozen, record)
     if (action === null) continue
     const { wave, stage_entry: stageEntry } = evidence.place
     gate.breaches.push({ test: test.id, action, wave, stageEntry, evidenceId: evidence.id, releaseMs })
@@ -259,6 +282,17 @@ function completenessOf(gate: RunGate, evidence: Evidence): Completeness {
     forgetOld(gate.completeness, wave, stageEntry)
   }
   return completeness
+}
+
+function splitOf(gate: RunGate, place: Place): SplitWatch {
+  const key = placePrefix(place)
+  let split = gate.splits.get(key)
+  if (split === undefined) {
+    split = createSplitWatch()
+    gate.splits.set(key, split)
+    forgetOld(gate.splits, place.wave, place.stage_entry)
+  }
+  return split
 }
 
 function forgetOld(states: Map<string, unknown>, wave: string, stageEntry: number): void {

@@ -95,18 +95,23 @@ export function nextPairOf(ledger: UnitLedger, stream: string, unit: string): nu
 }
 
 /**
- * Books an exposure and returns the arm that counts for this unit in this stratum: that of its first exposure; null when the ledger is full. The
- * caller leaves out records of the other arm.
+ * Books an exposure. `arm` is the one that counts for this unit in this stratum: that of its first exposure; the caller leaves out records of the other.
+ * `isFirst`: this exposure is it. Null when the ledger is full.
  */
-export function exposedArm(ledger: UnitLedger, stratum: string, unit: string, arm: Arm): Arm | null {
+export function exposedArm(
+  ledger: UnitLedger,
+  stratum: string,
+  unit: string,
+  arm: Arm,
+): { readonly arm: Arm; readonly isFirst: boolean } | null {
   const units = mapOf(ledger.strata, stratum)
   const key = unitKey(unit)
   const first = units.get(key)
-  if (first !== undefined) return (first & 1) === 1 ? 'candidate' : 'baseline'
+  if (first !== undefined) return { arm: (first & 1) === 1 ? 'candidate' : 'baseline', isFirst: false }
   if (isFull(ledger)) return null
   ledger.entries += 1
   units.set(key, arm === 'candidate' ? 1 : 0)
-  return arm
+  return { arm, isFirst: true }
 }
 
 /** True the first time that the question (its bit, from 0) is asked of a unit that is exposed in the stratum; false for none of the plan's. */

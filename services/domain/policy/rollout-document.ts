@@ -31,6 +31,7 @@ export interface RolloutDocument {
   readonly statistics?: {
     readonly unitsMin?: number
     readonly stickyKeysMin?: number
+    readonly pairsPerUnitMedian?: number
     readonly joinCompletenessMin?: number
     readonly alphaAdvance?: number
     readonly betaTotal?: number

@@ -47,6 +47,8 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     calibrationPairs: document.calibrationPairs ?? (isLiveOnly(document) ? 0 : defaults.defaultCalibrationPairs),
     unitsMin: statistics.unitsMin ?? defaults.defaultUnitsMin,
     stickyKeysMin: statistics.stickyKeysMin ?? defaults.defaultStickyKeysMin,
+    // Unknown: the first pair of a unit, which every unit has.
+    pairsPerUnitMedian: statistics.pairsPerUnitMedian ?? 1,
     joinCompletenessMin: statistics.joinCompletenessMin ?? defaults.defaultJoinCompletenessMin,
     alphaAdvance: statistics.alphaAdvance ?? defaults.defaultAlphaAdvance,
     betaTotal: statistics.betaTotal ?? defaults.defaultBetaTotal,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { compilePlan } from '../gate/compile-plan.ts'
 import { applyRun, type RouteView } from './apply-run.ts'
 import { buildSplit } from './build-split.ts'
 import { readRun, writeRun } from './run-document.ts'
@@ -52,7 +53,9 @@ describe('applyRun', () => {
     expect(applyRun(applyCommand('run-2', sampleSpec()), view, startMs + 29_999).reason.code).toBe('COOLDOWN')
     const other = sampleSpec({ candidate: { ...sampleSpec().candidate, prompt_version: '2' } })
     expect(applyRun(applyCommand('run-2', other), view, startMs).run?.attempt).toBe(1)
-    expect(applyRun(applyCommand('run-2', sampleSpec()), view, startMs + 30_000).run?.attempt).toBe(2)
+    const again = applyRun(applyCommand('run-2', sampleSpec()), view, startMs + 30_000).run
+    expect(again?.attempt).toBe(2)
+    expect(again?.plan).toEqual(compilePlan(sampleSpec(), 2))
   })
 
   it('never puts a retired baseline back: the baseline has to be what the route serves', () => {

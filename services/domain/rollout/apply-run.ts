@@ -1,4 +1,5 @@
 import type { Command, Split, Variant } from '../events/records.ts'
+import { compilePlan } from '../gate/compile-plan.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { candidateHash } from './candidate-hash.ts'
 import { specProblems } from './check-spec.ts'
@@ -156,11 +157,12 @@ export function routeOfApply(command: Command): string | null {
 export function applyRun(command: Command, view: RouteView, nowMs: number): Applied {
   const read = readApply(command.payload)
   if (!('spec' in read)) return refuseWithoutRun(command, read, nowMs)
-  const { spec, plan } = read
+  const { spec } = read
   const hash = candidateHash(spec)
   const problem = routeProblem(spec, hash, view, nowMs)
   if (problem !== null) return refuseWithoutRun(command, problem, nowMs)
   const attempt = 1 + view.runs.filter((run) => run.candidateHash === hash).length
+  const plan = attempt === 1 ? read.plan : compilePlan(spec, attempt)
   const run: Run = {
     id: command.run,
     route: spec.route,

@@ -57,6 +57,7 @@ export function sampleSpec(change: Partial<RolloutSpec> = {}): RolloutSpec {
     calibrationPairs: 100,
     unitsMin: 40,
     stickyKeysMin: 200,
+    pairsPerUnitMedian: 1,
     joinCompletenessMin: 0.98,
     alphaAdvance: 0.05,
     betaTotal: 0.2,

@@ -59,6 +59,8 @@ export interface RolloutSpec {
   readonly calibrationPairs: number
   readonly unitsMin: number
   readonly stickyKeysMin: number
+  /** Median pairs of a unit (session), as known from traffic: the pair of a unit that enters is drawn with this mean. */
+  readonly pairsPerUnitMedian: number
   readonly joinCompletenessMin: number
   readonly alphaAdvance: number
   /** Total miss probability over guardrails and gates; per guardrail it is divided (correct β, not α). */

@@ -22,15 +22,20 @@ export function emptyEventShare(): EventShareSegment {
   return { logRatios: rateRatioGrid.map(() => 0), candidateEvents: 0, baselineEvents: 0, numerator: 0, denominator: 0 }
 }
 
-/** Adds one unit's event. `share` is the candidate's share q of the units in its stratum, strictly between 0 and 1. */
+/**
+ * Adds one unit's event. `share` is the candidate's share q of the units in its stratum, strictly between 0 and 1. `nullRatio` R₀ makes the null R ≤ R₀:
+ * π(q, R) = π(π(q, R₀), R/R₀), so the same grid stands for R₀ times as much. The estimate of R keeps the share as it is.
+ */
 export function addEvent(
   segment: EventShareSegment,
-  event: { readonly candidate: boolean; readonly share: number },
+  event: { readonly candidate: boolean; readonly share: number; readonly nullRatio?: number },
 ): void {
   const q = event.share
   requireWithin({ share: q }, 1e-9, 1 - 1e-9)
+  const nullRatio = event.nullRatio ?? 1
+  const nullShare = (q * nullRatio) / (q * nullRatio + 1 - q)
   rateRatioGrid.forEach((ratio, index) => {
-    const mixed = q * ratio + 1 - q
+    const mixed = nullShare * ratio + 1 - nullShare
     const increment = event.candidate ? Math.log(ratio / mixed) : -Math.log(mixed)
     segment.logRatios[index] = (segment.logRatios[index] ?? 0) + increment
   })

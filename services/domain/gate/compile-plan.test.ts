@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { specFromDocument } from '../policy/spec-from-document.ts'
+import { compilePlan } from './compile-plan.ts'
+
+function specOf() {
+  const result = specFromDocument(
+    {
+      name: 'test',
+      route: 'route',
+      change: 'model',
+      baseline: { id: 'a', provider: 'p', model: 'a' },
+      candidate: { id: 'b', provider: 'p', model: 'b' },
+      routers: ['router'],
+    },
+    null,
+  )
+  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
+  return result.spec
+}
+
+it('each further attempt of the same candidate halves the α of advancing, and asks for more units and higher bounds', () => {
+  const [first, second, third] = [1, 2, 3].map((attempt) => compilePlan(specOf(), attempt))
+  expect(compilePlan(specOf()).hash).toBe(first?.hash)
+  const alphas = [first, second, third].map((plan) => plan?.advance[0]?.alpha ?? 0)
+  expect(alphas[1]).toBe((alphas[0] ?? 0) / 2)
+  expect(alphas[2]).toBe((alphas[0] ?? 0) / 4)
+  expect(second?.advance[0]?.requiredUnits).toBeGreaterThan(first?.advance[0]?.requiredUnits ?? 0)
+  expect(second?.looks[3]?.bound).toBeGreaterThan(first?.looks[3]?.bound ?? 0)
+})
+
+it('the α of all harm tests adds up to the budget of a false rollback', () => {
+  const alpha = compilePlan(specOf()).harm.reduce((sum, test) => sum + test.alpha, 0)
+  expect(alpha).toBeLessThanOrEqual(0.05 + 1e-12)
+  expect(alpha).toBeGreaterThan(0)
+})

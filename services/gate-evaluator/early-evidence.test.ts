@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import type { Evidence } from '../domain/events/records.ts'
+import { ackedRun, startedRun, startMs } from '../domain/rollout/sample-run.ts'
+import { createEvaluator, type Evaluator } from './evaluator.ts'
+import { createSnapshotCollector } from './gate-snapshot.ts'
+
+const run = ackedRun(startedRun(), startMs)
+
+function evaluatorWith(waitingMax: number): Evaluator {
+  return createEvaluator({
+    gate: 'gate',
+    codeVersion: 'test',
+    clock: { nowMs: () => startMs, monoMs: () => 0 },
+    codec: { encode: () => Buffer.alloc(0), decode: () => Promise.reject(new Error('nothing is read')) },
+    frontier: {
+      onProgress: () => undefined,
+      onEvidence: () => undefined,
+      readThroughMs: () => Number.MAX_SAFE_INTEGER,
+      blindness: () => null,
+    },
+    snapshots: createSnapshotCollector(),
+    limits: { waitingMax, unitsMax: 1_000 },
+    emit: () => undefined,
+    onBreach: () => undefined,
+  })
+}
+
+function evidenceOf(index: number, ofRun = run.id): Evidence {
+  return {
+    id: `id-${index}`,
+    version: 0,
+    place: { run: ofRun, wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 },
+    exchange_id: `x${index}`,
+    comparison: 'content_ab',
+    source: 'pairing',
+    horizon_ms: run.plan.legTimeoutMs,
+    arrived_at: startMs + index,
+    arm: null,
+    baseline_resolution: 'answered',
+    candidate_resolution: 'answered',
+    unit: `unit-${index}`,
+    assignment_unit: `unit-${index}`,
+    turn: 0,
+    tenant: 'tenant',
+    segments: {},
+    inclusion_p: 1,
+    metrics: [],
+    late: false,
+  }
+}
+
+function enteredOf(evaluator: Evaluator): number | undefined {
+  evaluator.evaluate()
+  return evaluator.runs.get(run.id)?.gate.counts.entered
+}
+
+describe('evidence that is read before the record of its run', () => {
+  it('waits for it, and enters like any other', () => {
+    const evaluator = evaluatorWith(100)
+    for (let i = 0; i < 5; i += 1) evaluator.onEvidence(evidenceOf(i), 0, i)
+    evaluator.onRun(run)
+    evaluator.onEvidence(evidenceOf(5), 0, 5)
+    expect(enteredOf(evaluator)).toBe(6)
+  })
+
+  it('that does not fit leaves a gate that permits nothing and says so', () => {
+    const evaluator = evaluatorWith(3)
+    for (let i = 0; i < 5; i += 1) evaluator.onEvidence(evidenceOf(i), 0, i)
+    evaluator.onRun(run)
+    expect(enteredOf(evaluator)).toBe(3)
+    expect(evaluator.runs.get(run.id)?.judgement).toMatchObject({ outcome: 'hold', reasonCode: 'GATE_LIMIT' })
+  })
+
+  it('of a run that is over is not kept, so that it takes no room', () => {
+    const evaluator = evaluatorWith(3)
+    evaluator.onRun({ ...run, id: 'over', state: { ...run.state, phase: 'completed' } })
+    for (let i = 0; i < 5; i += 1) evaluator.onEvidence(evidenceOf(i, 'over'), 0, i)
+    evaluator.onEvidence(evidenceOf(5), 0, 5)
+    evaluator.onRun(run)
+    expect(enteredOf(evaluator)).toBe(1)
+  })
+})
