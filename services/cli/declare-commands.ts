@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { declareBacktest } from './backtest-commands.ts'
 import { type PlanOptions, planCommand } from './plan-command.ts'
 import { explain, get, pairs, type WaitOptions, wait } from './read-commands.ts'
 import type { Act } from './session.ts'
@@ -61,6 +62,7 @@ export function declareCommands(program: Command, act: Act): void {
     )
   }
   declareBrakes(program, act)
+  declareBacktest(program, act)
   declareStats(program, act)
 }
 
