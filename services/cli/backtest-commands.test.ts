@@ -94,7 +94,7 @@ describe('penstock backtest', () => {
     const bad = file('bad.jsonl', '{"id":"a","prompt":"p","baseline":{},"candidate":{}}\n')
     expect(await run('backtest', policy, bad)).toMatchObject({
       code: 2,
-      failed: `UNUSABLE_FILE: ${bad}:1: baseline: \`model\` must be a text\n`,
+      failed: `UNUSABLE_FILE: ${bad}: record 1: baseline: \`model\` must be a text\n`,
     })
     const unknownTask = await run('backtest', policy, recording, '--task', 'poems')
     expect(unknownTask).toMatchObject({ code: 2 })

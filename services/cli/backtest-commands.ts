@@ -33,12 +33,12 @@ export function declareBacktest(program: Command, act: Act): void {
     .addHelpText(
       'after',
       `
-<recording> is JSONL (or .jsonl.gz): recorded pairs (id, task, prompt, reference, baseline and candidate with model, output, latency_s), or evidence
-as \`penstock evidence <run>\` exports it. The gate is the one that runs; time is virtual.
+<recording> is JSONL (or .jsonl.gz): recorded pairs (id, task, prompt, reference, baseline and candidate with model, output, latency_s), or a file
+that \`penstock replay <run> --save FILE\` wrote. The gate is the one that runs; time is virtual.
 
 Examples:
   penstock backtest rollout.yaml pairs.jsonl.gz --rules rules.json --shuffles 200
-  penstock backtest strict.yaml evidence.jsonl --against loose.yaml`,
+  penstock backtest strict.yaml run.jsonl --against loose.yaml`,
     )
     .action((policy: string, recording: string, options: BacktestOptions) =>
       act((session) => backtest(session, policy, recording, options)),

@@ -36,24 +36,26 @@ const runName = 'backtest'
 
 /** Reads a recording by what its lines hold. Throws InputFileError. */
 export function readRecording(file: string, task: string | undefined): Recording {
-  const lines = readLines(file, (value): RecordedPair | Evidence | string =>
-    isEvidence(value) ? readEvidence(value) : readRecordedPair(value),
-  )
+  // A file of `replay --save` begins with the run itself.
+  const all = readLines(file, (value) => (typeof value === 'object' && value !== null ? value : 'is no JSON object'))
+  const lines = all
+    .filter((value) => !('run' in value && 'decisions' in value))
+    .map((value, index) => {
+      const read = 'comparison' in value ? readEvidence(value) : readRecordedPair(value)
+      if (typeof read === 'string') throw new InputFileError(`${file}: record ${index + 1}: ${read}`)
+      return read
+    })
   const evidence = lines.filter((line) => 'comparison' in line)
   if (evidence.length === lines.length && lines.length > 0) {
     if (task === undefined) return { kind: 'evidence', evidence }
     throw new InputFileError(`${file} holds evidence, which knows no tasks; leave --task out`)
   }
   if (evidence.length > 0) throw new InputFileError(`${file} mixes recorded pairs and evidence`)
-  const all = lines.filter((line) => 'prompt' in line)
-  const pairs = all.filter((pair) => task === undefined || pair.task === task)
+  const recorded = lines.filter((line) => 'prompt' in line)
+  const pairs = recorded.filter((pair) => task === undefined || pair.task === task)
   if (pairs.length > 0) return { kind: 'pairs', pairs: distinct(file, pairs) }
-  const tasks = [...new Set(all.map((pair) => pair.task))].join(', ')
+  const tasks = [...new Set(recorded.map((pair) => pair.task))].join(', ')
   throw new InputFileError(tasks === '' ? `${file} is empty` : `${file} has no task \`${task}\`; it has ${tasks}`)
-}
-
-function isEvidence(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'comparison' in value
 }
 
 function distinct(file: string, pairs: readonly RecordedPair[]): readonly RecordedPair[] {

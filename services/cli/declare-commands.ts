@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { declareBacktest } from './backtest-commands.ts'
 import { type PlanOptions, planCommand } from './plan-command.ts'
 import { explain, get, pairs, type WaitOptions, wait } from './read-commands.ts'
+import { declareReplay } from './replay-commands.ts'
 import type { Act } from './session.ts'
 import { declareStats } from './stats-commands.ts'
 import { apply, command, kill, lint, release } from './write-commands.ts'
@@ -62,6 +63,7 @@ export function declareCommands(program: Command, act: Act): void {
     )
   }
   declareBrakes(program, act)
+  declareReplay(program, act)
   declareBacktest(program, act)
   declareStats(program, act)
 }

@@ -1,7 +1,8 @@
 import type { Evidence } from '../events/records.ts'
-import { type Judgement, judge, type StageView } from '../gate/judge.ts'
+import { type Judgement, judge } from '../gate/judge.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { accept, createRunGate, enterThrough, type GateCounts, type RunGate, stageKindOf } from '../gate/run-gate.ts'
+import type { StageView } from '../gate/stage-view.ts'
 import type { VerdictOutcome } from '../gate/verdict.ts'
 import type { Exchange } from './exchange.ts'
 

@@ -3,18 +3,9 @@ import { worstShare } from './completeness.ts'
 import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { advanceStateOf, type Breach, type RunGate, stageKindOf } from './run-gate.ts'
+import type { StageView } from './stage-view.ts'
 import { isFull } from './unit-ledger.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
-
-/** The stage entry that is judged, as the run says it is. */
-export interface StageView {
-  readonly wave: string
-  readonly stageEntry: number
-  readonly stageName: string
-  readonly candidateWeight: number
-  /** Tests that an approval has set aside for this stage entry: they were shown to a person, who accepted them. */
-  readonly approved: boolean
-}
 
 /** The gate's answer without who gave it. */
 export interface Judgement {
