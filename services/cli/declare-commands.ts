@@ -152,7 +152,9 @@ function declareStatus(program: Command, act: Act): void {
 function declareDetails(program: Command, act: Act): void {
   const explaining = program
     .command('explain <run>')
-    .description('why it stands where it stands: decisions, times, brakes, routers and the tests of the gate')
+    .description(
+      'why it stands where it stands: the deciding reason, what next, the numbers of the gate, then how it came about',
+    )
     .action((id: string) => act((session) => explain(session, id)))
   withHelp(explaining, runHelp, ['penstock explain latest', 'penstock --json explain support-prompt'])
   const pairing = program

@@ -19,8 +19,18 @@ export function metricsText(metrics: readonly Metric[]): readonly string[] {
     ...(advance.length === 0 ? [] : ['may it advance? (asked at planned looks, once enough units are in)']),
     ...table(advance.map((metric) => [...cells(metric), needed(metric), margin(metric)])),
     ...(silent.length === 0 ? [] : [`no data yet: ${[...new Set(silent)].join(', ')}`]),
+    ...comparisons.flatMap(([comparison, meaning]) =>
+      told.some((metric) => metric.comparison === comparison) ? [`${comparison}: ${meaning}`] : [],
+    ),
   ]
 }
+
+const comparisons: readonly (readonly [Metric['comparison'], string])[] = [
+  ['content_ab', "same request: the baseline's answer to the user against the candidate's shadow answer"],
+  ['shadow_ab', 'same request: shadow answers of both'],
+  ['live_ab', 'users of the baseline against users of the candidate'],
+  ['aa', 'same request: the baseline against itself'],
+]
 
 function isHarm(metric: Metric): boolean {
   return metric.test.startsWith('harm/')

@@ -184,7 +184,7 @@ function silentAnswer(
       )
   }
   const missing = missingMean(gate, stage)
-  return missing === null ? null : answer('hold', 'NO_DATA', `${missing} must have data, and has too little`)
+  return missing === null ? null : answer('hold', 'NO_DATA', missing)
 }
 
 /** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
@@ -195,7 +195,9 @@ function missingMean(gate: RunGate, stage: StageView): string | null {
     const tests = gate.plan.harm.filter(
       (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
     )
-    if (!tests.some((test) => (gate.harm.get(test.id)?.mixture.whole.n ?? 0) >= gate.plan.unitsMin)) return metric.name
+    const most = Math.max(0, ...tests.map((test) => gate.harm.get(test.id)?.mixture.whole.n ?? 0))
+    if (most < gate.plan.unitsMin)
+      return `${metric.name} must have data: it has ${most} units, at least ${gate.plan.unitsMin} are needed`
   }
   return null
 }
