@@ -45,6 +45,8 @@ describe('the document and the server', () => {
       ['getRun', ''],
       ['listDecisions', '/decisions'],
       ['explainRun', '/explain'],
+      ['getRunRecord', '/record'],
+      ['listEvidence', '/evidence?partition=2&from=7&limit=10'],
     ] as const)
       expect((await ask(server, operation, `/v1/runs/sample${path}`)).status).toBe(200)
     expect((await ask(server, 'listPairs', '/v1/runs/run-1/pairs?limit=5')).body).toMatchObject({ code: 'STORE_AWAY' })

@@ -53,6 +53,22 @@ interface components {
     readonly DecisionList: {
       readonly decisions: readonly components['schemas']['Decision'][]
     }
+    readonly RunRecord: {
+      /** JSON of `rollout.runs.v1`: spec, plan and state */
+      readonly run: {
+        readonly [key: string]: unknown
+      }
+      readonly decisions: readonly components['schemas']['Decision'][]
+    }
+    readonly EvidencePage: {
+      readonly evidence: readonly components['schemas']['Evidence'][]
+      /** Offset at which the next page begins; null after the last */
+      readonly next: number | null
+    }
+    /** A record as `schemas/avro/Evidence.avsc` describes it, in JSON */
+    readonly Evidence: {
+      readonly [key: string]: unknown
+    }
     readonly PairList: {
       readonly pairs: readonly components['schemas']['Pair'][]
     }
@@ -234,6 +250,30 @@ interface components {
         readonly [key: string]: number
       }
       readonly codeVersion: string
+      /** The stage as the gate saw it; absent from records of older gates, as are limits, counts and seed */
+      readonly judged?: {
+        readonly wave: string
+        readonly stageEntry: number
+        readonly stageName: string
+        readonly candidateWeight: number
+        readonly approved: boolean
+      }
+      readonly limits?: {
+        readonly waitingMax: number
+        readonly unitsMax: number
+      }
+      /** Records entered and left out so far, by kind */
+      readonly counts?: {
+        readonly entered: number
+        readonly late: number
+        readonly duplicate: number
+        readonly corrected: number
+        readonly unusable: number
+        readonly refused: number
+        readonly unitsDropped: number
+      }
+      /** Seeds the choice of one pair per unit; nothing is drawn at random */
+      readonly seed?: string
       readonly gate: string
     }
     readonly Decision: {

@@ -88,7 +88,7 @@ const downStore = () =>
   openClickHouse({ url: 'http://127.0.0.1:1', user: 'reader', password: '', database: 'penstock' })
 
 describe('with the store away', () => {
-  it('get, hold, rollback and kill work, and only pairs answer 503', async () => {
+  it('get, hold, rollback and kill work, and only pairs and evidence answer 503', async () => {
     const store = downStore()
     stops.push(() => store.stop())
     const { server, transport } = await startApi(store)
@@ -112,6 +112,8 @@ describe('with the store away', () => {
     const pairs = await ask(server, 'listPairs', '/v1/runs/run-1/pairs')
     expect(pairs).toMatchObject({ status: 503, body: { code: 'STORE_AWAY' } })
     expect(pairs.body.detail).toContain('the store did not answer')
+    const evidence = await ask(server, 'listEvidence', '/v1/runs/run-1/evidence')
+    expect(evidence).toMatchObject({ status: 503, body: { code: 'STORE_AWAY' } })
   })
 
   it('without one configured, pairs say which setting is missing', async () => {

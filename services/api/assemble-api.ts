@@ -7,6 +7,7 @@ import type { Codec } from '../platform/registry/codec.ts'
 import { createApiServer } from './api-server.ts'
 import { createCommander } from './commander.ts'
 import type { Tokens } from './config.ts'
+import { createEvidenceReader } from './evidence-reader.ts'
 import { createPairReader } from './pair-reader.ts'
 import { openReadModel } from './read-model.ts'
 import { readOperations } from './read-operations.ts'
@@ -34,7 +35,7 @@ export async function assembleApi(
   const commander = createCommander({ producer, codec, clock, model })
   const deps = { model, commander, clock }
   const handlers = {
-    ...readOperations(model, createPairReader(store)),
+    ...readOperations(model, createPairReader(store), createEvidenceReader(store)),
     ...runOperations(deps),
     ...routeOperations(deps),
   }

@@ -2,6 +2,7 @@ import type { Run } from '../domain/rollout/run.ts'
 import { metricCatalogue } from '../domain/scoring/catalogue.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { Api } from './api-types.ts'
+import { askStore } from './ask-store.ts'
 import { ApiProblem } from './problem.ts'
 
 export interface PairQuery {
@@ -24,28 +25,13 @@ const endOfTime = new Date(Date.UTC(2199, 0, 1))
 export function createPairReader(store: ClickHouseStore | null): PairReader {
   return {
     async pairs(run, query) {
-      if (store === null)
-        throw new ApiProblem(503, 'NO_STORE', 'this API has no store configured; set PENSTOCK_CLICKHOUSE_URL')
       const { limit = limitDefault, worse = '' } = query
       if (worse !== '' && !metricCatalogue.some((metric) => metric.name === worse)) throw unknownMetric(worse)
       const sql = `SELECT * FROM pairs(run = {run:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})
         WHERE ({worse:String} = '' OR candidate_metrics[{worse:String}] > baseline_metrics[{worse:String}])
         ORDER BY arrived_at LIMIT {limit:UInt32}`
-      try {
-        return await store.query<Api['Pair']>(sql, {
-          run: run.id,
-          since: new Date(run.createdAtMs),
-          until: endOfTime,
-          worse,
-          limit,
-        })
-      } catch (error) {
-        throw new ApiProblem(
-          503,
-          'STORE_AWAY',
-          `the store did not answer: ${error instanceof Error ? error.message : String(error)}`,
-        )
-      }
+      const since = new Date(run.createdAtMs)
+      return askStore<Api['Pair']>(store, sql, { run: run.id, since, until: endOfTime, worse, limit })
     },
   }
 }

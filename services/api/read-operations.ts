@@ -1,12 +1,19 @@
 import { planSummary } from '../domain/policy/plan-summary.ts'
 import type { Api } from './api-types.ts'
 import { type Handlers, ok, textOf } from './call.ts'
+import type { EvidenceReader } from './evidence-reader.ts'
 import { findRun } from './find-run.ts'
 import type { PairReader } from './pair-reader.ts'
 import type { ReadModel } from './read-model.ts'
 
-/** What people ask: answered from memory, pairs from the store. */
-export function readOperations(model: ReadModel, pairs: PairReader): Handlers {
+const evidenceLimitDefault = 5_000
+
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === 'number' ? value : otherwise
+}
+
+/** What people ask: answered from memory, pairs and evidence from the store. */
+export function readOperations(model: ReadModel, pairs: PairReader, evidence: EvidenceReader): Handlers {
   return {
     async listRuns() {
       const body: Api['RunList'] = { runs: model.runs().map((run) => model.statusOf(run)) }
@@ -30,6 +37,21 @@ export function readOperations(model: ReadModel, pairs: PairReader): Handlers {
         acks: model.acks(run.route),
         plan: planSummary(run.spec, run.plan),
       }
+      return ok(body)
+    },
+    async getRunRecord(call) {
+      const run = findRun(model, textOf(call, 'run'))
+      const body: Api['RunRecord'] = { run: { ...run }, decisions: model.decisions(run.id) }
+      return ok(body)
+    },
+    async listEvidence(call) {
+      const run = findRun(model, textOf(call, 'run'))
+      const { partition, from, limit } = call.parameters
+      const body: Api['EvidencePage'] = await evidence.page(run.id, {
+        partition: numberOr(partition, 0),
+        from: numberOr(from, 0),
+        limit: numberOr(limit, evidenceLimitDefault),
+      })
       return ok(body)
     },
     async listPairs(call) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { InjectOptions } from 'fastify'
+import type { Evidence } from '../domain/events/records.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { draftRun, latchOf, startMs, verdictOf } from '../domain/rollout/sample-run.ts'
 import { status } from '../domain/rollout/status.ts'
@@ -10,6 +11,7 @@ import { createApiServer } from './api-server.ts'
 import type { Handlers } from './call.ts'
 import type { Commander } from './commander.ts'
 import { roles } from './config.ts'
+import type { EvidenceReader } from './evidence-reader.ts'
 import type { PairReader } from './pair-reader.ts'
 import { ApiProblem } from './problem.ts'
 import type { ReadModel } from './read-model.ts'
@@ -40,6 +42,28 @@ function decisionOf(run: Run) {
 
 export const latched = (run: Run, ...ids: readonly string[]): Run =>
   ids.reduce((state, id) => transition(state, { kind: 'latch', latch: latchOf(run, id) }, startMs).run, run)
+
+const sampleEvidence: Evidence = {
+  id: 'e1',
+  version: 0,
+  place: { run: '', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 },
+  exchange_id: 'x1',
+  comparison: 'content_ab',
+  source: 'pairing',
+  horizon_ms: 30_000,
+  arrived_at: startMs,
+  arm: null,
+  baseline_resolution: 'answered',
+  candidate_resolution: null,
+  unit: 'unit',
+  assignment_unit: 'unit',
+  turn: 0,
+  tenant: 'acme',
+  segments: { tier: 'enterprise' },
+  inclusion_p: 1,
+  metrics: [{ name: 'refusal', baseline: 0, candidate: null }],
+  late: false,
+}
 
 /** What the API stands on in tests, and what it sent. */
 export interface World {
@@ -88,8 +112,18 @@ export function serverOf(world: World, logger: Logger = log) {
       throw new ApiProblem(503, 'STORE_AWAY', 'away')
     },
   }
+  const evidence: EvidenceReader = {
+    page: async (run, { from }) => ({
+      evidence: [{ ...sampleEvidence, place: { ...sampleEvidence.place, run } }],
+      next: from + 1,
+    }),
+  }
   const deps = { model, commander, clock }
-  const handlers: Handlers = { ...readOperations(model, pairs), ...runOperations(deps), ...routeOperations(deps) }
+  const handlers: Handlers = {
+    ...readOperations(model, pairs, evidence),
+    ...runOperations(deps),
+    ...routeOperations(deps),
+  }
   return createApiServer({ handlers, tokens, log: logger, metrics })
 }
 

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { declareBacktest } from './backtest-commands.ts'
 import { type PlanOptions, planCommand } from './plan-command.ts'
 import { explain, get, pairs, type WaitOptions, wait } from './read-commands.ts'
+import { declareReplay } from './replay-commands.ts'
 import type { Act } from './session.ts'
 import { declareStats } from './stats-commands.ts'
 import { apply, command, kill, lint, release } from './write-commands.ts'
@@ -61,6 +63,8 @@ export function declareCommands(program: Command, act: Act): void {
     )
   }
   declareBrakes(program, act)
+  declareReplay(program, act)
+  declareBacktest(program, act)
   declareStats(program, act)
 }
 
@@ -148,7 +152,9 @@ function declareStatus(program: Command, act: Act): void {
 function declareDetails(program: Command, act: Act): void {
   const explaining = program
     .command('explain <run>')
-    .description('why it stands where it stands: decisions, times, brakes, routers and the tests of the gate')
+    .description(
+      'why it stands where it stands: the deciding reason, what next, the numbers of the gate, then how it came about',
+    )
     .action((id: string) => act((session) => explain(session, id)))
   withHelp(explaining, runHelp, ['penstock explain latest', 'penstock --json explain support-prompt'])
   const pairing = program

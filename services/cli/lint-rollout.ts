@@ -28,15 +28,27 @@ export type Linted =
     }
   | { readonly kind: 'problems'; readonly problems: readonly LintProblem[] }
 
+/** A golden set that takes the place of the one that the rollout file names, if any. */
+export interface GoldenInstead {
+  readonly file: string
+  readonly lines: readonly unknown[]
+}
+
 /** Checks a rollout file without any server, golden set included (its path is relative to the file). */
-export function lintRollout(file: string): Linted {
+export function lintRollout(file: string, instead: GoldenInstead | null = null): Linted {
   const text = readText(file)
   if (text === null) return refused([{ file, line: 1, path: '', message: 'cannot be read; is the path right?' }])
   const read = readDocument(text, compileSchema(rolloutSchema))
   if (read.kind === 'problems') return refused(read.problems.map((problem) => ({ file, ...problem })))
-  const document = read.value as RolloutDocument
+  const written = read.value as RolloutDocument
+  const document = instead === null ? written : { ...written, golden: { file: instead.file } }
   const goldenFile = document.golden === undefined ? null : resolve(dirname(file), document.golden.file)
-  const golden = goldenFile === null ? null : readGolden(goldenFile)
+  const golden =
+    instead === null
+      ? goldenFile === null
+        ? null
+        : readGolden(goldenFile)
+      : ({ kind: 'lines', lines: instead.lines } as const)
   if (golden?.kind === 'problems') return golden
   const result = compileRollout(document, golden?.lines ?? null)
   switch (result.kind) {

@@ -1,6 +1,7 @@
 import type { Api } from '../api/api-types.ts'
 import { formatDuration, formatWeight } from '../domain/policy/units-of-measure.ts'
-import { statusText, timeText } from './print-status.ts'
+import { metricsText } from './print-metrics.ts'
+import { etaText, statusText, timeText } from './print-status.ts'
 
 /** What a plan will ask for: units before each look, cost, and the chance of a false rollback. */
 export function planText(plan: Api['PlanSummary']): string {
@@ -31,23 +32,54 @@ function shadowText(plan: Api['PlanSummary']): string {
   return `  shadow calls: at least ${plan.shadowCallsRequired} to reach 100 %; at most ${plan.shadowCallsMax} and $${usd}, then shadowing pauses`
 }
 
-/** Why a run stands where it stands: status, each decision with its numbers, the gate's tests. */
+const said: Readonly<Record<Api['RunStatus']['phase'], string>> = {
+  draft: 'waits to start',
+  shadow: 'is in shadow',
+  canary: 'is in canary',
+  bake: 'bakes at 100 %',
+  completed: 'is COMPLETED',
+  held: 'is HELD',
+  review: 'WAITS FOR A PERSON',
+  rolled_back: 'is ROLLED BACK',
+  aborted: 'is ABORTED',
+}
+
+/**
+ * Why a run stands where it stands, for somebody who was woken by it: the deciding reason first, then what to do, then the numbers, and only then how it
+ * came about.
+ */
 export function explanationText(answer: Api['Explanation'], nowMs: number): string {
-  const { verdict } = answer
+  const { verdict, status } = answer
   return [
-    statusText(answer.status, nowMs),
+    `${status.name} (${status.run}, route ${status.route}) ${said[status.phase]}: ${status.decisionReason}`,
+    `what next: ${status.next}${etaText(status, nowMs)}`,
+    ...servedText(status),
+    '',
+    ...(verdict === null ? ['no gate has spoken yet'] : verdictText(verdict, status, nowMs)),
+    '',
+    statusText(status, nowMs),
     '',
     'decisions',
     ...(answer.decisions.length === 0 ? ['  none yet'] : answer.decisions.flatMap(decisionText)),
     ...(answer.acks.length === 0 ? [] : ['', 'routers', ...answer.acks.map((ack) => ackText(ack, nowMs))]),
-    ...(verdict === null
-      ? ['', 'no gate has spoken yet']
-      : [
-          '',
-          `the gate ${verdict.gate} last said: ${verdict.reason} [${verdict.reasonCode}]`,
-          metricsText(verdict.metrics),
-        ]),
   ].join('\n')
+}
+
+/** What matters most to who was woken: whether the candidate still answers anybody. */
+function servedText({ candidateWeight, routers, phase }: Api['RunStatus']): readonly string[] {
+  if (phase === 'completed' || phase === 'draft') return []
+  const missing = routers.filter(({ acked }) => !acked).map(({ id }) => id)
+  const told = missing.length === 0 ? 'all routers have applied it' : `NOT YET APPLIED by ${missing.join(', ')}`
+  return [`traffic: the candidate is given ${formatWeight(candidateWeight)}; ${told}`]
+}
+
+function verdictText(verdict: Api['Verdict'], status: Api['RunStatus'], nowMs: number): readonly string[] {
+  const age = status.gateAtMs === null ? '' : `, ${formatDuration(Math.max(0, nowMs - status.gateAtMs))} ago`
+  const metrics = metricsText(verdict.metrics)
+  return [
+    `the gate ${verdict.gate} last said${age}: ${verdict.outcome}: ${verdict.reason} [${verdict.reasonCode}]`,
+    ...(metrics.length === 0 ? ['  it has no test to show'] : metrics.map((line) => `  ${line}`)),
+  ]
 }
 
 interface Analysis {
@@ -97,33 +129,6 @@ function ackText(ack: Api['Ack'], nowMs: number): string {
     ...(share === null ? [] : [`candidate got ${(share * 100).toFixed(1)} %`]),
     `said ${formatDuration(Math.max(0, nowMs - ack.sent_at))} ago`,
   ].join(', ')
-}
-
-const percent = (value: number | null) => (value === null ? '–' : `${(value * 100).toFixed(2)} %`)
-
-/** The numbers behind a verdict, one line per test with data. */
-function metricsText(metrics: readonly Api['MetricVerdict'][]): string {
-  const told = metrics.filter((metric) => metric.n > 0)
-  if (told.length === 0) return '  no test has data yet'
-  return told
-    .map((metric) => {
-      const isRate = !/_(ms|usd|tokens|chars)$/.test(metric.metric)
-      const value = (number: number | null) => (isRate || number === null ? percent(number) : number.toFixed(1))
-      const interval =
-        metric.intervalLow === null || metric.intervalHigh === null
-          ? ''
-          : `  difference in [${value(metric.intervalLow)}, ${value(metric.intervalHigh)}]`
-      const e =
-        metric.eValue === null
-          ? ''
-          : `  e ${metric.eValue.toPrecision(3)}, acts at ${metric.eThreshold?.toPrecision(3) ?? '–'}`
-      const looks =
-        metric.nRequired === null
-          ? ''
-          : `  ${metric.passed ? 'passed' : `look ${metric.looksSpent}`}, needs ${metric.nRequired}`
-      return `  ${metric.test.padEnd(50)} ${metric.state.padEnd(13)} n ${metric.n}  baseline ${value(metric.baselineValue)}  candidate ${value(metric.candidateValue)}${interval}${e}${looks}`
-    })
-    .join('\n')
 }
 
 const lineCharactersMax = 200

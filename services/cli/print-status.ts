@@ -79,7 +79,8 @@ function evidenceText(status: RunStatus, nowMs: number): readonly string[] {
   return [`  evidence  ${status.n ?? 0}${required} units; the gate spoke ${said} ago`]
 }
 
-function etaText({ etaAtMs }: RunStatus, nowMs: number): string {
+/** When the next step is expected; empty when nobody knows. */
+export function etaText({ etaAtMs }: Pick<RunStatus, 'etaAtMs'>, nowMs: number): string {
   if (etaAtMs === null) return ''
   return etaAtMs <= nowMs ? '; due now' : `; expected in ${formatDuration(etaAtMs - nowMs)}`
 }

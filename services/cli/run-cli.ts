@@ -3,6 +3,7 @@ import { ApiError } from './api-client.ts'
 import { type CliConfig, NoInstallationError } from './config.ts'
 import { declareCommands } from './declare-commands.ts'
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts'
+import { InputFileError } from './read-lines.ts'
 import type { Session } from './session.ts'
 
 /** The world of one call. */
@@ -71,7 +72,7 @@ function failed(error: unknown, world: CliWorld, json: boolean): ExitCode {
     say(error.code, error.message, error.problems)
     return error.exitCode
   }
-  if (!(error instanceof NoInstallationError)) throw error
+  if (!(error instanceof NoInstallationError || error instanceof InputFileError)) throw error
   say(error.code, error.message, [])
   return exitCodes.usage
 }

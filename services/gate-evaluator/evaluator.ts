@@ -1,5 +1,5 @@
 import type { Evidence, Heartbeat, Latch, Progress, Records } from '../domain/events/records.ts'
-import { isAtLimit, type Judgement, judge, type StageView } from '../domain/gate/judge.ts'
+import { isAtLimit, type Judgement, judge } from '../domain/gate/judge.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
 import {
   accept,
@@ -11,6 +11,7 @@ import {
   type RunGateLimits,
 } from '../domain/gate/run-gate.ts'
 import { runGateFromData, runGateToData } from '../domain/gate/run-gate-data.ts'
+import type { StageView } from '../domain/gate/stage-view.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
@@ -182,7 +183,7 @@ class RunWatcher implements Evaluator {
     if (judgement.outcome === 'rollback' && breach !== null && once(entry, `latch/${breach.test}`)) {
       this.#brake(entry, breach, judgement.reason)
     }
-    const verdict = verdictOf(this.#deps, entry, judgement)
+    const verdict = verdictOf(this.#deps, entry, judgement, stage, this.#nextOffsets)
     const frozen = entry.gate.calibration.frozen
     if (frozen !== null && entry.run.state.frozen === null) {
       const reason = `calibrated with ${frozen.pairs} A/A pairs`
@@ -242,7 +243,13 @@ function armedOf(run: Run): { run: string; wave: string; stage_entry: number }[]
     .map((wave) => ({ run: run.id, wave: wave.id, stage_entry: wave.stageEntry }))
 }
 
-function verdictOf(deps: EvaluatorDeps, entry: Watched, judgement: Judgement): Verdict {
+function verdictOf(
+  deps: EvaluatorDeps,
+  entry: Watched,
+  judgement: Judgement,
+  stage: StageView | null,
+  nextOffsets: ReadonlyMap<number, number>,
+): Verdict {
   return {
     outcome: judgement.outcome,
     reasonCode: judgement.reasonCode,
@@ -255,10 +262,19 @@ function verdictOf(deps: EvaluatorDeps, entry: Watched, judgement: Judgement): V
     latch: null,
     frozen: null,
     planHash: entry.run.plan.hash,
-    evidenceOffsets: {},
+    evidenceOffsets: offsetsOf(nextOffsets),
     codeVersion: deps.codeVersion,
+    ...(stage === null ? {} : { judged: stage }),
+    limits: deps.limits,
+    counts: { ...entry.gate.counts },
+    seed: entry.run.id,
     gate: deps.gate,
   }
+}
+
+/** Evidence partition → offset up to which it had been read. */
+function offsetsOf(nextOffsets: ReadonlyMap<number, number>): Readonly<Record<string, number>> {
+  return Object.fromEntries([...nextOffsets].map(([partition, offset]) => [String(partition), offset]))
 }
 
 /** At the rate since the stage began; null before anything has come. */
@@ -280,11 +296,8 @@ function snapshotOf(
   const restartAt = Object.fromEntries(
     [...nextOffsets].map(([partition, next]) => [String(partition), Math.min(next, waiting.get(partition) ?? next)]),
   )
-  const countedTo = Object.fromEntries([...nextOffsets].map(([p, o]) => [String(p), o]))
-  const verdict = {
-    ...verdictOf(deps, entry, judgement),
-    evidenceOffsets: countedTo,
-  }
+  const countedTo = offsetsOf(nextOffsets)
+  const verdict = verdictOf(deps, entry, judgement, stage, nextOffsets)
   const view = {
     wave: stage?.wave ?? '',
     stageEntry: stage?.stageEntry ?? 0,

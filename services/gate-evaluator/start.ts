@@ -1,5 +1,6 @@
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
+import { codeVersion } from '../domain/gate/code-version.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
@@ -24,7 +25,6 @@ import { createEvaluator, type Evaluator } from './evaluator.ts'
 import { createFrontier } from './frontier.ts'
 import { createSnapshotCollector, type SnapshotCollector } from './gate-snapshot.ts'
 
-const codeVersion = '0.1.0'
 const evaluateMs = 100
 const behindMaxMs = 5_000
 

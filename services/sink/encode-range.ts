@@ -115,7 +115,7 @@ function write(writer: RowBinaryWriter, decoded: Good, at: LogPlace, redact: Red
       break
     case 'Evidence':
       nearAppend('arrived_at', decoded.value.arrived_at, at)
-      writeEvidence(writer, decoded.value)
+      writeEvidence(writer, decoded.value, at)
       break
     case 'Decision':
       nearAppend('at', decoded.value.at, at)

@@ -70,6 +70,10 @@ export const columns = {
     'baseline_metrics',
     'candidate_metrics',
     'late',
+    'turn',
+    'rule',
+    'log_partition',
+    'log_offset',
   ],
   decisions: [
     'id',
@@ -188,7 +192,7 @@ function redactedAnswer(
   }
 }
 
-export function writeEvidence(writer: RowBinaryWriter, evidence: Evidence): void {
+export function writeEvidence(writer: RowBinaryWriter, evidence: Evidence, at: LogPlace): void {
   const { place } = evidence
   const values = (arm: 'baseline' | 'candidate') =>
     Object.fromEntries(
@@ -222,6 +226,7 @@ export function writeEvidence(writer: RowBinaryWriter, evidence: Evidence): void
     .map(evidence.segments, writer.string)
     .float64(evidence.inclusion_p)
   writer.map(values('baseline'), writer.float64).map(values('candidate'), writer.float64).bool(evidence.late)
+  writer.uint32(evidence.turn).string(place.rule).uint16(at.partition).uint64(at.offset)
 }
 
 export function writeDecision(writer: RowBinaryWriter, decision: Decision): void {

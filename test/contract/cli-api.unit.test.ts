@@ -76,7 +76,7 @@ describe('the commands', () => {
     [0, ['get', 'latest'], running, 'phase     shadow'],
     [2, ['get', 'nobody'], running, 'rollouts known: sample'],
     [0, ['status', 'sample'], running, 'next'],
-    [0, ['explain', 'sample'], running, 'decisions'],
+    [0, ['explain', 'sample'], running, /^sample \(run-1, route chat\) is in shadow: [\s\S]*decisions/],
     [5, ['pairs', 'sample'], running, 'STORE_AWAY'],
     [1, ['pairs', 'sample', '--limit', '0'], running, 'limit: must be'],
     ...(['promote', 'hold', 'resume', 'rollback', 'approve', 'reject'] as const).map(

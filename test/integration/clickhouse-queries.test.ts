@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createEvidenceReader } from '../../services/api/evidence-reader.ts'
 import type { Ack, Decision, Evidence, Request, Response } from '../../services/domain/events/records.ts'
 import { readTraffic } from '../../services/domain/planning/traffic-csv.ts'
 import { type ClickHouseStore, openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
@@ -24,6 +25,7 @@ const database = 'penstock_queries_test'
 const { url, users } = (inject('stack') as TestStack).clickhouse
 let store: ClickHouseStore
 
+const evidenceAt = (offset: number) => ({ partition: 0, offset, timestampMs: startMs })
 const plain = (text: string) => ({ text, counts: {} })
 
 async function load(table: Table, write: (writer: RowBinaryWriter) => void, token: string = table): Promise<void> {
@@ -89,7 +91,7 @@ beforeAll(async () => {
     for (const [index, leg] of all.legs.entries()) writeLeg(writer, leg, index)
   })
   await load('evidence', (writer) => {
-    for (const row of all.evidence) writeEvidence(writer, row)
+    for (const [offset, row] of all.evidence.entries()) writeEvidence(writer, row, evidenceAt(offset))
   })
   await load('decisions', (writer) => {
     for (const row of all.decisions) writeDecision(writer, row)
@@ -184,7 +186,7 @@ describe('views', () => {
     await load(
       'evidence',
       (writer) => {
-        for (const row of rows) writeEvidence(writer, row)
+        for (const [offset, row] of rows.entries()) writeEvidence(writer, row, evidenceAt(offset))
       },
       'weighed',
     )
@@ -234,6 +236,31 @@ describe('views', () => {
 })
 
 describe('tables', () => {
+  it('give a run back record by record in the order of its log, as it was written', async () => {
+    const of = (id: string, change: Partial<Evidence>) =>
+      evidence(id, { ...change, place: { ...evidence(id, {}).place, run: 'exported', rule: 'vip' } })
+    const rows = [
+      of('x1', { turn: 3, metrics: [{ name: 'refusal', baseline: 0, candidate: 1 }] }),
+      of('x2', { comparison: 'live_ab', arm: 'candidate', baseline_resolution: null, late: true }),
+      of('x3', { metrics: [{ name: 'error', baseline: 0.1, candidate: null }], inclusion_p: 1 / 3 }),
+    ]
+    await load(
+      'evidence',
+      (writer) => {
+        for (const [index, row] of rows.entries()) writeEvidence(writer, row, evidenceAt(7 + index))
+      },
+      'exported',
+    )
+    const reader = createEvidenceReader(store)
+    const first = await reader.page('exported', { partition: 0, from: 0, limit: 2 })
+    expect(first).toEqual({ evidence: rows.slice(0, 2), next: 9 })
+    expect(await reader.page('exported', { partition: 0, from: 9, limit: 2 })).toEqual({
+      evidence: rows.slice(2),
+      next: null,
+    })
+    expect(await reader.page('exported', { partition: 1, from: 0, limit: 2 })).toEqual({ evidence: [], next: null })
+  })
+
   it('have the columns that the writers fill', async () => {
     for (const [table, names] of Object.entries(columns)) {
       const rows = await store.query<{ name: string }>(

@@ -65,7 +65,13 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
     golden: spec.golden === null ? null : { digest: spec.golden.digest, chunks: spec.golden.chunks },
     prices: spec.prices,
   }
-  return { ...body, hash: bytesToHex(sha256(new TextEncoder().encode(canonicalJson(body)))) }
+  return { ...body, hash: planHashOf(body) }
+}
+
+/** SHA-256 (hex) of the canonical JSON of a plan without its hash. */
+export function planHashOf(plan: Omit<AnalysisPlan, 'hash'>): string {
+  const { hash: _, ...body } = plan as AnalysisPlan
+  return bytesToHex(sha256(new TextEncoder().encode(canonicalJson(body))))
 }
 
 /** JSON with sorted keys, so that equal plans have equal texts. */

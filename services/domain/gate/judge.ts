@@ -4,18 +4,9 @@ import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { advanceStateOf, type Breach, type RunGate, stageKindOf } from './run-gate.ts'
 import { brokenSplit } from './split-watch.ts'
+import type { StageView } from './stage-view.ts'
 import { isFull } from './unit-ledger.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
-
-/** The stage entry that is judged, as the run says it is. */
-export interface StageView {
-  readonly wave: string
-  readonly stageEntry: number
-  readonly stageName: string
-  readonly candidateWeight: number
-  /** Tests that an approval has set aside for this stage entry: they were shown to a person, who accepted them. */
-  readonly approved: boolean
-}
 
 /** The gate's answer without who gave it. */
 export interface Judgement {
@@ -203,7 +194,7 @@ function silentAnswer(
       )
   }
   const missing = missingMean(gate, stage)
-  return missing === null ? null : answer('hold', 'NO_DATA', `${missing} must have data, and has too little`)
+  return missing === null ? null : answer('hold', 'NO_DATA', missing)
 }
 
 /** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
@@ -214,7 +205,9 @@ function missingMean(gate: RunGate, stage: StageView): string | null {
     const tests = gate.plan.harm.filter(
       (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
     )
-    if (!tests.some((test) => (gate.harm.get(test.id)?.mixture.whole.n ?? 0) >= gate.plan.unitsMin)) return metric.name
+    const most = Math.max(0, ...tests.map((test) => gate.harm.get(test.id)?.mixture.whole.n ?? 0))
+    if (most < gate.plan.unitsMin)
+      return `${metric.name} must have data: it has ${most} units, at least ${gate.plan.unitsMin} are needed`
   }
   return null
 }

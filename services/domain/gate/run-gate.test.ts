@@ -4,10 +4,11 @@ import type { Evidence } from '../events/records.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { specFromDocument } from '../policy/spec-from-document.ts'
 import { compilePlan } from './compile-plan.ts'
-import { judge, type StageView } from './judge.ts'
+import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { accept, createRunGate, enterThrough, type RunGate, releaseTimeOf } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
+import type { StageView } from './stage-view.ts'
 
 const limits = { waitingMax: 10_000, unitsMax: 100_000 }
 const stage: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }

@@ -1,5 +1,7 @@
 import type { Comparison } from '../events/records.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
+import type { GateCounts, RunGateLimits } from './run-gate.ts'
+import type { StageView } from './stage-view.ts'
 
 export type MetricState = 'unacceptable' | 'worse' | 'unclear' | 'acceptable' | 'better' | 'no_data'
 
@@ -53,5 +55,13 @@ export interface Verdict {
   readonly planHash: string
   readonly evidenceOffsets: Readonly<Record<string, number>>
   readonly codeVersion: string
+  /**
+   * What a replay needs beside plan, evidence and frontier: the stage as the gate saw it, its limits, and what it had counted. Nothing is drawn at
+   * random: which pair of a unit counts comes from a hash of the run's id and the unit (`seed` is that id). Verdicts of older gates lack all four.
+   */
+  readonly judged?: StageView
+  readonly limits?: RunGateLimits
+  readonly counts?: GateCounts
+  readonly seed?: string
   readonly gate: string
 }

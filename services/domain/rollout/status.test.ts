@@ -94,7 +94,7 @@ describe('status', () => {
       decisionCode: 'LATCHED',
       lastRollbackReason: 'rolled back by latch of gate-1: errors doubled',
       openLatches: ['l1'],
-      next: 'the same candidate may be applied again in 20 s, or release the latch to go on',
+      next: 'the same candidate may be applied again in 20s, or release the latch to go on',
     })
   })
 

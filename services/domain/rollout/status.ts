@@ -1,4 +1,5 @@
 import type { MetricVerdict, Verdict } from '../gate/verdict.ts'
+import { formatDuration } from '../policy/units-of-measure.ts'
 import { weightOf } from './build-split.ts'
 import { activeWave, isOver, runningPhase } from './moves.ts'
 import type { LastVerdict, Override, Phase, Revert, ReviewKind, Run, WaveState } from './run.ts'
@@ -164,7 +165,7 @@ function stepAfter(run: Run): string {
   const stage = run.spec.waves[run.state.wave]?.stages[(wave?.stageIndex ?? -1) + 1]
   if (stage !== undefined) return `stage ${stage.name} of wave ${wave?.id ?? ''} (${stage.candidateWeight / 1000} %)`
   const nextWave = run.spec.waves[run.state.wave + 1]
-  return nextWave === undefined ? `bake for ${run.spec.bakeMs} ms` : `wave ${nextWave.id}`
+  return nextWave === undefined ? `bake for ${formatDuration(run.spec.bakeMs)}` : `wave ${nextWave.id}`
 }
 
 function nextOf(run: Run, nowMs: number): string {
@@ -175,7 +176,7 @@ function nextOf(run: Run, nowMs: number): string {
     const waitMs = (cooldownUntilMs ?? 0) - nowMs
     const again =
       waitMs > 0
-        ? `the same candidate may be applied again in ${Math.ceil(waitMs / 1000)} s`
+        ? `the same candidate may be applied again in ${formatDuration(waitMs)}`
         : 'the candidate may be applied again'
     return run.state.latches.some((id) => !run.state.released.includes(id))
       ? `${again}, or release the latch to go on`

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import type { Evidence } from '../domain/events/records.ts'
+import { compilePlan } from '../domain/gate/compile-plan.ts'
+import { judge } from '../domain/gate/judge.ts'
+import { accept, createRunGate, enterThrough } from '../domain/gate/run-gate.ts'
+import type { Verdict } from '../domain/gate/verdict.ts'
+import { planSummary } from '../domain/policy/plan-summary.ts'
+import { specFromDocument } from '../domain/policy/spec-from-document.ts'
+import { startedRun, startMs, verdictCommand, verdictOf } from '../domain/rollout/sample-run.ts'
+import { status } from '../domain/rollout/status.ts'
+import { transition } from '../domain/rollout/transition.ts'
+import { explanationText } from './print-details.ts'
+
+const muted = { role: 'muted' } as const
+const nowMs = startMs + 65_000
+
+/** What a gate and the controller make of 120 pairs in which the candidate refuses every `refusesEvery`-th time, as `explain` prints it. */
+function explained(refusesEvery: number): string {
+  const result = specFromDocument(
+    {
+      name: 'sample',
+      route: 'chat',
+      change: 'model',
+      baseline: { id: 'a', provider: 'p', model: 'a' },
+      candidate: { id: 'b', provider: 'p', model: 'b' },
+      routers: ['gateway-1'],
+      legTimeout: '3s',
+      shadow: { startWithin: '1s' },
+      calibrationPairs: 0,
+      metrics: {
+        error: muted,
+        fast_error: muted,
+        fast_refusal: muted,
+        abandoned: muted,
+        latency_over_budget: muted,
+        ttft_over_budget: muted,
+      },
+    },
+    null,
+  )
+  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
+  const plan = compilePlan(result.spec)
+  const run = { ...startedRun(result.spec), plan }
+  const gate = createRunGate(run.id, plan, { waitingMax: 1_000, unitsMax: 1_000 })
+  for (let index = 0; index < 120; index += 1) accept(gate, pair(index, index % refusesEvery === 0 ? 1 : 0), 0, index)
+  enterThrough(gate, startMs + 60_000)
+  const stage = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
+  const { breach: _, ...answer } = judge(gate, stage)
+  const verdict: Verdict = {
+    ...verdictOf(answer.outcome),
+    ...answer,
+    planHash: plan.hash,
+    frontierMs: startMs + 60_000,
+  }
+  const told = transition(
+    run,
+    { kind: 'command', command: verdictCommand(run, verdict, { id: 'c' }), successor: null },
+    startMs + 60_000,
+  )
+  const view = { ...answer, wave: 'all', stageEntry: 1, etaAtMs: nowMs + 7_200_000, atMs: startMs + 60_000 }
+  return explanationText(
+    {
+      status: status(told.run, { view, verdict }, nowMs),
+      verdict,
+      decisions: told.effects.flatMap((effect) => (effect.kind === 'decision' ? [effect.decision] : [])),
+      latches: [],
+      acks: [],
+      plan: planSummary(result.spec, plan),
+    },
+    nowMs,
+  ).replaceAll(plan.hash.slice(0, 12), '<plan>')
+}
+
+function pair(index: number, candidate: number): Evidence {
+  return {
+    id: `id-${String(index).padStart(4, '0')}`,
+    version: 0,
+    place: { run: 'run-1', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 5, rule: 'all', candidate_weight: 0 },
+    exchange_id: `x${index}`,
+    comparison: 'content_ab',
+    source: 'pairing',
+    horizon_ms: 3_000,
+    arrived_at: startMs + index * 100,
+    arm: null,
+    baseline_resolution: 'answered',
+    candidate_resolution: 'answered',
+    unit: `${index}-unit`,
+    assignment_unit: `${index}-key`,
+    turn: 0,
+    tenant: 't',
+    segments: {},
+    inclusion_p: 1,
+    metrics: [{ name: 'refusal', baseline: index % 40 === 1 ? 1 : 0, candidate }],
+    late: false,
+  }
+}
+
+describe('explain', () => {
+  it('says first why a run was rolled back and what to do, then with which numbers', async () => {
+    await expect(explained(3)).toMatchFileSnapshot('golden/explain-rolled-back.txt')
+  })
+
+  it('says what a run still waits for, and how much of it there is', async () => {
+    await expect(explained(40)).toMatchFileSnapshot('golden/explain-waiting.txt')
+  })
+})
