@@ -7,7 +7,7 @@ import { createApiClient } from './demo/api-client.ts'
 import { type Installation, startInstallation } from './demo/installation.ts'
 import { type FaultKind, type ModelServer, startModelServer } from './demo/model-server.ts'
 import { arenaRecordings, driftRecordings } from './demo/recordings.ts'
-import { createStage } from './demo/stage.ts'
+import { createStage, type Stage } from './demo/stage.ts'
 
 const usage = `npm run demo -- [--fault errors|latency|refusals] [--seed N] [--rate N] [--keep] [--dir DIR]
 
@@ -22,6 +22,7 @@ Installs what is missing, starts a native Kafka, registry, Redis and ClickHouse 
   --dir     folder of the demonstration's data (default .penstock/demo)
 `
 
+const interruption = Symbol('interrupted')
 const root = fileURLToPath(new URL('..', import.meta.url))
 const faults: readonly string[] = ['errors', 'latency', 'refusals']
 
@@ -33,7 +34,9 @@ interface Options {
   readonly dir: string
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const exitCode = await main(process.argv.slice(2))
+// Not by itself: after an interruption the acts and their traffic are still under way.
+process.exit(exitCode)
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help')) {
@@ -45,36 +48,22 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${options}\n\n${usage}`)
     return 2
   }
-  const startedAtMs = Date.now()
+  // From the first moment: the servers are processes of their own and would outlive this one.
+  const interrupted = new Promise<typeof interruption>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(interruption))
+  })
   let model: ModelServer | null = null
   let installation: Installation | null = null
   try {
-    const drift = driftRecordings()
-    const arena = arenaRecordings()
-    model = await startModelServer([...drift, ...arena])
+    const recordings = { drift: driftRecordings(), arena: arenaRecordings() }
+    model = await startModelServer([...recordings.drift, ...recordings.arena])
     const stage = createStage()
     stage.title('Starting a real broker, registry, store and all services')
     installation = await startInstallation({ dir: options.dir, modelUrl: model.baseUrl, onProgress: stage.note })
-    const cast = {
-      stage,
-      model,
-      installation,
-      api: createApiClient(installation.apiUrl, installation.apiToken),
-      seed: options.seed,
-      perSecond: options.perSecond,
-    }
-    const upgrade = await playUpgrade(cast, drift)
-    const canary = await playCanary(cast, arena, options.fault)
-    const report = {
-      fault: options.fault,
-      seed: options.seed,
-      seconds: (Date.now() - startedAtMs) / 1000,
-      upgrade,
-      canary,
-    }
-    writeFileSync(join(root, 'demo-report.json'), `${JSON.stringify(report, null, 2)}\n`)
-    lookFurther(stage, installation, options, upgrade.run)
-    return upgrade.stopped && canary.rolledBack ? 0 : 1
+    const ended = await Promise.race([play(stage, options, model, installation, recordings), interrupted])
+    if (ended !== interruption) return ended ? 0 : 1
+    process.stderr.write('\nInterrupted; stopping everything that was started.\n')
+    return 130
   } catch (error) {
     process.stderr.write(
       `\nThe demonstration could not be played: ${error instanceof Error ? error.message : String(error)}\n`,
@@ -87,12 +76,41 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function lookFurther(
-  stage: ReturnType<typeof createStage>,
-  installation: Installation,
+/** Both acts and the report; says whether both ended as they should. */
+async function play(
+  stage: Stage,
   options: Options,
-  run: string,
-): void {
+  model: ModelServer,
+  installation: Installation,
+  recordings: {
+    readonly drift: ReturnType<typeof driftRecordings>
+    readonly arena: ReturnType<typeof arenaRecordings>
+  },
+): Promise<boolean> {
+  const startedAtMs = Date.now()
+  const cast = {
+    stage,
+    model,
+    installation,
+    api: createApiClient(installation.apiUrl, installation.apiToken),
+    seed: options.seed,
+    perSecond: options.perSecond,
+  }
+  const upgrade = await playUpgrade(cast, recordings.drift)
+  const canary = await playCanary(cast, recordings.arena, options.fault)
+  const report = {
+    fault: options.fault,
+    seed: options.seed,
+    seconds: (Date.now() - startedAtMs) / 1000,
+    upgrade,
+    canary,
+  }
+  writeFileSync(join(root, 'demo-report.json'), `${JSON.stringify(report, null, 2)}\n`)
+  lookFurther(stage, installation, options, upgrade.run)
+  return upgrade.stopped && canary.rolledBack
+}
+
+function lookFurther(stage: Stage, installation: Installation, options: Options, run: string): void {
   const { clickhouse } = installation
   stage.title('Look further')
   stage.say('Every number above came out of the running system; demo-report.json holds them.')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
-import { type ServiceProcess, startServiceProcess } from '../../scripts/installation/service-process.ts'
+import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { Command, DeadLetter, Evidence, Heartbeat, Latch, Records } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import type { Verdict } from '../../services/domain/gate/verdict.ts'
@@ -22,6 +22,7 @@ import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { planOf } from '../simulation/virtual-run.ts'
 import { readTopic } from '../support/read-topic.ts'
+import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
 import type { TestStack } from '../support/stack.ts'
 
@@ -57,7 +58,7 @@ let producer: Producer
 let codec: Codec<Records>
 
 function startGate(): ServiceProcess {
-  const gate = startServiceProcess({ service: 'gate-evaluator', logPath, environment })
+  const gate = startTestService({ service: 'gate-evaluator', logPath, environment })
   onTestFinished(() => gate.kill())
   return gate
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
-import { type ServiceProcess, startServiceProcess } from '../../scripts/installation/service-process.ts'
+import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { DeadLetter, Evidence, Progress, Records } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { topics } from '../../services/flow.ts'
@@ -14,6 +14,7 @@ import type { Producer, Transport } from '../../services/platform/kafka/transpor
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { readTopic } from '../support/read-topic.ts'
+import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestStack, testStack } from '../support/stack.ts'
 import { request, response } from './clickhouse-rows.ts'
@@ -28,7 +29,7 @@ let producer: Producer
 let codec: Codec<Records>
 
 function startPairing(): ServiceProcess {
-  const pairing = startServiceProcess({
+  const pairing = startTestService({
     service: 'pairing',
     logPath,
     environment: {

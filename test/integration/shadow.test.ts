@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
-import { freePort, type ServiceProcess, startServiceProcess } from '../../scripts/installation/service-process.ts'
+import { freePort, type ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { DeadLetter, Records, Request, Response, ShadowPlan, Split } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { topics } from '../../services/flow.ts'
@@ -14,6 +14,7 @@ import type { Producer, Transport } from '../../services/platform/kafka/transpor
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { readTopic } from '../support/read-topic.ts'
+import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestStack, testStack } from '../support/stack.ts'
 import { request } from './clickhouse-rows.ts'
@@ -32,7 +33,7 @@ let model: ShadowModel
 
 async function startShadow(): Promise<{ readonly process: ServiceProcess; metrics(): Promise<string> }> {
   const port = await freePort()
-  const shadow = startServiceProcess({
+  const shadow = startTestService({
     service: 'shadow',
     logPath,
     environment: {

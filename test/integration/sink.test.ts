@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
-import { type ServiceProcess, startServiceProcess } from '../../scripts/installation/service-process.ts'
+import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { Records } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { topics } from '../../services/flow.ts'
@@ -17,6 +17,7 @@ import { createScope, type OwnedScope } from '../../services/platform/lifecycle/
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import type { SinkConfig } from '../../services/sink/config.ts'
 import { startSink } from '../../services/sink/start.ts'
+import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { type TestStack, testStack } from '../support/stack.ts'
 import { evidence, request, response } from './clickhouse-rows.ts'
@@ -58,7 +59,7 @@ async function startInProcess(): Promise<OwnedScope> {
 
 function startProcess(): ServiceProcess {
   const { brokers, registryUrl, clickhouseUrl, clickhouseUser, clickhousePassword, hashKey } = config('both')
-  const sink = startServiceProcess({
+  const sink = startTestService({
     service: 'sink',
     logPath: join(stateDir, 'sink.log'),
     environment: {

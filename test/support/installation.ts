@@ -7,13 +7,9 @@ import { type ApiClient, createApiClient } from '../../scripts/demo/api-client.t
 import { deployOnStack } from '../../scripts/installation/deploy-on-stack.ts'
 import { environmentOf } from '../../scripts/installation/environment.ts'
 import { newSecret, sha256Hex, writePrivate, writeTokensFile } from '../../scripts/installation/installation-files.ts'
-import {
-  awaitAnswer,
-  freePort,
-  type ServiceProcess,
-  startServiceProcess,
-} from '../../scripts/installation/service-process.ts'
+import { awaitAnswer, freePort, type ServiceProcess } from '../../scripts/installation/service-process.ts'
 import { openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
+import { startTestService } from './service.ts'
 
 export const serviceNames = [
   'rollout-controller',
@@ -84,7 +80,7 @@ export async function startTestInstallation(name: string, providers: object): Pr
       }),
       PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
     }
-    const serving = startServiceProcess({ service, environment, logPath: logOf(service) })
+    const serving = startTestService({ service, environment, logPath: logOf(service) })
     running.set(service, serving)
     void serving.ended.then(async () => {
       if (expected.has(service) || running.get(service) !== serving) return
