@@ -81,7 +81,7 @@ describe('penstock plan', () => {
     expect(missing.code).toBe(1)
     expect(JSON.parse(missing.printed).problems.map((problem: { message: string }) => problem.message)).toEqual([
       expect.stringContaining('no column `tier=consumer`'),
-      expect.stringContaining('no column `tier=enterprise`'),
+      expect.stringContaining('no column `language=de`'),
     ])
   })
 

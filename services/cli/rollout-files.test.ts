@@ -178,6 +178,16 @@ describe('rollout files', () => {
       /^10: criticalSlices: .*use a wave/,
     ],
     [
+      'a critical slice that one of the waves does not match',
+      `${good}waves:\n  - { id: silver, match: { tier: silver } }\n  - id: all\ncriticalSlices: [{ key: tier, value: gold }]\n`,
+      /^12: criticalSlices\.0: no request with tier = gold can be in wave silver, .*leave the slice out/,
+    ],
+    [
+      'a critical slice that an earlier wave takes whole',
+      `${good}waves:\n  - { id: gold, match: { tier: gold } }\n  - id: all\ncriticalSlices: [{ key: tier, value: gold }]\n`,
+      /^12: criticalSlices\.0: .* can be in wave all/,
+    ],
+    [
       'a relative margin of a live-only rollout',
       `${good}shadow: { share: 0 }\nmetrics:\n  error: { margin: { relative: 0.5, floor: 0.01 } }\n`,
       /^11: metrics\.error\.margin: .*use an absolute margin/,

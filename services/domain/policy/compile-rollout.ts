@@ -1,6 +1,7 @@
 import { compilePlan } from '../gate/compile-plan.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { GoldenChunk, RolloutSpec } from '../rollout/spec.ts'
+import { sliceOutsideWave } from './critical-slices.ts'
 import { goldenSet } from './golden-set.ts'
 import type { PolicyProblem, RolloutDocument } from './rollout-document.ts'
 import { budgetProblem } from './shadow-calls.ts'
@@ -29,6 +30,8 @@ export function compileRollout(document: RolloutDocument, golden: readonly unkno
   const summary = set === null ? null : { digest: set.digest, chunks: set.chunks.length, entries: set.entries }
   const result = specFromDocument(document, summary)
   if (result.kind === 'problems') return result
+  const outside = sliceOutsideWave(result.spec)
+  if (outside !== null) return { kind: 'problems', problems: [outside] }
   const plan = compilePlan(result.spec)
   const unaffordable = budgetProblem(result.spec, plan)
   if (unaffordable !== null) return { kind: 'problems', problems: [unaffordable] }
