@@ -22,6 +22,9 @@ const script = fileURLToPath(new URL('../../infra/native/cli.ts', import.meta.ur
 const environment = inheritedEnvironment()
 const path = environment['PATH'] ?? ''
 
+/** Shorter than a test may take, so that what hangs can say how far it came. */
+const runWithinMs = 80_000
+
 interface Ran {
   readonly code: number | null
   readonly out: string
@@ -44,7 +47,10 @@ async function run(args: readonly string[], env: Record<string, string> = {}): P
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     collected.err += text
   })
-  const [code] = (await once(child, 'close')) as [number | null]
+  const late = setTimeout(() => child.kill('SIGKILL'), runWithinMs)
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+  clearTimeout(late)
+  if (signal === 'SIGKILL') throw new Error(`${args.join(' ')} did not end; it had said: ${collected.err}`)
   return { code, ...collected }
 }
 
