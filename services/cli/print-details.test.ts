@@ -3,9 +3,9 @@ import type { Evidence } from '../domain/events/records.ts'
 import { compilePlan } from '../domain/gate/compile-plan.ts'
 import { judge } from '../domain/gate/judge.ts'
 import { accept, createRunGate, enterThrough } from '../domain/gate/run-gate.ts'
+import { refusal, sampleEvidence, sampleSpec } from '../domain/gate/sample-evidence.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { planSummary } from '../domain/policy/plan-summary.ts'
-import { specFromDocument } from '../domain/policy/spec-from-document.ts'
 import { startedRun, startMs, verdictCommand, verdictOf } from '../domain/rollout/sample-run.ts'
 import { status } from '../domain/rollout/status.ts'
 import { transition } from '../domain/rollout/transition.ts'
@@ -16,31 +16,17 @@ const nowMs = startMs + 65_000
 
 /** What a gate and the controller make of 120 pairs in which the candidate refuses every `refusesEvery`-th time, as `explain` prints it. */
 function explained(refusesEvery: number): string {
-  const result = specFromDocument(
-    {
-      name: 'sample',
-      route: 'chat',
-      change: 'model',
-      baseline: { id: 'a', provider: 'p', model: 'a' },
-      candidate: { id: 'b', provider: 'p', model: 'b' },
-      routers: ['gateway-1'],
-      legTimeout: '3s',
-      shadow: { startWithin: '1s' },
-      calibrationPairs: 0,
-      metrics: {
-        error: muted,
-        fast_error: muted,
-        fast_refusal: muted,
-        abandoned: muted,
-        latency_over_budget: muted,
-        ttft_over_budget: muted,
-      },
-    },
-    null,
-  )
-  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  const plan = compilePlan(result.spec)
-  const run = { ...startedRun(result.spec), plan }
+  const metrics = {
+    error: muted,
+    fast_error: muted,
+    fast_refusal: muted,
+    abandoned: muted,
+    latency_over_budget: muted,
+    ttft_over_budget: muted,
+  }
+  const spec = sampleSpec({ routers: ['gateway-1'], metrics })
+  const plan = compilePlan(spec)
+  const run = { ...startedRun(spec), plan }
   const gate = createRunGate(run.id, plan, { waitingMax: 1_000, unitsMax: 1_000 })
   for (let index = 0; index < 120; index += 1) accept(gate, pair(index, index % refusesEvery === 0 ? 1 : 0), 0, index)
   enterThrough(gate, startMs + 60_000)
@@ -65,34 +51,18 @@ function explained(refusesEvery: number): string {
       decisions: told.effects.flatMap((effect) => (effect.kind === 'decision' ? [effect.decision] : [])),
       latches: [],
       acks: [],
-      plan: planSummary(result.spec, plan),
+      plan: planSummary(spec, plan),
     },
     nowMs,
   ).replaceAll(plan.hash.slice(0, 12), '<plan>')
 }
 
 function pair(index: number, candidate: number): Evidence {
-  return {
-    id: `id-${String(index).padStart(4, '0')}`,
-    version: 0,
-    place: { run: 'run-1', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 5, rule: 'all', candidate_weight: 0 },
-    exchange_id: `x${index}`,
-    comparison: 'content_ab',
-    source: 'pairing',
-    horizon_ms: 3_000,
+  return sampleEvidence(index, {
+    place: { ...sampleEvidence(index).place, run: 'run-1' },
     arrived_at: startMs + index * 100,
-    arm: null,
-    baseline_resolution: 'answered',
-    candidate_resolution: 'answered',
-    unit: `${index}-unit`,
-    assignment_unit: `${index}-key`,
-    turn: 0,
-    tenant: 't',
-    segments: {},
-    inclusion_p: 1,
-    metrics: [{ name: 'refusal', baseline: index % 40 === 1 ? 1 : 0, candidate }],
-    late: false,
-  }
+    metrics: [refusal(index % 40 === 1 ? 1 : 0, candidate)],
+  })
 }
 
 describe('explain', () => {

@@ -7,7 +7,7 @@ import { runCli } from '../../services/cli/run-cli.ts'
 import type { Command, Decision, Evidence, Records } from '../../services/domain/events/records.ts'
 import { codeVersion } from '../../services/domain/gate/code-version.ts'
 import { compilePlan } from '../../services/domain/gate/compile-plan.ts'
-import { specFromDocument } from '../../services/domain/policy/spec-from-document.ts'
+import { refusal, sampleEvidence, sampleSpec } from '../../services/domain/gate/sample-evidence.ts'
 import type { Run } from '../../services/domain/rollout/run.ts'
 import { startedRun, startMs } from '../../services/domain/rollout/sample-run.ts'
 import { transition } from '../../services/domain/rollout/transition.ts'
@@ -25,46 +25,18 @@ const codec = {
 } as unknown as Codec<Records>
 
 function runOf(): Run {
-  const result = specFromDocument(
-    {
-      name: 'sample',
-      route: 'chat',
-      change: 'model',
-      baseline: { id: 'a', provider: 'p', model: 'a' },
-      candidate: { id: 'b', provider: 'p', model: 'b' },
-      routers: ['r'],
-      legTimeout: '3s',
-      shadow: { startWithin: '1s' },
-      calibrationPairs: 20,
-    },
-    null,
-  )
-  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  return { ...startedRun(result.spec), plan: compilePlan(result.spec) }
+  const spec = sampleSpec({ calibrationPairs: 20 })
+  return { ...startedRun(spec), plan: compilePlan(spec) }
 }
 
 function recordOf(run: Run, index: number, comparison: 'content_ab' | 'aa', candidate: number): Evidence {
-  return {
+  return sampleEvidence(index, {
     id: `${comparison}-${String(index).padStart(4, '0')}`,
-    version: 0,
-    place: { run: run.id, wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 5, rule: 'all', candidate_weight: 0 },
-    exchange_id: `x${index}`,
+    place: { ...sampleEvidence(index).place, run: run.id },
     comparison,
-    source: 'pairing',
-    horizon_ms: 3_000,
     arrived_at: startMs + index * 100,
-    arm: null,
-    baseline_resolution: 'answered',
-    candidate_resolution: 'answered',
-    unit: `${index}-unit`,
-    assignment_unit: `${index}-key`,
-    turn: 0,
-    tenant: 't',
-    segments: {},
-    inclusion_p: 1,
-    metrics: [{ name: 'refusal', baseline: 0, candidate }],
-    late: false,
-  }
+    metrics: [refusal(0, candidate)],
+  })
 }
 
 /** A gate as it runs, fed in three batches; and the decisions that its verdicts led to. */

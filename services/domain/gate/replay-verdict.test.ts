@@ -1,63 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import type { Evidence } from '../events/records.ts'
-import { specFromDocument } from '../policy/spec-from-document.ts'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { replayVerdict } from './replay-verdict.ts'
 import { accept, createRunGate, enterThrough } from './run-gate.ts'
+import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 import type { Verdict } from './verdict.ts'
 
 const limits = { waitingMax: 10_000, unitsMax: 100_000 }
 const judged: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
 const signal = { role: 'signal' } as const
-const refusal = 'harm/refusal/content_ab/paired_binary'
+const refusalTest = 'harm/refusal/content_ab/paired_binary'
 
-function planOf() {
-  const result = specFromDocument(
-    {
-      name: 'replayed',
-      route: 'route',
-      change: 'model',
-      baseline: { id: 'a', provider: 'p', model: 'a' },
-      candidate: { id: 'b', provider: 'p', model: 'b' },
-      routers: ['r'],
-      legTimeout: '3s',
-      shadow: { startWithin: '1s' },
-      calibrationPairs: 0,
-      metrics: { error: signal, fast_error: signal, fast_refusal: signal, abandoned: signal },
-    },
-    null,
-  )
-  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  return compilePlan(result.spec)
-}
+const plan = compilePlan(
+  sampleSpec({ metrics: { error: signal, fast_error: signal, fast_refusal: signal, abandoned: signal } }),
+)
 
-const plan = planOf()
-
-function pair(index: number, candidate: number, change: Partial<Evidence> = {}): Evidence {
-  return {
-    id: `id-${String(index).padStart(6, '0')}`,
-    version: 0,
-    place: { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 },
-    exchange_id: `x${index}`,
-    comparison: 'content_ab',
-    source: 'pairing',
-    horizon_ms: 3_000,
-    arrived_at: 1_000_000 + index * 10,
-    arm: null,
-    baseline_resolution: 'answered',
-    candidate_resolution: 'answered',
-    unit: `${index}-unit`,
-    assignment_unit: `${index}-key`,
-    turn: 0,
-    tenant: 't',
-    segments: {},
-    inclusion_p: 1,
-    metrics: [{ name: 'refusal', baseline: 0, candidate }],
-    late: false,
-    ...change,
-  }
+function pair(index: number, candidate: number): Evidence {
+  return sampleEvidence(index, { metrics: [refusal(0, candidate)] })
 }
 
 const evidence = Array.from({ length: 60 }, (_, index) => pair(index, index % 3 === 0 ? 1 : 0))
@@ -96,7 +57,7 @@ describe('the replay of a verdict', () => {
 
   it('comes to the very same numbers, in whatever order the evidence lies, with repetitions and what came later', () => {
     expect(verdict.counts?.entered).toBe(59)
-    expect(verdict.metrics.find(({ test }) => test === refusal)?.eValue).toBeGreaterThan(1)
+    expect(verdict.metrics.find(({ test }) => test === refusalTest)?.eValue).toBeGreaterThan(1)
     expect(replayVerdict('run', plan, verdict, evidence)).toBeNull()
     const other = { ...pair(900, 1), place: { ...pair(900, 1).place, run: 'another' } }
     const mixed = [...evidence].reverse().concat(evidence.slice(3, 9), other, pair(500, 1))
@@ -109,9 +70,9 @@ describe('the replay of a verdict', () => {
     const inNumbersAlone = { ...verdict, reason: 'x', outcome: 'hold', reasonCode: 'y' } as const
     expect(replayVerdict('run', plan, inNumbersAlone, evidence)).toMatchObject({ field: 'outcome' })
     const estimate = (record: Verdict['metrics'][number]) =>
-      record.test === refusal ? { ...record, estimate: (record.estimate ?? 0) + 2 ** -50 } : record
+      record.test === refusalTest ? { ...record, estimate: (record.estimate ?? 0) + 2 ** -50 } : record
     const lastBit = { ...verdict, metrics: verdict.metrics.map(estimate) }
-    expect(replayVerdict('run', plan, lastBit, evidence)).toMatchObject({ field: `metrics.${refusal}.estimate` })
+    expect(replayVerdict('run', plan, lastBit, evidence)).toMatchObject({ field: `metrics.${refusalTest}.estimate` })
   })
 
   it('says so when evidence is missing, or the plan is not the one of the record', () => {

@@ -2,67 +2,33 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Evidence } from '../events/records.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
-import { specFromDocument } from '../policy/spec-from-document.ts'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { accept, createRunGate, enterThrough, type RunGate, releaseTimeOf } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
+import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 
 const limits = { waitingMax: 10_000, unitsMax: 100_000 }
 const stage: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
 
 function planOf(overrides: Partial<RolloutDocument> = {}): AnalysisPlan {
-  const document: RolloutDocument = {
-    name: 'test',
-    route: 'route',
-    change: 'model',
-    baseline: { id: 'a', provider: 'p', model: 'a' },
-    candidate: { id: 'b', provider: 'p', model: 'b' },
-    routers: ['r'],
-    legTimeout: '3s',
-    shadow: { startWithin: '1s' },
-    calibrationPairs: 0,
-    metrics: {
-      refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-      error: { role: 'signal' },
-      fast_error: { role: 'signal' },
-      latency_over_budget: { role: 'signal' },
-      ttft_over_budget: { role: 'signal' },
-      abandoned: { role: 'signal' },
-      fast_refusal: { role: 'signal' },
-    },
-    ...overrides,
+  const signal = { role: 'signal' } as const
+  const metrics = {
+    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
+    error: signal,
+    fast_error: signal,
+    latency_over_budget: signal,
+    ttft_over_budget: signal,
+    abandoned: signal,
+    fast_refusal: signal,
   }
-  const result = specFromDocument(document, null)
-  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  return compilePlan(result.spec)
+  return compilePlan(sampleSpec({ metrics, ...overrides }))
 }
 
 function pair(index: number, baseline: number, candidate: number, change: Partial<Evidence> = {}): Evidence {
-  return {
-    id: `id-${String(index).padStart(6, '0')}`,
-    version: 0,
-    place: { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 },
-    exchange_id: `x${index}`,
-    comparison: 'content_ab',
-    source: 'pairing',
-    horizon_ms: 3_000,
-    arrived_at: 1_000_000 + index * 10,
-    arm: null,
-    baseline_resolution: 'answered',
-    candidate_resolution: 'answered',
-    unit: `unit-${index}-padded-to-length`,
-    assignment_unit: `key-${index}-padded-to-length`,
-    turn: 0,
-    tenant: 't',
-    segments: {},
-    inclusion_p: 1,
-    metrics: [{ name: 'refusal', baseline, candidate }],
-    late: false,
-    ...change,
-  }
+  return sampleEvidence(index, { metrics: [refusal(baseline, candidate)], ...change })
 }
 
 function fed(
