@@ -91,9 +91,11 @@ describe.sequential('npm run stack', () => {
   it('ends in a whole stack, one process per part, however often starting it was killed', async () => {
     for (const afterMs of [150, 350, 700, 1200, 2500]) {
       const child = start(['up', '--dir', dir])
+      // Listened for from the start: where the parts ran already, the command may be through before it is killed.
+      const closed = once(child, 'close')
       await sleep(afterMs)
       child.kill('SIGKILL')
-      await once(child, 'close')
+      await closed
     }
     await up()
     expect(running()).toEqual(whole)
