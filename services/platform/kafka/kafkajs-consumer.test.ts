@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Consumer, Kafka } from 'kafkajs'
+import type { Consumer, ConsumerConfig, Kafka } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
@@ -29,19 +29,27 @@ async function setUp() {
     disconnect: async () => undefined,
   }
   const names = { toBroker: (name: string) => name, fromBroker: (name: string) => name }
-  const consumer = createKafkajsConsumer(
-    { consumer: () => kafkajs as unknown as Consumer } as unknown as Kafka,
-    {} as SharedAdmin,
-    names,
-    log,
-    { groupId: 'g', topics: ['t'], onBatch: async () => undefined, onJoin: async () => undefined, onRebalance() {} },
-  )
+  const made: ConsumerConfig[] = []
+  const kafka = {
+    consumer: (config: ConsumerConfig) => {
+      made.push(config)
+      return kafkajs as unknown as Consumer
+    },
+  }
+  const consumer = createKafkajsConsumer(kafka as unknown as Kafka, {} as SharedAdmin, names, log, {
+    groupId: 'g',
+    topics: ['t'],
+    onBatch: async () => undefined,
+    onJoin: async () => undefined,
+    onRebalance() {},
+  })
   await consumer.start()
   const crash = (Made: (new (message: string) => Error) | undefined, restart: boolean) => {
     if (Made === undefined) throw new Error('kafkajs renamed its errors')
     handlers.get('crash')?.({ payload: { error: new Made('x'), groupId: 'g', restart } })
   }
-  return { consumer, calls, crash, said }
+  const startsOver = () => made[0]?.retry?.restartOnFailure?.(new Error('crash'))
+  return { consumer, calls, crash, said, startsOver }
 }
 
 test('a coordinator that is not there yet is waited for, although kafkajs gives up', async () => {
@@ -65,6 +73,13 @@ test('a consumer that was stopped meanwhile stays stopped', async () => {
   await consumer.stop()
   await vi.advanceTimersByTimeAsync(2_000)
   expect(calls.run).toBe(1)
+})
+
+test('kafkajs does not start over after a stop that came in the middle of its crash: nobody would ever stop it again', async () => {
+  const { consumer, startsOver } = await setUp()
+  expect(await startsOver()).toBe(true)
+  await consumer.stop()
+  expect(await startsOver()).toBe(false)
 })
 
 test('what is wrong for good ends the consumer', async () => {

@@ -38,6 +38,8 @@ const defaultMaxWaitMs = 150
 const defaultMaxBytesPerPartition = 2 * 1024 * 1024
 const caughtUpPollMs = 500
 const againMs = 1_000
+/** As kafkajs has it when nothing is said. */
+const crashAfterRetries = 5
 
 export function createKafkajsConsumer(
   kafka: Kafka,
@@ -82,6 +84,8 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       maxBytesPerPartition: options.maxBatchBytesPerPartition ?? defaultMaxBytesPerPartition,
       allowAutoTopicCreation: false,
       readUncommitted: false,
+      // A stop in the middle of a crash finds nothing to stop, and kafkajs would start over after it, as a member that nobody knows.
+      retry: { retries: crashAfterRetries, restartOnFailure: async () => !this.#dead },
     })
     this.#listen(log)
     const { onCaughtUp } = options
