@@ -65,6 +65,8 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   /** What follows the last join is done: before that, nothing may be delivered or said about a partition. */
   #ready = false
   #dead = false
+  #joining: Promise<void> = Promise.resolve()
+  #restart: NodeJS.Timeout | undefined
   #reject: (cause: unknown) => void = () => undefined
 
   constructor(kafka: Kafka, admin: SharedAdmin, names: TopicNames, log: Logger, options: KafkajsConsumerOptions) {
@@ -84,8 +86,8 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       maxBytesPerPartition: options.maxBatchBytesPerPartition ?? defaultMaxBytesPerPartition,
       allowAutoTopicCreation: false,
       readUncommitted: false,
-      // A stop in the middle of a crash finds nothing to stop, and kafkajs would start over after it, as a member that nobody knows.
-      retry: { retries: crashAfterRetries, restartOnFailure: async () => !this.#dead },
+      // Its own restarts cannot be stopped: a stop that finds one under way is lost, and the consumer joins as a member that nobody knows.
+      retry: { retries: crashAfterRetries, restartOnFailure: async () => false },
     })
     this.#listen(log)
     const { onCaughtUp } = options
@@ -113,27 +115,33 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     }
   }
 
-  #run(): Promise<void> {
-    return this.consumer.run({
+  /** Settles when the consumer has joined, or has crashed. */
+  async #run(): Promise<void> {
+    const joining = this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: true,
       partitionsConsumedConcurrently: 3,
       eachBatch: (payload) => this.#deliver(payload),
     })
+    this.#joining = joining.catch(() => undefined)
+    await joining
   }
 
   /** Goes on where kafkajs gave up although the broker will be back: it has disconnected, and `run` begins with a new membership. */
   #again(): void {
-    const timer = setTimeout(() => {
+    if (this.#dead) return
+    this.#restart = setTimeout(() => {
       this.#run().catch((cause: unknown) => this.#crash(cause))
     }, againMs)
-    this.#end.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
   }
 
   async stop(): Promise<void> {
     this.#dead = true
+    clearTimeout(this.#restart)
     this.#end.abort()
     this.#poll?.stop()
+    // kafkajs cannot stop what has not joined yet; it would go on joining. With the broker away this lasts until its tries are used up.
+    await this.#joining
     await this.consumer.disconnect()
   }
 
@@ -166,10 +174,10 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     consumer.on(events.CRASH, ({ payload }) => {
       const { groupId, topics } = this.#options
       const error = transportError(payload.error, `consuming ${topics.join(', ')}`)
-      // The broker is away or a leader moves: kafkajs mostly starts over by itself. Everything else is final.
-      if (!payload.restart && !error.retriable) return this.#crash(error)
+      // The broker is away or a leader moves. Everything else is final.
+      if (payload.error.name !== 'KafkaJSNumberOfRetriesExceeded' && !error.retriable) return this.#crash(error)
       log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
-      if (!payload.restart) this.#again()
+      this.#again()
     })
     consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))
     // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
