@@ -1,5 +1,6 @@
 import type { Evidence, Heartbeat, Latch, Progress, Records } from '../domain/events/records.ts'
-import { isAtLimit, type Judgement, judge } from '../domain/gate/judge.ts'
+import { type Judgement, judge } from '../domain/gate/judge.ts'
+import { isAtLimit } from '../domain/gate/obstacles.ts'
 import { lowestWaiting } from '../domain/gate/release-queue.ts'
 import {
   accept,

@@ -1,11 +1,10 @@
 import { looksExhausted, unitsEntered, unitsRequired } from './advance-looks.ts'
-import { worstShare } from './completeness.ts'
 import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
+import { obstacleChecks } from './obstacles.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { advanceStateOf, type Breach, type RunGate, stageKindOf } from './run-gate.ts'
-import { brokenSplit } from './split-watch.ts'
+import { nameOf, percent } from './sentence-parts.ts'
 import type { StageView } from './stage-view.ts'
-import { isFull } from './unit-ledger.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
 
 /** The gate's answer without who gave it. */
@@ -58,9 +57,6 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     advanceAnswer(gate, advanceTests, stage, answer)
   )
 }
-
-/** Corrections above this share of the entered records freeze verdicts (the numbers rest on what was corrected). */
-const correctedShareMax = 0.005
 
 type Answer = (outcome: VerdictOutcome, reasonCode: string, reason: string, breach?: Breach | null) => Judgement
 
@@ -125,91 +121,11 @@ function missingAnswer(
 ): Judgement | null {
   if (stageKindOf(stage.candidateWeight) === 'full')
     return answer('hold', 'BAKING', 'the candidate has all traffic; guardrails stay armed until the bake ends')
-  return (
-    unfitAnswer(gate, stage, answer) ??
-    silentAnswer(gate, stage, tests, answer) ??
-    lookAnswer(gate, stage, tests, slowest, answer)
-  )
-}
-
-/** What makes the gate's own numbers unfit to permit anything. */
-function unfitAnswer(gate: RunGate, stage: StageView, answer: Answer): Judgement | null {
-  const { counts, calibration, plan } = gate
-  if (isAtLimit(gate)) {
-    const limit = `${gate.ledger.entries} of ${gate.ledger.limit} unit entries kept, ${counts.refused} records turned away`
-    return answer('hold', 'GATE_LIMIT', `the gate is at its limit: ${limit}`)
+  for (const check of obstacleChecks) {
+    const obstacle = check(gate, stage, tests)
+    if (obstacle !== null) return answer(obstacle.outcome, obstacle.code, obstacle.reason)
   }
-  if (counts.corrected > correctedShareMax * counts.entered) {
-    const share = `${counts.corrected} corrections of ${counts.entered} entered records`
-    return answer('hold', 'CORRECTIONS', `${share}: more than ${percent(correctedShareMax)}, so no verdict is given`)
-  }
-  const split = gate.splits.get(`${stage.wave}/${stage.stageEntry}/`)
-  const broken = split === undefined ? null : brokenSplit(split)
-  if (broken !== null) {
-    const { units, expectedCandidate, p } = broken
-    const counted = `${units.candidate} of ${units.baseline + units.candidate} units fell to the candidate`
-    const reason = `${counted}, ${Math.round(expectedCandidate)} were due (p = ${p.toExponential(1)}): the split is broken, so no verdict is given`
-    return answer('hold', 'SAMPLE_RATIO', reason)
-  }
-  const incident = plan.harm.find((test) => gate.harm.get(test.id)?.exceedance.breached === true)
-  if (incident !== undefined)
-    return answer(
-      'hold',
-      'INCIDENT',
-      `${incident.metric}: over 1 % of the candidate's requests are over budget now, and not proven more than the baseline's`,
-    )
-  if (calibration.frozen === null && plan.calibrationPairs > 0) {
-    return answer('hold', 'CALIBRATING', `${calibration.pairs} of ${plan.calibrationPairs} A/A pairs calibrated`)
-  }
-  return null
-}
-
-/** What must be known of this stage and is not: silence is never a pass. */
-function silentAnswer(
-  gate: RunGate,
-  stage: StageView,
-  tests: readonly AdvanceTest[],
-  answer: Answer,
-): Judgement | null {
-  for (const comparison of new Set(tests.map((test) => test.comparison))) {
-    const completeness = gate.completeness.get(`${stage.wave}/${stage.stageEntry}/${comparison}`)
-    const share = completeness === undefined ? null : worstShare(completeness)
-    if (share === null)
-      return answer('hold', 'NO_DATA', `no final outcome of ${comparison} in stage ${stage.stageName} yet`)
-    if (share < gate.plan.joinCompletenessMin) {
-      return answer(
-        'hold',
-        'LOW_COMPLETENESS',
-        `only ${percent(share)} of the planned ${comparison} legs were heard of, ${percent(gate.plan.joinCompletenessMin)} are needed`,
-      )
-    }
-  }
-  for (const test of tests) {
-    const entered = unitsEntered(test, advanceStateOf(gate, stage.wave, stage.stageEntry, test.id))
-    if (entered < gate.plan.unitsMin)
-      return answer(
-        'hold',
-        'FEW_UNITS',
-        `${entered} units of ${nameOf(test)}, at least ${gate.plan.unitsMin} are needed`,
-      )
-  }
-  const missing = missingMean(gate, stage)
-  return missing === null ? null : answer('hold', 'NO_DATA', missing)
-}
-
-/** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
-function missingMean(gate: RunGate, stage: StageView): string | null {
-  const kind = stageKindOf(stage.candidateWeight)
-  for (const metric of gate.plan.metrics) {
-    if (metric.kind !== 'mean' || metric.role !== 'guardrail' || !metric.mustHaveData) continue
-    const tests = gate.plan.harm.filter(
-      (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
-    )
-    const most = Math.max(0, ...tests.map((test) => gate.harm.get(test.id)?.mixture.whole.n ?? 0))
-    if (most < gate.plan.unitsMin)
-      return `${metric.name} must have data: it has ${most} units, at least ${gate.plan.unitsMin} are needed`
-  }
-  return null
+  return lookAnswer(gate, stage, tests, slowest, answer)
 }
 
 /** Where the looks stand that have not passed. */
@@ -237,11 +153,6 @@ function lookAnswer(
       ? `${slowest.entered} of ${slowest.required} units`
       : `look ${looks} of ${gate.plan.looks.length} did not pass, next with more units than ${slowest.entered}`
   return answer('hold', looks === 0 ? 'NEED_UNITS' : 'NEED_NEXT_LOOK', `${nameOf(slowest.test)}: ${what}`)
-}
-
-/** At a limit the gate no longer sees every unit: it permits nothing, and its heartbeat vouches for nothing. */
-export function isAtLimit(gate: RunGate): boolean {
-  return isFull(gate.ledger) || gate.counts.refused > 0
 }
 
 function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: StageView, answer: Answer): Judgement {
@@ -279,14 +190,6 @@ function sentence(metrics: readonly MetricVerdict[], breach: Breach): string {
 
 function describe(metric: MetricVerdict): string {
   return `${metric.metric} on ${metric.comparison}${metric.slice === null ? '' : ` in ${metric.slice.key} = ${metric.slice.value}`}`
-}
-
-function nameOf(test: AdvanceTest): string {
-  return `${test.metric} on ${test.comparison}${test.slice === null ? '' : ` in ${test.slice.key} = ${test.slice.value}`}`
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`
 }
 
 function short(value: number): string {

@@ -1,0 +1,115 @@
+import { unitsEntered } from './advance-looks.ts'
+import { worstShare } from './completeness.ts'
+import type { AdvanceTest } from './plan.ts'
+import { advanceStateOf, type RunGate, stageKindOf } from './run-gate.ts'
+import { nameOf, percent } from './sentence-parts.ts'
+import { brokenSplit } from './split-watch.ts'
+import type { StageView } from './stage-view.ts'
+import { isFull } from './unit-ledger.ts'
+
+/** What stands between a stage and its looks: a reason to hold, or to ask a person. */
+export interface Obstacle {
+  readonly outcome: 'hold' | 'review'
+  readonly code: string
+  readonly reason: string
+}
+
+/** Looks for one obstacle in a stage entry; `tests` are the advance tests of its kind of stage. */
+export type ObstacleCheck = (gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]) => Obstacle | null
+
+/** Corrections above this share of the entered records freeze verdicts (the numbers rest on what was corrected). */
+const correctedShareMax = 0.005
+
+/** At a limit the gate no longer sees every unit: it permits nothing, and its heartbeat vouches for nothing. */
+export function isAtLimit(gate: RunGate): boolean {
+  return isFull(gate.ledger) || gate.counts.refused > 0
+}
+
+/** In the order in which they are said: first what makes the gate's own numbers unfit, then what is not known yet. Silence is never a pass. */
+export const obstacleChecks: readonly ObstacleCheck[] = [
+  gateLimit,
+  corrections,
+  sampleRatio,
+  incident,
+  calibrating,
+  incomplete,
+  fewUnits,
+  missingMean,
+]
+
+function hold(code: string, reason: string): Obstacle {
+  return { outcome: 'hold', code, reason }
+}
+
+function gateLimit(gate: RunGate): Obstacle | null {
+  if (!isAtLimit(gate)) return null
+  const limit = `${gate.ledger.entries} of ${gate.ledger.limit} unit entries kept, ${gate.counts.refused} records turned away`
+  return hold('GATE_LIMIT', `the gate is at its limit: ${limit}`)
+}
+
+function corrections({ counts }: RunGate): Obstacle | null {
+  if (counts.corrected <= correctedShareMax * counts.entered) return null
+  const share = `${counts.corrected} corrections of ${counts.entered} entered records`
+  return hold('CORRECTIONS', `${share}: more than ${percent(correctedShareMax)}, so no verdict is given`)
+}
+
+function sampleRatio(gate: RunGate, stage: StageView): Obstacle | null {
+  const split = gate.splits.get(`${stage.wave}/${stage.stageEntry}/`)
+  const broken = split === undefined ? null : brokenSplit(split)
+  if (broken === null) return null
+  const { units, expectedCandidate, p } = broken
+  const counted = `${units.candidate} of ${units.baseline + units.candidate} units fell to the candidate`
+  const due = `${Math.round(expectedCandidate)} were due (p = ${p.toExponential(1)})`
+  return hold('SAMPLE_RATIO', `${counted}, ${due}: the split is broken, so no verdict is given`)
+}
+
+function incident(gate: RunGate): Obstacle | null {
+  const test = gate.plan.harm.find(({ id }) => gate.harm.get(id)?.exceedance.breached === true)
+  if (test === undefined) return null
+  const over = `over 1 % of the candidate's requests are over budget now, and not proven more than the baseline's`
+  return hold('INCIDENT', `${test.metric}: ${over}`)
+}
+
+function calibrating({ calibration, plan }: RunGate): Obstacle | null {
+  if (calibration.frozen !== null || plan.calibrationPairs === 0) return null
+  return hold('CALIBRATING', `${calibration.pairs} of ${plan.calibrationPairs} A/A pairs calibrated`)
+}
+
+function incomplete(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]): Obstacle | null {
+  const needed = gate.plan.joinCompletenessMin
+  for (const comparison of new Set(tests.map((test) => test.comparison))) {
+    const completeness = gate.completeness.get(`${stage.wave}/${stage.stageEntry}/${comparison}`)
+    const share = completeness === undefined ? null : worstShare(completeness)
+    if (share === null) return hold('NO_DATA', `no final outcome of ${comparison} in stage ${stage.stageName} yet`)
+    if (share < needed) {
+      const heard = `only ${percent(share)} of the planned ${comparison} legs were heard of`
+      return hold('LOW_COMPLETENESS', `${heard}, ${percent(needed)} are needed`)
+    }
+  }
+  return null
+}
+
+function fewUnits(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]): Obstacle | null {
+  for (const test of tests) {
+    const entered = unitsEntered(test, advanceStateOf(gate, stage.wave, stage.stageEntry, test.id))
+    if (entered >= gate.plan.unitsMin) continue
+    return hold('FEW_UNITS', `${entered} units of ${nameOf(test)}, at least ${gate.plan.unitsMin} are needed`)
+  }
+  return null
+}
+
+/** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
+function missingMean(gate: RunGate, stage: StageView): Obstacle | null {
+  const kind = stageKindOf(stage.candidateWeight)
+  for (const metric of gate.plan.metrics) {
+    if (metric.kind !== 'mean' || metric.role !== 'guardrail' || !metric.mustHaveData) continue
+    const tests = gate.plan.harm.filter(
+      (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
+    )
+    const most = Math.max(0, ...tests.map((test) => gate.harm.get(test.id)?.mixture.whole.n ?? 0))
+    if (most >= gate.plan.unitsMin) continue
+    const units = `it has ${most} units, at least ${gate.plan.unitsMin} are needed`
+    return hold('NO_DATA', `${metric.name} must have data: ${units}`)
+  }
+  return null
+}

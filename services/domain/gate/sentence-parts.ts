@@ -1,0 +1,10 @@
+import type { AdvanceTest, HarmTest } from './plan.ts'
+
+/** A question as people read it: metric, comparison and slice. */
+export function nameOf(test: Pick<AdvanceTest | HarmTest, 'metric' | 'comparison' | 'slice'>): string {
+  return `${test.metric} on ${test.comparison}${test.slice === null ? '' : ` in ${test.slice.key} = ${test.slice.value}`}`
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
