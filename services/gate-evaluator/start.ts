@@ -48,7 +48,7 @@ async function startGateOn(
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const emit = (records: readonly OutRecord[]) => {
-    sendPersistently(producer, records, { signal: scope.signal, log: scope.log }).catch((error: unknown) => {
+    sendPersistently(producer, records, scope).catch((error: unknown) => {
       if (!scope.signal.aborted) scope.fail(error)
     })
   }
@@ -201,17 +201,19 @@ function beat(
   ])
   const entered = scope.metrics.gauge('penstock_gate_entered_records', 'Records entered, by run', ['run'])
   const timers = [
-    setInterval(() => evaluator.evaluate(), evaluateMs),
-    setInterval(() => {
+    scope.timers.every(evaluateMs, () => evaluator.evaluate()),
+    scope.timers.every(heartbeatMs, () => {
       const heartbeat = evaluator.heartbeat()
       beats.add(1, { sent: String(heartbeat !== null) })
       if (heartbeat !== null)
         emit([{ topic: topics.heartbeats.name, key: heartbeat.gate, value: codec.encode('Heartbeat', heartbeat) }])
-    }, heartbeatMs),
-    setInterval(() => {
+    }),
+    scope.timers.every(snapshotMs, () => {
       evaluator.snapshot()
       for (const [run, { gate }] of evaluator.runs) entered.set(gate.counts.entered, { run })
-    }, snapshotMs),
+    }),
   ]
-  scope.onStop('timers', () => timers.forEach(clearInterval))
+  scope.onStop('timers', () => {
+    for (const stop of timers) stop()
+  })
 }

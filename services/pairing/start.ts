@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { topics } from '../flow.ts'
@@ -18,7 +17,8 @@ import { createRunCatalogue, type RunCatalogue } from './run-catalogue.ts'
 
 const tickMs = 500
 
-interface Parts {
+/** What pairing speaks to; opened by its own start, or by a test. */
+export interface PairingParts {
   readonly transport: Transport
   readonly codec: ProjectingCodec<Records>
   send(records: readonly OutRecord[]): ReturnType<typeof sendPersistently>
@@ -40,10 +40,15 @@ export async function startPairing(scope: Scope, config: PairingConfig): Promise
     lettered.add(1, { code })
     await send([deadLetterRecord(codec, record, code, reason, scope.clock.nowMs())])
   }
-  await startOn(scope, config, { transport, codec, send, letter })
+  await startPairingOn(scope, config, { transport, codec, send, letter })
 }
 
-async function startOn(scope: Scope, config: PairingConfig, parts: Parts): Promise<void> {
+/** The same on parts that are open already: runs first, then exchanges. */
+async function startPairingOn(
+  scope: Scope,
+  config: Pick<PairingConfig, 'groupId' | 'openMax'>,
+  parts: PairingParts,
+): Promise<void> {
   const { transport, codec } = parts
   const { runs, waitForRun } = await watchRuns(scope, parts)
   const guard = createDeadLetterGuard()
@@ -93,7 +98,7 @@ async function startOn(scope: Scope, config: PairingConfig, parts: Parts): Promi
 /** Reads the runs and goes on reading them. */
 async function watchRuns(
   scope: Scope,
-  { transport, letter }: Parts,
+  { transport, letter }: PairingParts,
 ): Promise<{ readonly runs: RunCatalogue; waitForRun(run: string): Promise<void> }> {
   const runs = createRunCatalogue()
   /** How often the topic was seen to be read to its end. */
@@ -121,7 +126,7 @@ async function watchRuns(
     // not there was never written.
     async waitForRun(run) {
       for (const enough = rounds + 2; runs.facts(run) === null && rounds < enough; )
-        await delay(20, undefined, { signal: scope.signal })
+        await scope.timers.wait(20, scope.signal)
     },
   }
 }
@@ -159,7 +164,7 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
         { outcome },
       )
   }
-  const timer = setInterval(() => {
+  const stopTicks = scope.timers.every(tickMs, () => {
     show()
     if (busy) return
     busy = true
@@ -170,8 +175,8 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
       .finally(() => {
         busy = false
       })
-  }, tickMs)
-  scope.onStop('ticks', () => clearInterval(timer))
+  })
+  scope.onStop('ticks', stopTicks)
 }
 
 function deadLetterRecord(

@@ -15,6 +15,7 @@ import {
 } from '../domain/rollout/sample-run.ts'
 import { topics } from '../flow.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
+import { systemTimers } from '../platform/lifecycle/timers.ts'
 import type { Codec, Decoded } from '../platform/registry/codec.ts'
 import { LogFake } from './log-fake.ts'
 import { startController } from './start-controller.ts'
@@ -58,6 +59,7 @@ async function start(log: LogFake, clock: Clockwork): Promise<Instance> {
     log: silent,
     metrics: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' },
     clock,
+    timers: systemTimers,
     signal: stopper.signal,
     async use(_, open) {
       const resource = await open()

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Records } from '../domain/events/records.ts'
 import { topics } from '../flow.ts'
 import type { Transport } from '../platform/kafka/transport.ts'
@@ -40,7 +39,7 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
     transactionalId: config.groupId,
     commandsMax: config.commandsMax,
     caughtUp: () => watch.caughtUp(),
-    sleep: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
+    sleep: (ms) => scope.timers.wait(ms, signal).catch(() => undefined),
     stopping: () => signal.aborted,
     fail: (cause) => scope.fail(cause),
   })
@@ -58,6 +57,8 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
   )
   consumer.crashed.catch((error: unknown) => scope.fail(error))
   scope.ready('commands', () => owner.ready())
-  const timer = setInterval(() => void owner.sweep(), config.tickMs)
-  scope.onStop('ticks', () => clearInterval(timer))
+  scope.onStop(
+    'ticks',
+    scope.timers.every(config.tickMs, () => void owner.sweep()),
+  )
 }

@@ -113,11 +113,11 @@ function createService(
   config: ShadowConfig,
   { codec, producer, view, runner }: ServiceParts,
 ): ShadowService {
-  const { log, signal, clock } = scope
+  const { signal, clock } = scope
   const guard = createDeadLetterGuard()
   const allowed = new Map(config.providers.tenants.map((tenant) => [tenant.id, new Set(tenant.shadowProviders)]))
   const persistent: Producer = {
-    send: (records) => sendPersistently(producer, records, { signal, log }),
+    send: (records) => sendPersistently(producer, records, scope),
     close: () => producer.close(),
   }
   return createShadowService({

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import type { ClickHouseStore } from '../platform/clickhouse/clickhouse-store.ts'
 import type { GroupConsumer, InRecord, TopicPartition } from '../platform/kafka/transport.ts'
@@ -29,7 +28,7 @@ export function createRangeInserter<Lane extends TopicPartition>(
   const { log, signal } = scope
   const rows = scope.metrics.counter('penstock_sink_rows_total', 'Rows inserted', ['table'])
   const retries = scope.metrics.counter('penstock_sink_retries_total', 'Inserts tried again')
-  const patience = { signal, log, onRetry: () => retries.add() }
+  const patience = { signal, log, timers: scope.timers, onRetry: () => retries.add() }
 
   /**
    * Commits for a lane that is still ours, through rebalances and a broker that is away: records that have left the cutter have no other way
@@ -38,7 +37,7 @@ export function createRangeInserter<Lane extends TopicPartition>(
    */
   const commit = async (lane: Lane, offset: number, metadata: string): Promise<boolean> => {
     const { topic, partition } = lane
-    for (; owned(lane); await delay(commitRetryMs, undefined, { signal: scope.signal })) {
+    for (; owned(lane); await scope.timers.wait(commitRetryMs, scope.signal)) {
       try {
         if (await consumer.commit([{ topic, partition, offset, metadata }])) return true
       } catch (error) {

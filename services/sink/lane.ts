@@ -86,7 +86,7 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   }
 
   const busy = new Set<PartitionLane>()
-  const timer = setInterval(() => {
+  const stopTurns = scope.timers.every(pollMs, () => {
     for (const lane of lanes.values()) {
       steer(consumer, lane, pauseAtBytes)
       if (busy.has(lane)) continue
@@ -105,9 +105,9 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
     )
     const nowMs = scope.clock.nowMs()
     behind.set(Math.max(0, ...all.map((lane) => nowMs - (oldestMs(lane) ?? nowMs))) / 1_000, { group })
-  }, pollMs)
+  })
   scope.onStop(`lane-${options.groupId}-work`, async () => {
-    clearInterval(timer)
+    stopTurns()
     await Promise.all([...lanes.values()].map((lane) => lane.working))
   })
 }

@@ -1,5 +1,6 @@
 import type { Consumer, Kafka } from 'kafkajs'
 import { persistently } from '../lifecycle/persistently.ts'
+import { systemTimers } from '../lifecycle/timers.ts'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
@@ -48,7 +49,11 @@ export async function startKafkajsGroup(
     }
     if (gained.length === 0) return
     const asking = () => fetchCommitted(admin, names, options.groupId, gained)
-    const committed = await persistently('reading committed offsets', asking, { signal: inner.stopped, log })
+    const committed = await persistently('reading committed offsets', asking, {
+      signal: inner.stopped,
+      log,
+      timers: systemTimers,
+    })
     for (const partition of committed) inner.positions.own(partition, partition.committed ?? 0)
     await options.onAssigned?.(committed)
   }

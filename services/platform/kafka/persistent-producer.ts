@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
+import type { Timers } from '../lifecycle/timers.ts'
 import type { Logger } from '../log/logger.ts'
 import type { OutRecord, Producer, Written } from './transport.ts'
 
@@ -13,7 +13,7 @@ const longestPauseMs = 2_000
 export async function sendPersistently(
   producer: Producer,
   records: readonly OutRecord[],
-  options: { readonly signal: AbortSignal; readonly log: Logger },
+  options: { readonly signal: AbortSignal; readonly log: Logger; readonly timers: Timers },
 ): Promise<readonly Written[]> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
@@ -22,7 +22,7 @@ export async function sendPersistently(
       const retriable = cause instanceof PenstockError && cause.retriable
       if (!retriable || options.signal.aborted) throw cause
       options.log.warn({ topic: records[0]?.topic, err: cause.message }, 'output not acknowledged; trying again')
-      await delay(pauseMs, undefined, { signal: options.signal })
+      await options.timers.wait(pauseMs, options.signal)
     }
   }
 }

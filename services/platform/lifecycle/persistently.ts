@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 import type { Logger } from '../log/logger.ts'
+import type { Timers } from './timers.ts'
 
 const firstPauseMs = 200
 const longestPauseMs = 5_000
@@ -12,7 +12,7 @@ const longestPauseMs = 5_000
 export async function persistently<T>(
   what: string,
   act: () => Promise<T> | T,
-  options: { readonly signal: AbortSignal; readonly log: Logger; onRetry?(): void },
+  options: { readonly signal: AbortSignal; readonly log: Logger; readonly timers: Timers; onRetry?(): void },
 ): Promise<T> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
@@ -21,7 +21,7 @@ export async function persistently<T>(
       if (!(error instanceof PenstockError) || !error.retriable || options.signal.aborted) throw error
       options.onRetry?.()
       options.log.warn({ err: error.message }, `${what}: not done; trying again`)
-      await delay(pauseMs, undefined, { signal: options.signal })
+      await options.timers.wait(pauseMs, options.signal)
     }
   }
 }

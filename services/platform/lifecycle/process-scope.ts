@@ -2,6 +2,7 @@ import type { Clock } from '../../domain/time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Scope } from './scope.ts'
+import { systemTimers, type Timers } from './timers.ts'
 
 interface Started {
   readonly name: string
@@ -22,6 +23,8 @@ export interface ScopeOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  /** Default: those of the system. */
+  readonly timers?: Timers
   readonly deadlineMs: number
 }
 
@@ -44,6 +47,7 @@ export function createScope(options: ScopeOptions): OwnedScope {
     log,
     metrics: options.metrics,
     clock: options.clock,
+    timers: options.timers ?? systemTimers,
     signal: stopper.signal,
     async use(name, start) {
       stopper.signal.throwIfAborted()

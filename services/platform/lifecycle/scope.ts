@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { Timers } from './timers.ts'
 
 /** Anything that must be let go of in reverse order of start. */
 export interface Stoppable {
@@ -15,6 +16,7 @@ export interface Scope {
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly timers: Timers
   /** Aborts when stopping begins. */
   readonly signal: AbortSignal
   /** Starts a resource and registers its stop; if `start` rejects, everything started before is stopped in reverse and the process fails. */
