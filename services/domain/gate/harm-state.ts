@@ -35,7 +35,6 @@ export interface HarmState {
   acted: HarmAction | null
   /** After an approval: the process that guards the margin instead of this one, which is frozen. */
   guard: HarmState | null
-  shown: ShownStretch
 }
 
 export type HarmAction = 'review' | 'rollback'
@@ -64,8 +63,19 @@ export function createHarmState(): HarmState {
     rejectedAtMs: null,
     acted: null,
     guard: null,
-    shown: { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 },
   }
+}
+
+/** The stretch that speaks loudest, as people see it. */
+export function shownBy(test: HarmTest, state: HarmState): ShownStretch {
+  const { dominant, weight } = evaluateMixture(state.mixture, (segment) => segment.logE)
+  return shownOf(test, dominant, weight)
+}
+
+/** What a record does to each stretch, and whether it can change the E of any. */
+interface Addition {
+  readonly speaks: boolean
+  readonly add: (segment: HarmSegment) => void
 }
 
 /** Adds one record; returns what the test asks for with it, null when nothing new. */
@@ -79,17 +89,19 @@ export function addHarmRecord(
   const { evidence } = record
   const metric = evidence.metrics.find((candidate) => candidate.name === test.metric)
   if (metric === undefined) return null
-  const add =
+  const addition =
     record.kind === 'pair'
       ? pairAdder(test, plan, frozen, metric)
       : singleAdder(test, state, plan, record, metric[record.arm])
-  if (add === null) return null
-  restartIfDue(test, state, evidence)
-  addToMixture(state.mixture, add)
+  if (addition === null) return null
+  const restarted = restartIfDue(test, state, evidence)
+  addToMixture(state.mixture, addition.add)
+  // Most records change no E. Above the threshold they can still decide, because the rule looks at more than E.
+  const threshold = -Math.log(test.alpha)
+  if (!restarted && !addition.speaks && state.logE < threshold) return null
   const { logE, dominant, weight } = evaluateMixture(state.mixture, (segment) => segment.logE)
   state.logE = logE
-  state.shown = shownOf(test, dominant, weight)
-  if (logE < -Math.log(test.alpha)) return null
+  if (logE < threshold) return null
   state.rejectedAtMs ??= evidence.arrived_at
   if (!isBurst(test, dominant, weight) || !ruleHolds(test, state, frozen, dominant)) return null
   const mayRollBack = test.onBreach === 'rollback' && (record.kind === 'pair' || record.counts.mayRollBack)
@@ -100,14 +112,15 @@ export function addHarmRecord(
 }
 
 /** Each full hour and each stage entry begins a restart once: where old and new entries mix at a change of stage, only the first record counts. */
-function restartIfDue(test: HarmTest, state: HarmState, evidence: Evidence): void {
+function restartIfDue(test: HarmTest, state: HarmState, evidence: Evidence): boolean {
   const { wave, stage_entry: entry } = evidence.place
   const { restarted } = state
   const hour = Math.floor(evidence.arrived_at / hourMs)
-  if (hour <= restarted.hour && entry <= (restarted.entries[wave] ?? -1)) return
+  if (hour <= restarted.hour && entry <= (restarted.entries[wave] ?? -1)) return false
   restarted.hour = Math.max(restarted.hour, hour)
   restarted.entries[wave] = Math.max(restarted.entries[wave] ?? -1, entry)
   beginRestart(state.mixture, emptySegment(), (segment) => logEOf(test, segment))
+  return true
 }
 
 function pairAdder(
@@ -115,12 +128,12 @@ function pairAdder(
   plan: AnalysisPlan,
   frozen: Frozen | null,
   { baseline, candidate }: Evidence['metrics'][number],
-): ((segment: HarmSegment) => void) | null {
+): Addition | null {
   if (baseline === null || candidate === null) return null
   const bet = test.engine === 'beyond_margin' ? betOf(test, plan, frozen, candidate - baseline) : null
   if (test.engine === 'beyond_margin' && bet === null) return null
   const speaks = bet !== null || candidate !== baseline
-  return (segment) => {
+  const add = (segment: HarmSegment) => {
     segment.n += 1
     segment.sums.baseline += baseline
     segment.sums.candidate += candidate
@@ -132,6 +145,7 @@ function pairAdder(
     if (bet !== null) addBet(segment.betting, bet.x, bet.nullMean, test.alpha)
     if (speaks) segment.logE = logEOf(test, segment)
   }
+  return { speaks, add }
 }
 
 /**
@@ -160,7 +174,7 @@ function singleAdder(
   plan: AnalysisPlan,
   record: HarmRecord & { readonly kind: 'single' },
   value: number | null,
-): ((segment: HarmSegment) => void) | null {
+): Addition | null {
   const { arm, evidence, counts } = record
   if (value === null) return null
   if (test.engine === 'exceedance' && plan.exceedance !== null)
@@ -170,9 +184,11 @@ function singleAdder(
       evidence.arrived_at,
       arm === 'candidate' ? { over: value === 1 } : null,
     )
-  if (!counts.exposed && !counts.event) return test.engine === 'exceedance' ? () => undefined : null
+  if (!counts.exposed && !counts.event)
+    return test.engine === 'exceedance' ? { speaks: false, add: () => undefined } : null
   const share = evidence.place.candidate_weight / 100_000
-  return (segment) => {
+  const speaks = counts.event || test.engine === 'ceiling'
+  const add = (segment: HarmSegment) => {
     if (counts.exposed) {
       segment.n += 1
       segment.units[arm] += 1
@@ -186,8 +202,9 @@ function singleAdder(
       if (test.engine !== 'ceiling')
         addEvent(segment.share, { candidate: arm === 'candidate', share, nullRatio: test.nullRateRatio })
     }
-    if (counts.event || test.engine === 'ceiling') segment.logE = logEOf(test, segment)
+    if (speaks) segment.logE = logEOf(test, segment)
   }
+  return { speaks, add }
 }
 
 function ruleHolds(test: HarmTest, state: HarmState, frozen: Frozen | null, dominant: HarmSegment): boolean {

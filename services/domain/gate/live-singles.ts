@@ -1,10 +1,24 @@
 import type { Evidence } from '../events/records.ts'
 import type { SingleCounts } from './harm-state.ts'
-import type { AnalysisPlan, HarmTest } from './plan.ts'
-import { countOnce, countOnceAnHour, questionsMax, stratumOf, type UnitLedger } from './unit-ledger.ts'
+import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
+import { countOnce, countOnceAnHour, questionsMax, type UnitLedger } from './unit-ledger.ts'
 
 /** Question about a live unit → its bit in the ledger, in the plan's order, so that it means the same after a restart. */
 export type Questions = ReadonlyMap<string, number>
+
+/** The bits of one harm test's questions. */
+export interface HarmBits {
+  readonly exposed: number | undefined
+  readonly event: number | undefined
+}
+
+export function harmBitsOf(questions: Questions, test: HarmTest): HarmBits {
+  return { exposed: questions.get(`${test.id}/exposed`), event: questions.get(`${test.id}/event`) }
+}
+
+export function firstBitOf(questions: Questions, test: AdvanceTest): number | undefined {
+  return questions.get(`${test.id}/first`)
+}
 
 const hourMs = 3_600_000
 
@@ -28,21 +42,20 @@ export function questionsOf(plan: AnalysisPlan): Questions {
  */
 export function singleCounts(
   ledger: UnitLedger,
-  questions: Questions,
+  bits: HarmBits,
   test: HarmTest,
   evidence: Evidence,
+  stratum: string,
   isEvent: boolean,
 ): Pick<SingleCounts, 'exposed' | 'event'> {
-  const stratum = stratumOf(evidence)
   const unit = evidence.assignment_unit
-  const [exposure, event] = [questions.get(`${test.id}/exposed`), questions.get(`${test.id}/event`)]
   if (test.engine === 'event_share') {
-    const exposed = countOnce(ledger, stratum, exposure, unit)
-    return { exposed, event: isEvent && countOnce(ledger, stratum, event, unit) }
+    const exposed = countOnce(ledger, stratum, bits.exposed, unit)
+    return { exposed, event: isEvent && countOnce(ledger, stratum, bits.event, unit) }
   }
   const stream = `${stratum}/${evidence.horizon_ms}`
   const hour = Math.floor(evidence.arrived_at / hourMs)
-  const exposed = countOnceAnHour(ledger, stream, hour, exposure, unit)
+  const exposed = countOnceAnHour(ledger, stream, hour, bits.exposed, unit)
   if (test.engine === 'ceiling') return { exposed, event: exposed && isEvent }
-  return { exposed, event: isEvent && countOnceAnHour(ledger, stream, hour, event, unit) }
+  return { exposed, event: isEvent && countOnceAnHour(ledger, stream, hour, bits.event, unit) }
 }

@@ -4,7 +4,7 @@ import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
 import { type AdvanceState, armsOf, marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
 import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
-import type { HarmState } from './harm-state.ts'
+import { type HarmState, shownBy } from './harm-state.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import type { RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
@@ -17,7 +17,7 @@ export function harmVerdict(gate: RunGate, planned: HarmTest): MetricVerdict {
   const guarded = own?.guard != null
   const test = guarded ? guardTestOf(planned) : planned
   const state = guarded ? own.guard : own
-  const shown = state?.shown ?? nothing
+  const shown = state == null ? nothing : shownBy(test, state)
   const difference = shown.baseline === null || shown.candidate === null ? null : shown.candidate - shown.baseline
   const half = halfWidth(test, shown, gate.plan.unitsMin)
   const binary = gate.plan.metrics.find((metric) => metric.name === test.metric)?.kind === 'binary'
@@ -28,7 +28,7 @@ export function harmVerdict(gate: RunGate, planned: HarmTest): MetricVerdict {
     comparison: test.comparison,
     slice: test.slice,
     role: roleOf(gate, test.metric),
-    state: harmStateName(test, state, difference, half),
+    state: harmStateName(test, state, shown, half),
     estimate: difference,
     intervalLow: difference === null || half === null ? null : Math.max(-largest, difference - half),
     intervalHigh: difference === null || half === null ? null : Math.min(largest, difference + half),
@@ -47,13 +47,14 @@ export function harmVerdict(gate: RunGate, planned: HarmTest): MetricVerdict {
 function harmStateName(
   test: HarmTest,
   state: HarmState | null | undefined,
-  difference: number | null,
+  { n, baseline, candidate }: ShownStretch,
   half: number | null,
 ): MetricState {
-  if (state == null || state.shown.n === 0) return 'no_data'
+  if (state == null || n === 0) return 'no_data'
   if (state.acted !== null) return 'unacceptable'
   if (canBeGuarded(test) && state.rejectedAtMs !== null) return 'worse'
-  return difference !== null && half !== null && difference + half < 0 ? 'better' : 'unclear'
+  if (baseline === null || candidate === null || half === null) return 'unclear'
+  return candidate - baseline + half < 0 ? 'better' : 'unclear'
 }
 
 /**

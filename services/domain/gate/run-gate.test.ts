@@ -81,7 +81,7 @@ describe('the gate of a run', () => {
     const evidence = harmful(1_000).map((entry) => ({ ...entry, unit: 'one-session-that-goes-on' }))
     const gate = fed(planOf(), evidence)
     expect(judge(gate, stage).outcome).toBe('hold')
-    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.shown.n).toBe(1)
+    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.mixture.whole.n).toBe(1)
   })
 
   it('sees harm that begins within sessions once the pair of a session that enters is drawn from its length', () => {
@@ -105,7 +105,7 @@ describe('the gate of a run', () => {
     const skipped = pair(1, 0, 1, { candidate_resolution: 'skipped_budget' })
     const odd = pair(2, 0, Number.NaN)
     const gate = fed(planOf(), [skipped, odd])
-    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.shown.n).toBe(0)
+    expect(gate.harm.get('harm/refusal/content_ab/paired_binary')?.mixture.whole.n).toBe(0)
   })
 
   it('gives the same state for every order, duplication and batching of the same evidence', () => {

@@ -4,8 +4,9 @@ import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
-import { type Questions, questionsOf, singleCounts } from './live-singles.ts'
+import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
+import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
 import { createSplitWatch, noteExposure, type SplitWatch } from './split-watch.ts'
 import { pairPositionOf } from './unit-choice.ts'
@@ -40,6 +41,7 @@ export interface RunGate {
   readonly run: string
   readonly plan: AnalysisPlan
   readonly questions: Questions
+  readonly readers: ReaderIndex
   readonly queue: ReleaseQueue
   readonly ledger: UnitLedger
   readonly calibration: Calibration
@@ -87,6 +89,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     run,
     plan,
     questions: questionsOf(plan),
+    readers: new Map(),
     queue: createReleaseQueue(limits.waitingMax),
     ledger: createUnitLedger({ limit: limits.unitsMax, stickyKeysMax: plan.stickyKeysMin }),
     calibration: createCalibration(),
@@ -155,12 +158,6 @@ export function enterThrough(gate: RunGate, readThroughMs: number): number {
   return entered
 }
 
-/** The kind of stage in which a record was made, by the candidate's weight at that moment. */
-export function stageKindOf(candidateWeight: number): 'shadow' | 'canary' | 'full' {
-  if (candidateWeight === 0) return 'shadow'
-  return candidateWeight >= 100_000 ? 'full' : 'canary'
-}
-
 function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const kept = keepsEntry(gate.ledger, evidence.place)
   if (evidence.horizon_ms === gate.plan.legTimeoutMs) noteLegs(completenessOf(gate, evidence), evidence)
@@ -196,10 +193,10 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
   if (first?.isFirst === true) noteExposure(splitOf(gate, place), place.rule, place.candidate_weight, arm)
   if (first?.arm !== arm) return
   const enoughKeys = gate.ledger.stickyKeys.size >= gate.plan.stickyKeysMin
-  forHarm(gate, evidence, releaseMs, (test) => {
+  forHarm(gate, evidence, releaseMs, (test, bits) => {
     const value = outcomeOf(evidence, arm, test.metric)
     if (value === null) return null
-    const counted = singleCounts(gate.ledger, gate.questions, test, evidence, value === 1)
+    const counted = singleCounts(gate.ledger, bits, test, evidence, stratum, value === 1)
     return {
       kind: 'single',
       evidence,
@@ -207,10 +204,10 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
       counts: { ...counted, mayRollBack: enoughKeys || test.engine === 'ceiling' },
     }
   })
-  forAdvance(gate, evidence, (test, state) => {
+  forAdvance(gate, evidence, (test, state, first) => {
     const value = outcomeOf(evidence, arm, test.metric)
     if (value === null) return
-    if (countOnce(gate.ledger, stratum, gate.questions.get(`${test.id}/first`), unit)) addUnit(state, arm, value === 1)
+    if (countOnce(gate.ledger, stratum, first, unit)) addUnit(state, arm, value === 1)
   })
 }
 
@@ -222,12 +219,12 @@ function forHarm(
   gate: RunGate,
   evidence: Evidence,
   releaseMs: number,
-  recordFor: (test: HarmTest) => HarmRecord | null,
+  recordFor: (test: HarmTest, bits: HarmBits) => HarmRecord | null,
 ): void {
-  for (const test of gate.plan.harm) {
+  for (const { test, bits } of readersOf(gate.readers, gate.plan, gate.questions, evidence).harm) {
     const state = gate.harm.get(test.id)
-    if (state === undefined || !applies(gate.plan, test, evidence)) continue
-    const record = recordFor(test)
+    if (state === undefined || !isInSlice(test.slice, evidence)) continue
+    const record = recordFor(test, bits)
     if (record === null) continue
     guardIfApproved(test, state, gate.approvals, evidence.place)
     const { frozen } = gate.calibration
@@ -241,24 +238,17 @@ function forHarm(
   }
 }
 
-function forAdvance(gate: RunGate, evidence: Evidence, add: (test: AdvanceTest, state: AdvanceState) => void): void {
-  for (const test of gate.plan.advance) {
-    if (!applies(gate.plan, test, evidence)) continue
+function forAdvance(
+  gate: RunGate,
+  evidence: Evidence,
+  add: (test: AdvanceTest, state: AdvanceState, first: number | undefined) => void,
+): void {
+  for (const { test, first } of readersOf(gate.readers, gate.plan, gate.questions, evidence).advance) {
+    if (!isInSlice(test.slice, evidence)) continue
     const state = advanceStateOf(gate, evidence.place.wave, evidence.place.stage_entry, test.id)
-    add(test, state)
+    add(test, state, first)
     lookIfDue(test, state, gate.plan, gate.calibration.frozen)
   }
-}
-
-function applies(plan: AnalysisPlan, test: HarmTest | AdvanceTest, evidence: Evidence): boolean {
-  if (test.comparison !== evidence.comparison) return false
-  if (test.stages !== 'any' && test.stages !== stageKindOf(evidence.place.candidate_weight)) return false
-  if (test.slice !== null && sliceValue(evidence, test.slice.key) !== test.slice.value) return false
-  return plan.metrics.find((metric) => metric.name === test.metric)?.horizonMs === evidence.horizon_ms
-}
-
-function sliceValue(evidence: Evidence, key: string): string | undefined {
-  return key === 'tenant' ? evidence.tenant : evidence.segments[key]
 }
 
 export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, test: string): AdvanceState {
