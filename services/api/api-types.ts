@@ -257,6 +257,11 @@ interface components {
         readonly stageName: string
         readonly candidateWeight: number
         readonly approved: boolean
+        /** The whole seasonal periods that the stage must see */
+        readonly wholePeriod?: null | {
+          readonly periodMs: number
+          readonly untilMs: number | null
+        }
       }
       readonly limits?: {
         readonly waitingMax: number
@@ -322,6 +327,8 @@ interface components {
         readonly stage: string
         readonly candidateWeight: number
         readonly minDurationMs: number
+        /** The season whose whole periods the shortest duration is made of */
+        readonly wholePeriodMs: number | null
         readonly maxDurationMs: number
         readonly approval: 'automatic' | 'manual'
         /** Units that the slowest test needs for its first look */

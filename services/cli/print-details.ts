@@ -6,7 +6,9 @@ import { etaText, statusText, timeText } from './print-status.ts'
 /** What a plan will ask for: units before each look, cost, and the chance of a false rollback. */
 export function planText(plan: Api['PlanSummary']): string {
   const stages = plan.stages.map((stage) => {
-    const wait = stage.minDurationMs === 0 ? 'no minimum time' : `at least ${formatDuration(stage.minDurationMs)}`
+    const whole = stage.wholePeriodMs === null ? '' : `, whole ${formatDuration(stage.wholePeriodMs)}`
+    const wait =
+      stage.minDurationMs === 0 ? 'no minimum time' : `at least ${formatDuration(stage.minDurationMs)}${whole}`
     const units =
       stage.decidedBy === null
         ? 'ends by time without a breach'

@@ -16,6 +16,7 @@ import type { StageView } from '../domain/gate/stage-view.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
+import type { StageSpec } from '../domain/rollout/spec.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
@@ -234,7 +235,18 @@ function stageOf(run: Run): StageView | null {
     approved: run.state.overrides.some(
       (override) => override.wave === wave.id && override.stageEntry === wave.stageEntry,
     ),
+    wholePeriod: wholePeriodOf(stage, wave.startedAtMs),
   }
+}
+
+/** On the controller's own start of the stage: time in which the run was held does not count, neither there nor here. */
+function wholePeriodOf(
+  { wholePeriodMs, minDurationMs }: StageSpec,
+  startedAtMs: number | null,
+): NonNullable<StageView['wholePeriod']> | null {
+  // A run that was applied before stages knew of periods has none.
+  if (wholePeriodMs == null) return null
+  return { periodMs: wholePeriodMs, untilMs: startedAtMs === null ? null : startedAtMs + minDurationMs }
 }
 
 /** Every wave that has begun is guarded for as long as the run lives. */
@@ -278,8 +290,9 @@ function offsetsOf(nextOffsets: ReadonlyMap<number, number>): Readonly<Record<st
   return Object.fromEntries([...nextOffsets].map(([partition, offset]) => [String(partition), offset]))
 }
 
-/** At the rate since the stage began; null before anything has come. */
+/** At the rate since the stage began, and not before time allows; null before anything has come. */
 function etaOf(entry: Watched, judgement: Judgement, nowMs: number): number | null {
+  if (judgement.notBeforeMs !== null) return judgement.notBeforeMs
   const startedAtMs = entry.run.state.waves[entry.run.state.wave]?.startedAtMs ?? null
   if (judgement.nRequired === null || startedAtMs === null || judgement.n === 0) return null
   const perMs = judgement.n / Math.max(1, nowMs - startedAtMs)

@@ -1,6 +1,7 @@
 import { looksExhausted, unitsEntered, unitsRequired } from './advance-looks.ts'
+import { lastChecks } from './before-advance.ts'
 import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
-import { obstacleChecks } from './obstacles.ts'
+import { type Obstacle, obstacleChecks } from './obstacles.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type Breach, type RunGate } from './run-gate.ts'
@@ -18,6 +19,8 @@ export interface Judgement {
   readonly nRequired: number | null
   /** The breach that decides, when one does. */
   readonly breach: Breach | null
+  /** The stage cannot end sooner, ms since the epoch; null when time alone does not decide. */
+  readonly notBeforeMs: number | null
 }
 
 /**
@@ -43,6 +46,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     reasonCode: string,
     reason: string,
     breach: Breach | null = null,
+    notBeforeMs: number | null = null,
   ): Judgement => ({
     outcome,
     reasonCode,
@@ -51,6 +55,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     n: slowest?.entered ?? 0,
     nRequired: slowest?.required ?? null,
     breach,
+    notBeforeMs,
   })
   return (
     harmAnswer(gate, metrics, stage, answer) ??
@@ -59,7 +64,17 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
   )
 }
 
-type Answer = (outcome: VerdictOutcome, reasonCode: string, reason: string, breach?: Breach | null) => Judgement
+type Answer = (
+  outcome: VerdictOutcome,
+  reasonCode: string,
+  reason: string,
+  breach?: Breach | null,
+  notBeforeMs?: number | null,
+) => Judgement
+
+function obstacleAnswer(answer: Answer, { outcome, code, reason, notBeforeMs }: Obstacle): Judgement {
+  return answer(outcome, code, reason, null, notBeforeMs ?? null)
+}
 
 function acted(gate: RunGate, test: HarmTest): boolean {
   const state = gate.harm.get(test.id)
@@ -124,7 +139,7 @@ function missingAnswer(
     return answer('hold', 'BAKING', 'the candidate has all traffic; guardrails stay armed until the bake ends')
   for (const check of obstacleChecks) {
     const obstacle = check(gate, stage, tests)
-    if (obstacle !== null) return answer(obstacle.outcome, obstacle.code, obstacle.reason)
+    if (obstacle !== null) return obstacleAnswer(answer, obstacle)
   }
   return lookAnswer(gate, stage, tests, slowest, answer)
 }
@@ -168,6 +183,10 @@ function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: Stag
     .filter((state) => state.passed)
   if (passed.length < tests.length)
     return answer('hold', 'NEED_UNITS', `${passed.length} of ${tests.length} questions passed`)
+  for (const check of lastChecks) {
+    const obstacle = check(gate, stage, tests)
+    if (obstacle !== null) return obstacleAnswer(answer, obstacle)
+  }
   return answer(
     'advance',
     'ALL_ACCEPTABLE',

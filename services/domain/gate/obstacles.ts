@@ -13,6 +13,8 @@ export interface Obstacle {
   readonly outcome: 'hold' | 'review'
   readonly code: string
   readonly reason: string
+  /** When it is gone, as far as time alone decides; ms since the epoch. */
+  readonly notBeforeMs?: number
 }
 
 /** Looks for one obstacle in a stage entry; `tests` are the advance tests of its kind of stage. */

@@ -6,4 +6,6 @@ export interface StageView {
   readonly candidateWeight: number
   /** Tests that an approval has set aside for this stage entry: they were shown to a person, who accepted them. */
   readonly approved: boolean
+  /** The whole seasonal periods that the stage must see; `untilMs` is null while it has not started. Null or absent: none. */
+  readonly wholePeriod?: { readonly periodMs: number; readonly untilMs: number | null } | null
 }

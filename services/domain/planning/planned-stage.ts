@@ -1,3 +1,5 @@
+import { formatDuration } from '../policy/units-of-measure.ts'
+import type { StageSpec } from '../rollout/spec.ts'
 import { audienceShares } from './audience.ts'
 import { type PlannedQuestion, plannedQuestions, type StagePlace } from './planned-questions.ts'
 import { type ShadowBill, shadowBill } from './shadow-bill.ts'
@@ -24,7 +26,7 @@ export interface PlannedStage {
   readonly pairedHours: number | null
   /** Chance that a harmless candidate has not passed all questions by each look, at most (sum over questions). */
   readonly missByLook: readonly number[]
-  /** What decides how long it takes: a test's id, `calibration`, or `minimum duration`. */
+  /** What decides how long it takes: a test's id, `calibration`, `minimum duration`, or `whole periods of …`. */
   readonly boundBy: string
   readonly shadow: ShadowBill
   /** Shadow calls until the questions on pairs are answered. */
@@ -84,7 +86,7 @@ export function plannedStage(place: StagePlace, options: StageChoice): PlannedSt
     evidenceHours,
     pairedHours,
     missByLook,
-    boundBy: boundBy(slowest, evidenceHours, minHours, calibratedHours),
+    boundBy: boundBy(stage, slowest, evidenceHours, calibratedHours),
     shadow: shadowBill(place, requests, hours),
     shadowForEvidence: shadowBill(place, requests, pairedHours ?? hours),
   }
@@ -97,12 +99,14 @@ function lookOf(missByLook: readonly number[], { choice, missMax }: StageChoice)
 }
 
 function boundBy(
+  { minDurationMs, wholePeriodMs }: StageSpec,
   slowest: PlannedQuestion | null,
   evidenceHours: number | null,
-  minHours: number,
   calibratedHours: number | null,
 ): string {
-  if (slowest === null || (evidenceHours !== null && evidenceHours <= minHours)) return 'minimum duration'
+  const minHours = minDurationMs / hourMs
+  if (slowest === null || (evidenceHours !== null && evidenceHours <= minHours))
+    return wholePeriodMs === null ? 'minimum duration' : `whole periods of ${formatDuration(wholePeriodMs)}`
   return evidenceHours === calibratedHours ? 'calibration' : slowest.test
 }
 

@@ -31,6 +31,11 @@ export const defaultStages: Readonly<Record<'prompt' | 'model', readonly Default
   ],
 }
 
+/** Whole days of the larger canaries of a model, whose answers may differ by the hour; a prompt is judged in hours. Null: no whole periods. */
+export const defaultSeasonalPeriodMs: Readonly<Record<'prompt' | 'model', number | null>> = {
+  prompt: null,
+  model: dayMs,
+}
 export const defaultMaxStageMs = 14 * dayMs
 export const defaultBakeMs: Readonly<Record<'prompt' | 'model', number>> = { prompt: hourMs, model: dayMs }
 export const defaultCooldownMs = hourMs

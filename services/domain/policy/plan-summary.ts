@@ -10,6 +10,7 @@ export interface PlanSummary {
     readonly stage: string
     readonly candidateWeight: number
     readonly minDurationMs: number
+    readonly wholePeriodMs: number | null
     readonly maxDurationMs: number
     readonly approval: 'automatic' | 'manual'
     /** Units that the slowest test needs for its first look. */
@@ -38,6 +39,7 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
         stage: stage.name,
         candidateWeight: stage.candidateWeight,
         minDurationMs: stage.minDurationMs,
+        wholePeriodMs: stage.wholePeriodMs ?? null,
         maxDurationMs: stage.maxDurationMs,
         approval: stage.approval,
         pairsRequired: slowest?.requiredUnits ?? 0,

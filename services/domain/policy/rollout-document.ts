@@ -19,6 +19,8 @@ export interface RolloutDocument {
     readonly match?: Readonly<Record<string, string>>
     readonly stages?: readonly StageDocument[]
   }[]
+  /** Canary stages from 10 % on last whole periods of it. Default: `24h` for the default stages of a model, none for others. */
+  readonly seasonalPeriod?: string
   readonly bake?: string
   readonly cooldown?: string
   readonly lease?: string

@@ -5,7 +5,8 @@ import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
 import { metricPolicies } from './metric-policies.ts'
 import { deviationsOf } from './policy-deviations.ts'
 import type { PolicyProblem, RolloutDocument, StageDocument, VariantDocument } from './rollout-document.ts'
-import { formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
+import { formatDuration, formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
+import { inWholePeriods } from './whole-periods.ts'
 
 /** What the golden set of the file turned out to be, once read. */
 export interface GoldenSummary {
@@ -144,18 +145,27 @@ function stagesOf(
   problems: PolicyProblem[],
 ): readonly StageSpec[] {
   const onLapse = document.onLapse ?? 'baseline'
+  const periodMs = document.seasonalPeriod === undefined ? null : parseDuration(document.seasonalPeriod)
+  const seasonal = (stage: StageSpec, period: number | null) =>
+    period === null || period === 0 ? stage : inWholePeriods(stage, period)
   if (stages === undefined) {
     const stages = defaults.defaultStages[document.change]
-    return stages.slice(isLiveOnly(document) ? 1 : 0).map((stage) => ({
-      ...stage,
-      maxDurationMs: defaults.defaultMaxStageMs,
-      approval: 'automatic',
-      onLapse,
-    }))
+    const specs = stages.slice(isLiveOnly(document) ? 1 : 0).map((stage): StageSpec => {
+      const spec = {
+        ...stage,
+        wholePeriodMs: null,
+        maxDurationMs: defaults.defaultMaxStageMs,
+        approval: 'automatic' as const,
+        onLapse,
+      }
+      return seasonal(spec, periodMs ?? defaults.defaultSeasonalPeriodMs[document.change])
+    })
+    checkRamp(specs, path, isLiveOnly(document), problems)
+    return specs
   }
   const specs = stages.map((stage): StageSpec => {
     const candidateWeight = parseWeight(stage.weight) ?? 0
-    return {
+    const spec: StageSpec = {
       name:
         stage.name ??
         (candidateWeight === 0
@@ -165,10 +175,12 @@ function stagesOf(
             : `canary-${candidateWeight / 1_000}`),
       candidateWeight,
       minDurationMs: durationOr(stage.minDuration, 0),
+      wholePeriodMs: null,
       maxDurationMs: durationOr(stage.maxDuration, defaults.defaultMaxStageMs),
       approval: stage.approval ?? 'automatic',
       onLapse,
     }
+    return seasonal(spec, periodMs)
   })
   checkRamp(specs, path, isLiveOnly(document), problems)
   return specs
@@ -209,7 +221,13 @@ function checkRamp(
     if (names.has(stage.name))
       problems.push({ path: at, message: `stage \`${stage.name}\` appears twice`, fix: 'give it a `name` of its own' })
     names.add(stage.name)
-    if (stage.maxDurationMs < stage.minDurationMs) {
+    if (stage.wholePeriodMs !== null && stage.maxDurationMs <= stage.minDurationMs) {
+      problems.push({
+        path: at,
+        message: `whole periods of ${formatDuration(stage.wholePeriodMs)} make the stage last ${formatDuration(stage.minDurationMs)}, and maxDuration ends it at ${formatDuration(stage.maxDurationMs)}`,
+        fix: `raise maxDuration above ${formatDuration(stage.minDurationMs)}, or use a shorter seasonalPeriod`,
+      })
+    } else if (stage.maxDurationMs < stage.minDurationMs) {
       problems.push({
         path: at,
         message: 'maxDuration is shorter than minDuration',

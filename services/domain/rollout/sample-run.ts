@@ -10,7 +10,15 @@ import { transition } from './transition.ts'
 export const startMs = 1_000_000
 
 function stage(name: string, candidateWeight: number, approval: StageSpec['approval'] = 'automatic'): StageSpec {
-  return { name, candidateWeight, minDurationMs: 1_000, maxDurationMs: 60_000, approval, onLapse: 'baseline' }
+  return {
+    name,
+    candidateWeight,
+    minDurationMs: 1_000,
+    wholePeriodMs: null,
+    maxDurationMs: 60_000,
+    approval,
+    onLapse: 'baseline',
+  }
 }
 
 export const samplePlan: AnalysisPlan = {

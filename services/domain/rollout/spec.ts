@@ -6,6 +6,8 @@ export interface StageSpec {
   readonly name: string
   readonly candidateWeight: number
   readonly minDurationMs: number
+  /** The season whose whole periods `minDurationMs` is made of: the gate waits for them too. Null: an ordinary minimum. */
+  readonly wholePeriodMs: number | null
   /** After this without permission to advance the run goes to review. */
   readonly maxDurationMs: number
   readonly approval: 'automatic' | 'manual'
