@@ -146,7 +146,7 @@ export const topics = {
 export const services = {
   gateway: {
     name: 'gateway',
-    purpose: 'serves the OpenAI-compatible API, splits traffic, taps every exchange',
+    purpose: 'serves the APIs of OpenAI and Anthropic, splits traffic, taps every exchange',
     consumes: [topics.splits.name, topics.brakes.name, topics.heartbeats.name],
     produces: [topics.exchanges.name, topics.acks.name],
     stores: ['disk'],

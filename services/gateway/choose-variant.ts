@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Variant } from '../domain/events/records.ts'
 import type { Routed } from '../domain/routing/effective.ts'
+import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
+import { serves } from '../platform/model-api/provider-settings.ts'
 import type { GatewayConfig, RoutingFile } from './config.ts'
 import type { ControlState } from './control-state.ts'
 import { capturedHeaders, headerOf, identify, type Tenant, turnOf } from './request-context.ts'
@@ -8,13 +10,20 @@ import type { TapRequest } from './tap-messages.ts'
 
 /** Where one request goes, and what the tap is told about it. */
 export interface Chosen {
+  readonly kind: 'chosen'
   readonly url: string
+  readonly provider: Provider
   readonly tapped: TapRequest
   /** What was not done as asked: a turn that is no number, a variant that this gateway cannot serve. */
   readonly oddities: readonly Oddity[]
 }
 
 export type Oddity = 'turn' | 'variant'
+
+/** The caller names a route that there is none of, or one whose providers do not have the operation. */
+export type NotChosen = { readonly kind: 'unknown_route' } | { readonly kind: 'unserved'; readonly route: string }
+
+type Provider = RoutingFile['providers'][number]
 
 interface ChooseDeps {
   readonly config: Pick<GatewayConfig, 'routing' | 'hashKey'>
@@ -29,25 +38,31 @@ export interface Arrival {
   readonly query: string
 }
 
-/** Null when the caller names a route that there is none of. */
-export function chooseVariant(deps: ChooseDeps, arrival: Arrival, tenant: Tenant): Chosen | null {
-  const { routing, hashKey } = deps.config
+export function chooseVariant(
+  deps: ChooseDeps,
+  operation: Operation,
+  arrival: Arrival,
+  tenant: Tenant,
+): Chosen | NotChosen {
   const { exchangeId, atMs, headers, query } = arrival
-  const wanted = headerOf(headers, 'x-penstock-route')
-  const route = wanted === null ? routing.routes[0] : routing.routes.find((candidate) => candidate.id === wanted)
-  if (route === undefined) return null
+  const route = routeOf(deps, headers)
+  if (route === undefined) return { kind: 'unknown_route' }
   const stickyKey = deps.control.split(route.id)?.sticky_key ?? 'session'
-  const { session, unit } = identify(headers, stickyKey, tenant.id, exchangeId, hashKey)
+  const { session, unit } = identify(headers, stickyKey, tenant.id, exchangeId, deps.config.hashKey)
   const asker = { tenant: tenant.id, segments: tenant.segments, unit }
-  const { variant, routed, baseUrl, odd } = served(deps, route, asker)
+  const chosen = served(deps, route, operation, asker)
+  if (chosen === null) return { kind: 'unserved', route: route.id }
+  const { variant, routed, provider, odd } = chosen
   const turn = turnOf(headers)
   const promptVersion = headerOf(headers, 'x-penstock-prompt-version')
   return {
-    url: completionsUrl(baseUrl, query),
+    kind: 'chosen',
+    url: providerUrl(provider.baseUrl, operationPaths[operation], query),
+    provider,
     oddities: [...(turn === null ? (['turn'] as const) : []), ...(odd ? (['variant'] as const) : [])],
     tapped: {
       route: route.id,
-      operation: 'chat.completions',
+      operation,
       tenant: tenant.id,
       segments: tenant.segments,
       capture: tenant.capture,
@@ -71,12 +86,36 @@ export function chooseVariant(deps: ChooseDeps, arrival: Arrival, tenant: Tenant
   }
 }
 
+/** Where a call goes that is neither split nor captured: to the provider of what the route serves by default. Null when there is no such route. */
+export function chooseDefault(
+  deps: ChooseDeps,
+  headers: IncomingHttpHeaders,
+  below: { readonly path: string; readonly query: string },
+): { readonly url: string; readonly provider: Provider } | null {
+  const route = routeOf(deps, headers)
+  if (route === undefined) return null
+  const split = deps.control.split(route.id)
+  const byDefault = split?.variants.find(({ id }) => id === split.default_variant)
+  const provider = providerNamed(deps, byDefault?.provider ?? '') ?? providerNamed(deps, route.default.provider)
+  return provider === undefined ? null : { url: providerUrl(provider.baseUrl, below.path, below.query), provider }
+}
+
 type Route = RoutingFile['routes'][number]
+
+function routeOf({ config }: ChooseDeps, headers: IncomingHttpHeaders): Route | undefined {
+  const { routes } = config.routing
+  const wanted = headerOf(headers, 'x-penstock-route')
+  return wanted === null ? routes[0] : routes.find((candidate) => candidate.id === wanted)
+}
+
+function providerNamed({ config }: ChooseDeps, name: string): Provider | undefined {
+  return config.routing.providers.find(({ id }) => id === name)
+}
 
 interface Served {
   readonly variant: Variant
   readonly routed: Routed
-  readonly baseUrl: string
+  readonly provider: Provider
   /** The split named a variant that this gateway cannot serve. */
   readonly odd: boolean
 }
@@ -84,32 +123,36 @@ interface Served {
 const unsplit: Routed = { arm: 'baseline', assignment: 'no_split', variant: null, place: null }
 
 /**
- * The variant that the split says. One that the split does not describe, or whose provider this gateway does not know, is acked as rejected; the
- * split's default, else the configured one, serves meanwhile, outside of the experiment: an answer of one model is never booked to another.
+ * The variant that the split says. One that the split does not describe, or whose provider this gateway does not know (acked as rejected) or does not
+ * have the operation, does not serve: the split's default, else the configured one, does meanwhile, outside of the experiment. An answer of one model
+ * is never booked to another. Null when none of them has the operation.
  */
-function served(deps: ChooseDeps, route: Route, asker: Parameters<ControlState['route']>[1]): Served {
-  const { providers } = deps.config.routing
+function served(
+  deps: ChooseDeps,
+  route: Route,
+  operation: Operation,
+  asker: Parameters<ControlState['route']>[1],
+): Served | null {
   const split = deps.control.split(route.id)
-  const baseUrlOf = (provider: string) => providers.find(({ id }) => id === provider)?.baseUrl
+  const able = (name: string) => {
+    const provider = providerNamed(deps, name)
+    return provider !== undefined && serves(provider, operation) ? provider : undefined
+  }
   const find = (id: string | null, routed: Routed, odd: boolean): Served | null => {
     const variant = split?.variants.find((candidate) => candidate.id === id)
-    const baseUrl = variant === undefined ? undefined : baseUrlOf(variant.provider)
-    return variant === undefined || baseUrl === undefined ? null : { variant, routed, baseUrl, odd }
+    const provider = variant === undefined ? undefined : able(variant.provider)
+    return variant === undefined || provider === undefined ? null : { variant, routed, provider, odd }
   }
   const routed = deps.control.route(route.id, asker)
   const odd = routed.variant !== null
   const asSaid = odd
     ? (find(routed.variant, routed, false) ?? find(split?.default_variant ?? null, unsplit, true))
     : null
-  return (
-    asSaid ?? {
-      variant: { ...route.default, prompt_version: null, parameters: {} },
-      routed: odd ? unsplit : routed,
-      // The configuration was refused if this provider were missing.
-      baseUrl: baseUrlOf(route.default.provider) ?? '',
-      odd,
-    }
-  )
+  if (asSaid !== null) return asSaid
+  const provider = able(route.default.provider)
+  if (provider === undefined) return null
+  const variant = { ...route.default, prompt_version: null, parameters: {} }
+  return { variant, routed: odd ? unsplit : routed, provider, odd }
 }
 
 /** The route's own default passes byte for byte; any other variant needs its model and parameters in the body. */
@@ -120,9 +163,9 @@ function rewriteFor(passed: Route['default'], variant: Variant): TapRequest['rew
 }
 
 /** A provider's address may hold a query of its own (a version of its API); the caller's follows it. */
-function completionsUrl(baseUrl: string, query: string): string {
+function providerUrl(baseUrl: string, path: string, query: string): string {
   const url = new URL(baseUrl)
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/chat/completions`
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`
   url.search = [url.search.slice(1), query].filter((part) => part !== '').join('&')
   return url.href
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
 const settings = {
   ...commonSettings,
@@ -51,16 +52,7 @@ const settings = {
 } as const
 
 const file = z.object({
-  providers: z
-    .array(
-      z.object({
-        id: z.string().min(1),
-        baseUrl: z.url(),
-        apiKeyEnv: z.string().optional(),
-        apiKeyFile: z.string().optional(),
-      }),
-    )
-    .min(1),
+  providers: z.array(z.object(providerSettings)).min(1),
   routes: z
     .array(
       z.object({
@@ -77,6 +69,10 @@ const file = z.object({
         tokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
         capture: z.enum(['full', 'redacted', 'metadata', 'none']).default('full'),
         segments: z.record(z.string(), z.string()).default({}),
+        /** What it may call; without it every operation that is captured. */
+        operations: providerSettings.operations,
+        /** How much else below /v1 is passed on for it, with the provider's key: calls that keep nothing (`stateless`), also what all callers of the key share (`all`). */
+        passthrough: z.enum(['none', 'stateless', 'all']).default('stateless'),
       }),
     )
     .min(1),
@@ -89,10 +85,11 @@ export type GatewayConfig = ConfigOf<typeof settings> & {
 }
 
 export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
-  const config = loadConfig('gateway', settings, process.env, argv)
-  const routing = readRoutingFile(config.providersFile)
-  const apiKeys = Object.fromEntries(routing.providers.map((provider) => [provider.id, apiKeyOf(provider)]))
-  return { ...config, routing, apiKeys }
+  return loadConfig('gateway', settings, process.env, argv, (config): GatewayConfig => {
+    const routing = readRoutingFile(config.providersFile)
+    const keys = routing.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
+    return { ...config, routing, apiKeys: Object.fromEntries(keys) as Record<string, string | null> }
+  })
 }
 
 /** Throws ConfigError with the line of every problem. */
@@ -120,9 +117,4 @@ function readRoutingFile(path: string): RoutingFile {
   )
   if (unknown.length > 0) throw new ConfigError(unknown)
   return result.data
-}
-
-function apiKeyOf(provider: RoutingFile['providers'][number]): string | null {
-  if (provider.apiKeyFile !== undefined) return readFileSync(provider.apiKeyFile, 'utf8').trim()
-  return provider.apiKeyEnv === undefined ? null : (process.env[provider.apiKeyEnv] ?? null)
 }

@@ -1,13 +1,16 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { type Agent, request as upstreamRequest } from 'undici'
 import type { Clock } from '../domain/time/clock.ts'
 
 export interface ForwardOptions {
   readonly agent: Agent
   readonly url: string
+  readonly method: string
   readonly headers: Record<string, string | string[]>
-  readonly body: Uint8Array
+  /** Null: none. A stream is passed on as it comes. */
+  readonly body: Uint8Array | Readable | null
   readonly timeoutMs: number
   readonly response: ServerResponse
   readonly clock: Clock
@@ -57,7 +60,7 @@ export async function forward(options: ForwardOptions): Promise<Forwarded> {
   const ended = (how: Forwarded['ended'], errorClass: string | null): Forwarded => ({ ended: how, errorClass, ...seen })
   try {
     const upstream = await upstreamRequest(options.url, {
-      method: 'POST',
+      method: options.method,
       dispatcher: options.agent,
       headers: options.headers,
       body: options.body,
@@ -113,10 +116,17 @@ function headerValue(headers: readonly string[], name: string): string | null {
 
 /** Share of the provider's rate limit that is left, by its headers; null when it does not say. */
 function quotaOf(headers: readonly string[]): number | null {
-  const shares = (['requests', 'tokens'] as const).flatMap((what) => {
-    const remaining = Number.parseFloat(headerValue(headers, `x-ratelimit-remaining-${what}`) ?? '')
-    const limit = Number.parseFloat(headerValue(headers, `x-ratelimit-limit-${what}`) ?? '')
+  const number = (name: string) => Number.parseFloat(headerValue(headers, name) ?? '')
+  const shares = limitHeaders.flatMap((name) => {
+    const [limit, remaining] = [number(name('limit')), number(name('remaining'))]
     return limit > 0 && Number.isFinite(remaining) ? [remaining / limit] : []
   })
   return shares.length === 0 ? null : Math.min(1, Math.max(0, Math.min(...shares)))
 }
+
+const limitHeaders: readonly ((what: 'limit' | 'remaining') => string)[] = [
+  ...['requests', 'tokens'].map((of) => (what: string) => `x-ratelimit-${what}-${of}`),
+  ...['requests', 'tokens', 'input-tokens', 'output-tokens'].map(
+    (of) => (what: string) => `anthropic-ratelimit-${of}-${what}`,
+  ),
+]

@@ -101,11 +101,11 @@ async function setUp(options: Options = {}) {
     apiKeys: {},
     routing: {
       providers: [
-        { id: 'p', baseUrl: p.url },
-        { id: 'q', baseUrl: q.url },
+        { id: 'p', baseUrl: p.url, api: 'openai' },
+        { id: 'q', baseUrl: q.url, api: 'openai' },
       ],
       routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'model-old' } }],
-      tenants: [{ id: 't', tokenSha256, capture: 'full', segments: {} }],
+      tenants: [{ id: 't', tokenSha256, capture: 'full', segments: {}, passthrough: 'stateless' }],
     },
     ...options.config,
   } as unknown as GatewayConfig
@@ -277,9 +277,9 @@ describe('how a call ends', () => {
     expect(silence.tapped[0]?.end).toMatchObject({ resolution: 'timed_out', errorClass: 'timeout', status: null })
 
     const routing = {
-      providers: [{ id: 'p', baseUrl: 'http://127.0.0.1:1' }],
+      providers: [{ id: 'p', baseUrl: 'http://127.0.0.1:1', api: 'openai' as const }],
       routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'm' } }],
-      tenants: [{ id: 't', tokenSha256, capture: 'full' as const, segments: {} }],
+      tenants: [{ id: 't', tokenSha256, capture: 'full' as const, segments: {}, passthrough: 'none' as const }],
     }
     const nowhere = await setUp({ config: { routing } })
     expect((await nowhere.ask()).status).toBe(502)

@@ -1,17 +1,27 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { keyHeader, type ProviderApi } from '../platform/model-api/provider-settings.ts'
 import type { RoutingFile } from './config.ts'
 
 export type Tenant = RoutingFile['tenants'][number]
+
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0] ?? ''
+}
+
+/** Without the question mark. */
+export function queryOf(request: IncomingMessage): string {
+  return (request.url ?? '').slice(pathOf(request).length + 1)
+}
 
 /** 32 hex digits, minted here: agents reuse trace ids and clients repeat theirs. */
 export function mintExchangeId(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** The tenant whose token the caller presented; null when it is nobody's. Compares digests in constant time. */
+/** The tenant whose token the caller presented, as either API's clients do; null when it is nobody's. Compares digests in constant time. */
 export function authenticate(headers: IncomingHttpHeaders, tenants: readonly Tenant[]): Tenant | null {
-  const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? ''
+  const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? headerOf(headers, 'x-api-key') ?? ''
   const digest = createHash('sha256').update(given).digest()
   let found: Tenant | null = null
   for (const tenant of tenants) if (timingSafeEqual(digest, Buffer.from(tenant.tokenSha256, 'hex'))) found = tenant
@@ -92,7 +102,7 @@ function connectionNames(connection: string): ReadonlySet<string> {
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
   exchangeId: string,
-  apiKey: string | null,
+  provider: { readonly api: ProviderApi; readonly key: string | null },
 ): Record<string, string | string[]> {
   const named = connectionNames(headers.connection ?? '')
   const result: Record<string, string | string[]> = {}
@@ -100,9 +110,7 @@ export function upstreamHeaders(
     const ours = hopByHop.has(name) || named.has(name) || callersCredentials.has(name) || name.startsWith('x-penstock-')
     if (!ours && value !== undefined) result[name] = value
   }
-  result['x-request-id'] = exchangeId
-  if (apiKey !== null) result['authorization'] = `Bearer ${apiKey}`
-  return result
+  return { ...result, 'x-request-id': exchangeId, ...keyHeader(provider.api, provider.key) }
 }
 
 /** Headers for the caller, names and values in turn: as the provider wrote them, without hop-by-hop ones, plus the exchange's id. */

@@ -1,4 +1,5 @@
 import type { Arm, Assignment, Place, Resolution, Variant } from '../domain/events/records.ts'
+import type { Operation } from '../domain/sampling/operations.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
 export type TapMessage =
@@ -25,7 +26,7 @@ export type TapReply =
 
 export interface TapRequest {
   readonly route: string
-  readonly operation: string
+  readonly operation: Operation
   readonly tenant: string
   readonly session: string | null
   readonly unit: string

@@ -3,9 +3,11 @@ import { redactDocument } from '../domain/redaction/redact-document.ts'
 import type { Redactor } from '../domain/redaction/redactor.ts'
 import { parametersHash } from '../domain/sampling/parameters-hash.ts'
 import { parseRequestBody, withVariant } from '../domain/sampling/replay-body.ts'
+import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
 import { decodeContent } from '../platform/http/decode-content.ts'
-import { type Answer, createAnswerReader } from '../platform/openai/answer-reader.ts'
-import { promptTokens, textTokens } from '../platform/openai/token-estimate.ts'
+import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
+import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
+import { promptTokens, textTokens } from '../platform/model-api/token-estimate.ts'
 import type { Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
 
 export interface TapRecorderDeps {
@@ -157,7 +159,7 @@ function capturedBody(redact: Redactor, capture: TapRequest['capture'], body: Ui
 async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd): Promise<Response> {
   const { request } = known
   const content = await decodeContent(end.contentEncoding, known.chunks, answerBytesMax)
-  const reader = createAnswerReader({ streamed: end.streamed })
+  const reader = createAnswerReader({ form: request.operation, streamed: end.streamed })
   for (const { data, atMs } of content.chunks) reader.push(data, atMs)
   const answer = reader.end(end.endedAtMs)
   const truncated = answer.truncated || end.truncated || content.end === 'unread'
@@ -226,7 +228,7 @@ function outcomeOf(answer: Answer, end: TapEnd, truncated: boolean): Pick<Respon
   const left = end.resolution === 'aborted_by_client' && end.errorClass === null
   if (left && end.streamed && answer.firstTokenAtMs === null && !truncated)
     return { resolution: 'abandoned', error_class: null }
-  const quota = end.errorClass === 'rate_limited' && answer.error?.code === 'insufficient_quota'
+  const quota = end.errorClass === 'rate_limited' && isSpentQuota(answer.error)
   return { resolution: end.resolution, error_class: quota ? 'quota' : end.errorClass }
 }
 
@@ -234,8 +236,9 @@ function outcomeOf(answer: Answer, end: TapEnd, truncated: boolean): Pick<Respon
 function said(
   redact: Redactor,
   capture: TapRequest['capture'],
-  { text, refusal, toolCalls }: Answer,
+  { text: spoken, vectors, refusal, toolCalls }: Answer,
 ): Pick<Response, 'output' | 'refusal' | 'tool_calls'> {
+  const text = vectors === null ? spoken : vectorSketch(vectors)
   switch (capture) {
     case 'full':
       return { output: text, refusal, tool_calls: toolCalls }

@@ -1,13 +1,29 @@
 import { Agent, errors, request } from 'undici'
+import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
 import type { Clock } from '../domain/time/clock.ts'
-import { type Answer, createAnswerReader } from '../platform/openai/answer-reader.ts'
+import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
+import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
+import { keyHeader, type ProviderApi } from '../platform/model-api/provider-settings.ts'
 
 /** Where a variant is served and with which key. */
 export interface Provider {
   readonly id: string
   /** Up to and including /v1. */
   readonly baseUrl: string
+  readonly api: ProviderApi
+  readonly operations: ReadonlySet<Operation>
   readonly apiKey: string | null
+}
+
+/** One call: what is asked, and what its HTTP needs to say besides. */
+export interface ModelCall {
+  readonly operation: Operation
+  readonly body: Readonly<Record<string, unknown>>
+  /** Versions and betas of an API that the caller named. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  readonly requestId: string
+  readonly signal: AbortSignal
 }
 
 /** How one attempt ended. `begun` says whether the provider had started to answer: only attempts that had not may be repeated. */
@@ -27,37 +43,27 @@ export interface CallResult {
 }
 
 export interface ModelCaller {
-  call(
-    provider: Provider,
-    body: Readonly<Record<string, unknown>>,
-    options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal },
-  ): Promise<CallResult>
+  call(provider: Provider, call: ModelCall): Promise<CallResult>
   stop(): Promise<void>
 }
 
 const connectTimeoutMs = 5_000
 
-/** Calls an OpenAI-compatible provider and reads the whole answer; every failure is a value. */
+/** Calls a provider and reads the whole answer; every failure is a value. */
 export function createModelCaller(options: { readonly clock: Clock; readonly connectionsMax: number }): ModelCaller {
   const agent = new Agent({ connections: options.connectionsMax, connect: { timeout: connectTimeoutMs } })
   return {
-    call: (provider, body, call) => callOnce(agent, options.clock, provider, body, call),
+    call: (provider, call) => callOnce(agent, options.clock, provider, call),
     stop: () => agent.destroy(),
   }
 }
 
-async function callOnce(
-  agent: Agent,
-  clock: Clock,
-  provider: Provider,
-  body: Readonly<Record<string, unknown>>,
-  options: { readonly timeoutMs: number; readonly requestId: string; readonly signal: AbortSignal },
-): Promise<CallResult> {
+async function callOnce(agent: Agent, clock: Clock, provider: Provider, call: ModelCall): Promise<CallResult> {
   // Durations come from the monotonic clock, so that a wall clock that is set in between cannot bend them.
   const startedAtMs = clock.nowMs()
   const startMono = clock.monoMs()
   const at = () => startedAtMs + Math.round(clock.monoMs() - startMono)
-  const timeout = AbortSignal.timeout(Math.max(1, options.timeoutMs))
+  const timeout = AbortSignal.timeout(Math.max(1, call.timeoutMs))
   let status: number | null = null
   let retryAfterMs: number | null = null
   let connected = true
@@ -74,19 +80,19 @@ async function callOnce(
     answer,
   })
   try {
-    const response = await request(`${provider.baseUrl}/chat/completions`, {
+    const response = await request(`${provider.baseUrl}${operationPaths[call.operation]}`, {
       method: 'POST',
       dispatcher: agent,
-      headers: headersOf(provider, options.requestId),
-      body: JSON.stringify(body),
-      signal: AbortSignal.any([timeout, options.signal]),
+      headers: headersOf(provider, call),
+      body: JSON.stringify(call.body),
+      signal: AbortSignal.any([timeout, call.signal]),
       headersTimeout: 0,
       bodyTimeout: 0,
     })
     status = response.statusCode
     retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.nowMs())
     const streamed = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
-    const reader = createAnswerReader({ streamed })
+    const reader = createAnswerReader({ form: call.operation, streamed })
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) reader.push(chunk, at())
     const answer = reader.end(at())
     if (status >= 400) return ended('failed', errorClassOf(status, answer), answer)
@@ -113,18 +119,18 @@ export function parseRetryAfter(header: string | string[] | undefined, nowMs: nu
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs)
 }
 
-function headersOf(provider: Provider, requestId: string): Record<string, string> {
-  const headers: Record<string, string> = {
+function headersOf(provider: Provider, { headers, requestId }: ModelCall): Record<string, string> {
+  return {
+    ...headers,
     'content-type': 'application/json',
     'x-request-id': requestId,
     'x-penstock-leg': 'shadow',
+    ...keyHeader(provider.api, provider.apiKey),
   }
-  if (provider.apiKey !== null) headers['authorization'] = `Bearer ${provider.apiKey}`
-  return headers
 }
 
 /** A closed list: 429 is the provider's rate limit, or an exhausted quota that no retry mends. */
 function errorClassOf(status: number, answer: Answer): string {
-  if (status === 429) return answer.error?.code === 'insufficient_quota' ? 'quota' : 'rate_limited'
+  if (status === 429) return isSpentQuota(answer.error) ? 'quota' : 'rate_limited'
   return status >= 500 ? 'provider_5xx' : 'provider_4xx'
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
 const settings = {
   ...commonSettings,
@@ -29,20 +30,15 @@ const settings = {
   ),
 } as const
 
-export type ShadowConfig = ConfigOf<typeof settings> & { readonly providers: ProvidersFile }
+export type ShadowConfig = ConfigOf<typeof settings> & {
+  readonly providers: ProvidersFile
+  readonly apiKeys: Readonly<Record<string, string | null>>
+}
 
 const priceSchema = z.object({ inputUsdPerMillion: z.number().min(0), outputUsdPerMillion: z.number().min(0) })
 
 const providersSchema = z.object({
-  providers: z.array(
-    z.object({
-      id: z.string().min(1),
-      baseUrl: z.url(),
-      apiKeyEnv: z.string().optional(),
-      apiKeyFile: z.string().optional(),
-      prices: z.record(z.string(), priceSchema).default({}),
-    }),
-  ),
+  providers: z.array(z.object({ ...providerSettings, prices: z.record(z.string(), priceSchema).default({}) })),
   tenants: z.array(z.object({ id: z.string().min(1), shadowProviders: z.array(z.string()).default([]) })).default([]),
 })
 
@@ -50,8 +46,11 @@ const providersSchema = z.object({
 export type ProvidersFile = z.infer<typeof providersSchema>
 
 export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
-  const config = loadConfig('shadow', settings, process.env, argv)
-  return { ...config, providers: readProviders(config.providersFile) }
+  return loadConfig('shadow', settings, process.env, argv, (config): ShadowConfig => {
+    const providers = readProviders(config.providersFile)
+    const keys = providers.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
+    return { ...config, providers, apiKeys: Object.fromEntries(keys) as Record<string, string | null> }
+  })
 }
 
 /** Throws ConfigError with every problem of the file. */
@@ -67,10 +66,4 @@ function readProviders(path: string): ProvidersFile {
         `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
     ),
   )
-}
-
-/** A provider's key from its file or environment variable; null when it names neither. */
-export function apiKeyOf(provider: ProvidersFile['providers'][number]): string | null {
-  if (provider.apiKeyFile !== undefined) return readFileSync(provider.apiKeyFile, 'utf8').trim()
-  return provider.apiKeyEnv === undefined ? null : (process.env[provider.apiKeyEnv] ?? null)
 }

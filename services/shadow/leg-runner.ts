@@ -146,6 +146,7 @@ class BudgetedRunner implements LegRunner {
     const price = this.#options.price(task.variant)
     if (task.disowned.aborted) return
     if (provider === null) return this.#skip(task, 'shadow_infrastructure', 'unknown_provider')
+    if (!provider.operations.has(task.operation)) return this.#skip(task, 'skipped_policy', 'operation')
     if (limits === null) return this.#skip(task, 'shadow_infrastructure', 'run_ended')
     if (price === null) {
       this.#options.onUnpriced(task.variant)
@@ -190,7 +191,7 @@ class BudgetedRunner implements LegRunner {
   async #attempt(task: LegTask, to: Destination, attempt: number, signal: AbortSignal): Promise<Ended> {
     const { budget, caller } = this.#options
     const { run } = task.place
-    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task.body))
+    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task.operation, task.body))
     const reserved = await budget.reserve(run, to.limits, estimate)
     this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
     this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
@@ -202,7 +203,8 @@ class BudgetedRunner implements LegRunner {
       return { kind: 'skipped', resolution: 'skipped_backlog', why: 'too_late' }
     }
     const requestId = `${task.exchangeId}-${task.arm}-${attempt}`
-    const result = await caller.call(to.provider, task.body, { timeoutMs: task.timeoutMs, requestId, signal })
+    const { operation, body, headers, timeoutMs } = task
+    const result = await caller.call(to.provider, { operation, body, headers, timeoutMs, requestId, signal })
     const spent = calledResponse(task, to.provider, result, to.price, attempt).cost_micro_usd
     await budget.settle(run, estimate, spent ?? (result.maybeCharged ? estimate : 0))
     return { kind: 'called', result, attempt }

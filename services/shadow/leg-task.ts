@@ -1,6 +1,8 @@
 import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
+import { type Operation, operationNamed } from '../domain/sampling/operations.ts'
 import { parametersHash } from '../domain/sampling/parameters-hash.ts'
-import { replayableOperations, replayBody } from '../domain/sampling/replay-body.ts'
+import { replayBody } from '../domain/sampling/replay-body.ts'
+import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
 import type { CallResult, Provider } from './call-model.ts'
 
 /** One planned shadow call. Ends in exactly one counted Response, whatever happens. */
@@ -10,6 +12,8 @@ export interface LegTask {
   readonly place: Place
   readonly arm: Arm
   readonly variant: Variant
+  readonly operation: Operation
+  readonly headers: Readonly<Record<string, string>>
   readonly body: Readonly<Record<string, unknown>>
   readonly bodyBytes: number
   readonly promptVersion: string | null
@@ -31,13 +35,24 @@ export function admitLeg(
   allowed: AllowedProviders,
 ):
   | { readonly kind: 'skip'; readonly why: string }
-  | { readonly kind: 'send'; readonly body: Readonly<Record<string, unknown>> } {
-  if (!replayableOperations.has(request.operation)) return { kind: 'skip', why: 'operation' }
+  | ({ readonly kind: 'send' } & Pick<LegTask, 'operation' | 'headers' | 'body'>) {
+  const operation = operationNamed(request.operation)
+  if (operation === null) return { kind: 'skip', why: 'operation' }
   if (request.capture !== 'full' || request.body.length === 0) return { kind: 'skip', why: 'capture' }
   if (variant.provider !== liveProvider && !allowed(request.tenant).has(variant.provider))
     return { kind: 'skip', why: 'provider_not_allowed' }
-  const replay = replayBody(request.body, variant)
-  return replay.kind === 'body' ? { kind: 'send', body: replay.body } : { kind: 'skip', why: replay.reason }
+  const replay = replayBody(request.body, variant, operation)
+  if (replay.kind === 'refused') return { kind: 'skip', why: replay.reason }
+  return { kind: 'send', operation, headers: versionHeaders(request.headers), body: replay.body }
+}
+
+/** What says how a body is to be read, of all that came with it. */
+const versionNames = ['anthropic-version', 'anthropic-beta', 'openai-beta'] as const
+
+function versionHeaders(headers: Request['headers']): Record<string, string> {
+  return Object.fromEntries(
+    versionNames.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
+  )
 }
 
 const emptyAnswer = {
@@ -132,7 +147,7 @@ export function calledResponse(
     model_served: answer?.model ?? null,
     prompt_version: task.variant.prompt_version ?? task.promptVersion,
     parameters_hash: parametersHash(task.body),
-    output: answer?.text ?? '',
+    output: answer == null ? '' : answer.vectors === null ? answer.text : vectorSketch(answer.vectors),
     tool_calls: answer?.toolCalls ?? [],
     finish_reason: answer?.finishReason ?? null,
     refusal: answer?.refusal ?? null,

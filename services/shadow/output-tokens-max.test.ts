@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { parseExactly } from '../domain/sampling/exact-json.ts'
 import { outputTokensMax } from './output-tokens-max.ts'
 
-const of = (text: string) => outputTokensMax(parseExactly(text) as Record<string, unknown>)
+const of = (text: string) => outputTokensMax('chat.completions', parseExactly(text) as Record<string, unknown>)
 const unlimited = of('{}')
 
 it.each([
@@ -14,4 +14,7 @@ it.each([
   ['{"max_tokens": -1}', unlimited],
   ['{"max_tokens": "many"}', unlimited],
   ['{"max_tokens": null}', unlimited],
+  ['{"max_output_tokens": 77}', 77],
 ])('%s reserves %d tokens', (text, expected) => expect(of(text)).toBe(expected))
+
+it('embeddings are answered without tokens', () => expect(outputTokensMax('embeddings', {})).toBe(0))

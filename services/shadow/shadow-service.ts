@@ -223,6 +223,8 @@ class LoggedPlanner implements ShadowService {
       ...leg,
       route: request.route,
       place,
+      operation: admitted.operation,
+      headers: admitted.headers,
       body: admitted.body,
       bodyBytes: request.body.length,
       startByMonoMs: clock.monoMs() + startDelayMs - ageMs,

@@ -71,7 +71,7 @@ describe('planning', () => {
 
 describe('replaying', () => {
   it('sets model and parameters and leaves nothing stateful', () => {
-    const original = body({
+    const original = {
       model: 'a',
       temperature: 1,
       n: 3,
@@ -81,20 +81,52 @@ describe('replaying', () => {
       previous_response_id: 'r',
       messages: [],
       tools: [{ type: 'function' }],
-    })
-    expect(replayBody(original, variant)).toEqual({
+    }
+    expect(replayBody(body(original), variant, 'chat.completions')).toMatchObject({ reason: 'stored_state' })
+    const { previous_response_id: _, ...asked } = original
+    expect(replayBody(body(asked), variant, 'chat.completions')).toEqual({
       kind: 'body',
       body: { model: 'model-b', temperature: 0.2, n: 1, messages: [], tools: [{ type: 'function' }] },
     })
   })
 
+  it.each([
+    ['responses', { input: 'x' }, { input: 'x', store: false }],
+    ['responses', { input: 'x', previous_response_id: 'resp_1' }, 'stored_state'],
+    ['responses', { input: 'x', conversation: { id: 'conv_1' } }, 'stored_state'],
+    ['responses', { prompt: { id: 'pmpt_1' } }, 'stored_state'],
+    ['responses', { input: [{ type: 'item_reference', id: 'msg_1' }] }, 'stored_state'],
+    ['responses', { input: [{ type: 'reasoning', id: 'rs_1', summary: [] }] }, 'stored_state'],
+    ['responses', { input: 'x', previous_response_id: null }, { input: 'x', store: false }],
+    ['responses', { input: 'x', background: true }, 'background'],
+    ['responses', { input: 'x', tools: [{ type: 'file_search' }] }, 'runs_tools'],
+    ['messages', { messages: [], metadata: { user_id: 'u' } }, { messages: [] }],
+    [
+      'messages',
+      { tools: [{ name: 'f' }, { type: 'bash_20250124' }] },
+      { tools: [{ name: 'f' }, { type: 'bash_20250124' }] },
+    ],
+    ['messages', { tools: [{ type: 'web_search_20250305', name: 's' }] }, 'runs_tools'],
+    ['messages', { mcp_servers: [{ url: 'x' }] }, 'runs_tools'],
+    ['messages', { messages: [], container: 'c' }, 'stored_state'],
+    ['completions', { prompt: 'x', n: 2, best_of: 3 }, { prompt: 'x', n: 1, best_of: 1 }],
+    ['embeddings', { input: ['x'], user: 'u' }, { input: ['x'] }],
+  ] as const)('of %s: %o', (operation, asked, expected) => {
+    const replay = replayBody(body(asked), { ...variant, parameters: {} }, operation)
+    const wanted = { kind: 'body', body: { ...(expected as object), model: 'model-b' } }
+    expect(replay).toEqual(typeof expected === 'string' ? { kind: 'refused', reason: expected } : wanted)
+  })
+
   it('refuses tools that the provider would run, and what is no JSON object', () => {
-    expect(replayBody(body({ tools: [{ type: 'web_search' }] }), variant)).toEqual({
+    expect(replayBody(body({ tools: [{ type: 'web_search' }] }), variant, 'chat.completions')).toEqual({
       kind: 'refused',
       reason: 'runs_tools',
     })
-    expect(replayBody(body([]), variant)).toEqual({ kind: 'refused', reason: 'not_an_object' })
-    expect(replayBody(new Uint8Array([1]), variant)).toEqual({ kind: 'refused', reason: 'not_json' })
+    expect(replayBody(body([]), variant, 'chat.completions')).toEqual({ kind: 'refused', reason: 'not_an_object' })
+    expect(replayBody(new Uint8Array([1]), variant, 'chat.completions')).toEqual({
+      kind: 'refused',
+      reason: 'not_json',
+    })
   })
 })
 
@@ -154,7 +186,7 @@ describe('running legs', () => {
     const booked: string[] = []
     let mono = 0
     const caller: ModelCaller = {
-      call: async (_provider, _body, { requestId }) => {
+      call: async (_provider, { requestId }) => {
         calls.push(requestId)
         return options.results?.shift() ?? answered
       },
@@ -173,7 +205,13 @@ describe('running legs', () => {
       concurrency: { max: 4, slowdownMax: 2, toleranceMs: 0, quotaFloor: 0 },
       retriesMax: 2,
       waitingBytesMax: options.waitingBytesMax ?? 1_000,
-      provider: () => ({ id: 'p', baseUrl: 'http://p', apiKey: null }),
+      provider: () => ({
+        id: 'p',
+        baseUrl: 'http://p',
+        api: 'openai',
+        operations: new Set(['chat.completions']),
+        apiKey: null,
+      }),
       price: () =>
         options.price === undefined
           ? { inputMicroUsdPerMillion: 1_000_000, outputMicroUsdPerMillion: 1_000_000 }
@@ -190,6 +228,8 @@ describe('running legs', () => {
       place,
       arm: 'candidate',
       variant,
+      operation: 'chat.completions',
+      headers: {},
       body: {},
       bodyBytes: 10,
       promptVersion: null,
@@ -250,7 +290,17 @@ describe('running legs', () => {
   it('reserves each attempt, and books what it used, or all of it when nobody knows', async () => {
     const unknown = { ...failed, errorClass: 'provider_5xx', status: 503, maybeCharged: true }
     const usage = { inputTokens: 5, outputTokens: 6, cachedTokens: null }
-    const answer = { text: 'x', usage, toolCalls: [], finishReason: 'stop', refusal: null, model: null, error: null }
+    const answer = {
+      text: 'x',
+      vectors: null,
+      irregular: [],
+      usage,
+      toolCalls: [],
+      finishReason: 'stop',
+      refusal: null,
+      model: null,
+      error: null,
+    }
     const used = { ...answered, answer: { ...answer, firstTokenAtMs: 1, complete: true, truncated: false } }
     const { runner, booked, task } = setUp({ results: [failed, unknown, used] })
     runner.submit(task)

@@ -1,5 +1,6 @@
 import type { Kill, Latch, Records, Split, Variant } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
+import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
 import { topics } from '../flow.ts'
 import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
@@ -7,12 +8,13 @@ import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
+import { serves } from '../platform/model-api/provider-settings.ts'
 import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
 import type { Codec, ProjectingCodec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import { createRedisBudget } from './budget.ts'
 import { createModelCaller, type Provider } from './call-model.ts'
-import { apiKeyOf, type ShadowConfig } from './config.ts'
+import type { ShadowConfig } from './config.ts'
 import { createLegRunner, type LegRunner } from './leg-runner.ts'
 import type { Price } from './leg-task.ts'
 import { readOwnRecords } from './own-records.ts'
@@ -50,10 +52,17 @@ function createRunner(
   redis: Parameters<typeof createRedisBudget>[0],
   onResolved: Parameters<typeof createLegRunner>[0]['onResolved'],
 ): LegRunner {
+  const operations = Object.keys(operationPaths) as Operation[]
   const providers = new Map(
     config.providers.providers.map((provider): [string, Provider] => [
       provider.id,
-      { id: provider.id, baseUrl: provider.baseUrl.replace(/\/$/, ''), apiKey: apiKeyOf(provider) },
+      {
+        id: provider.id,
+        baseUrl: provider.baseUrl.replace(/\/$/, ''),
+        api: provider.api,
+        operations: new Set(operations.filter((operation) => serves(provider, operation))),
+        apiKey: config.apiKeys[provider.id] ?? null,
+      },
     ]),
   )
   const caller = createModelCaller({ clock: scope.clock, connectionsMax: config.callsMax })

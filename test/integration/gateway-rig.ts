@@ -215,7 +215,7 @@ export function gatewayConfig(
     localKillFile: '',
     apiKeys: { p: 'provider-secret' },
     routing: {
-      providers: [{ id: 'p', baseUrl: given.upstreamUrl }],
+      providers: [{ id: 'p', baseUrl: given.upstreamUrl, api: 'openai' }],
       routes: [{ id: 'r', default: { id: 'v', provider: 'p', model: 'json' } }],
       tenants: [tenant('acme', token)],
     },
@@ -228,7 +228,13 @@ export function tenant(
   secret: string,
   capture: GatewayConfig['routing']['tenants'][number]['capture'] = 'full',
 ): GatewayConfig['routing']['tenants'][number] {
-  return { id, tokenSha256: createHash('sha256').update(secret).digest('hex'), capture, segments: {} }
+  return {
+    id,
+    tokenSha256: createHash('sha256').update(secret).digest('hex'),
+    capture,
+    segments: {},
+    passthrough: 'stateless',
+  }
 }
 
 export type Exchanged = { readonly partition: number } & (

@@ -267,7 +267,7 @@ describe('the gateway, with the real client', () => {
     await expect(stranger.chat.completions.create({ model: 'json', messages: [] })).rejects.toMatchObject({
       status: 401,
     })
-    await expect(client.models.list()).rejects.toMatchObject({ status: 404, type: 'invalid_request_error' })
+    await expect(client.files.list()).rejects.toMatchObject({ status: 403, type: 'permission_error' })
     const refused = async (response: Response) => {
       const { error } = (await response.json()) as { readonly error: { readonly type: string } }
       return [response.status, error.type]

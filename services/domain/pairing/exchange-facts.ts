@@ -35,20 +35,39 @@ export function exchangeFacts(request: Request, appendMs: number): ExchangeFacts
   }
 }
 
-/** SHA-256 (hex) of the last user message's text; null when the body is no chat request or was not captured. */
+/**
+ * SHA-256 (hex) of the text of the last user message, or of what an operation without messages is asked with; null when the body is none that can be
+ * read or was not captured.
+ */
 export function lastUserMessageHash(body: Uint8Array): string | null {
   if (body.length === 0) return null
   try {
-    const parsed = JSON.parse(new TextDecoder().decode(body)) as { readonly messages?: unknown }
-    const messages = Array.isArray(parsed.messages)
-      ? (parsed.messages as { readonly role?: unknown; readonly content?: unknown }[])
-      : []
-    const content = messages.findLast((message) => message?.role === 'user')?.content
-    const text = typeof content === 'string' ? content : Array.isArray(content) ? content.map(partText).join('') : null
+    const text = askedText(JSON.parse(new TextDecoder().decode(body)) as Asked)
     return text === null ? null : sha256Hex(text)
   } catch {
     return null
   }
+}
+
+interface Asked {
+  readonly messages?: unknown
+  readonly input?: unknown
+  readonly prompt?: unknown
+}
+
+/** `input` of responses is a text or items like messages, that of embeddings a text or texts; `prompt` is that of the older completions. */
+function askedText({ messages, input, prompt }: Asked): string | null {
+  if (typeof input === 'string') return input
+  if (Array.isArray(messages)) return lastOfUser(messages)
+  if (Array.isArray(input))
+    return input.every((item) => typeof item === 'string') ? input.join('\n') : lastOfUser(input)
+  return typeof prompt === 'string' ? prompt : null
+}
+
+function lastOfUser(messages: readonly unknown[]): string | null {
+  const of = messages as readonly { readonly role?: unknown; readonly content?: unknown }[]
+  const content = of.findLast((message) => message?.role === 'user')?.content
+  return typeof content === 'string' ? content : Array.isArray(content) ? content.map(partText).join('') : null
 }
 
 function partText(part: unknown): string {

@@ -1,8 +1,7 @@
 import type { Variant } from '../events/records.ts'
 import { parseExactly } from './exact-json.ts'
-
-/** Operations that may be replayed: calls that only compute an answer. Everything else is skipped by policy. */
-export const replayableOperations: ReadonlySet<string> = new Set(['chat.completions'])
+import type { Operation } from './operations.ts'
+import { restsOnStoredState, runsTools } from './unreplayable.ts'
 
 /** Fields that make the provider keep state, link to kept state, or name a person. A replay must leave no trace and act on nothing. */
 export const statefulFields: readonly string[] = [
@@ -18,21 +17,33 @@ export const statefulFields: readonly string[] = [
   'service_tier',
 ]
 
+/**
+ * Why a request is not asked a second time. `runs_tools`: the provider itself would run them. `stored_state`: it rests on what the provider keeps (an
+ * earlier response, a conversation, a container): another model does not have it, and without it it would be another question. `background`: its
+ * answer is only a receipt.
+ */
+type ReplayRefusal = 'not_json' | 'not_an_object' | 'runs_tools' | 'stored_state' | 'background'
+
 export type ReplayBody =
   | { readonly kind: 'body'; readonly body: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'refused'; readonly reason: 'not_json' | 'not_an_object' | 'runs_tools' }
+  | { readonly kind: 'refused'; readonly reason: ReplayRefusal }
 
 /**
  * The request body for another variant: its model and parameters, without stateful fields, one choice. Function tools stay declared, so that
- * the candidate may ask for them (nobody runs them); tools that the provider itself would run (search, code, connectors) refuse the replay.
+ * the candidate may ask for them (nobody runs them).
  */
-export function replayBody(original: Uint8Array, variant: Variant): ReplayBody {
+export function replayBody(original: Uint8Array, variant: Variant, operation: Operation): ReplayBody {
   const parsed = parseRequestBody(original)
   if (typeof parsed === 'string') return { kind: 'refused', reason: parsed }
-  if (runsTools(parsed)) return { kind: 'refused', reason: 'runs_tools' }
+  if (runsTools(parsed, operation)) return { kind: 'refused', reason: 'runs_tools' }
+  if (restsOnStoredState(parsed)) return { kind: 'refused', reason: 'stored_state' }
+  if (parsed['background'] === true) return { kind: 'refused', reason: 'background' }
   const body: Record<string, unknown> = { ...withVariant(parsed, variant) }
   for (const field of statefulFields) delete body[field]
   if ('n' in body) body['n'] = 1
+  if ('best_of' in body) body['best_of'] = 1
+  // Responses are kept unless the request says otherwise.
+  if (operation === 'responses') body['store'] = false
   return { kind: 'body', body }
 }
 
@@ -51,17 +62,6 @@ function parameterValue(text: string): unknown {
   } catch {
     return text
   }
-}
-
-/** A search by the provider is asked for by a field of its own, too; without it the answer would be another one. */
-function runsTools(body: Readonly<Record<string, unknown>>): boolean {
-  if ((body['web_search_options'] ?? null) !== null) return true
-  const tools = body['tools'] ?? []
-  return !Array.isArray(tools) || !tools.every(isFunctionTool)
-}
-
-function isFunctionTool(tool: unknown): boolean {
-  return typeof tool === 'object' && tool !== null && (tool as { type?: unknown }).type === 'function'
 }
 
 /** A request's body as an object; what it says of numbers is kept exactly (see parseExactly). */
