@@ -221,6 +221,17 @@ interface components {
       } | null
       readonly looksSpent: number
       readonly passed: boolean
+      /** Whether the candidate has become worse at some hour of the wave; questions on pairs alone; outside the error budget */
+      readonly drift?: {
+        readonly hours: number
+        /** Pairs of the newest hour that are bad under the candidate alone less those under the baseline alone */
+        readonly netNow: number
+        /** Of an e-detector */
+        readonly evidence: number
+        /** Hours without a change between two false alarms on average at least */
+        readonly threshold: number
+        readonly alarmAtMs: number | null
+      }
     }
     readonly Frozen: {
       readonly baselineValues: {
@@ -257,6 +268,10 @@ interface components {
         readonly stageName: string
         readonly candidateWeight: number
         readonly approved: boolean
+        readonly approvals?: readonly {
+          readonly wave: string
+          readonly stageEntry: number
+        }[]
         /** The whole seasonal periods that the stage must see */
         readonly wholePeriod?: null | {
           readonly periodMs: number

@@ -18,6 +18,7 @@ export function metricsText(metrics: readonly Metric[]): readonly string[] {
     ...table(harm.map((metric) => [...cells(metric), `n ${metric.n}`, evidence(metric)])),
     ...(advance.length === 0 ? [] : ['may it advance? (asked at planned looks, once enough units are in)']),
     ...table(advance.map((metric) => [...cells(metric), needed(metric), margin(metric)])),
+    ...advance.flatMap(driftLine),
     ...(silent.length === 0 ? [] : [`no data yet: ${[...new Set(silent)].join(', ')}`]),
     ...comparisons.flatMap(([comparison, meaning]) =>
       told.some((metric) => metric.comparison === comparison) ? [`${comparison}: ${meaning}`] : [],
@@ -31,6 +32,17 @@ const comparisons: readonly (readonly [Metric['comparison'], string])[] = [
   ['live_ab', 'users of the baseline against users of the candidate'],
   ['aa', 'same request: the baseline against itself'],
 ]
+
+/** Silent unless it has rung: an hour in which something changed is where to look first. */
+function driftLine(metric: Metric): readonly string[] {
+  const { drift } = metric
+  if (drift?.alarmAtMs == null) return []
+  const since = new Date(drift.alarmAtMs).toISOString().slice(0, 16)
+  const now = `${drift.netNow < 0 ? '−' : '+'}${Math.abs(drift.netNow)}`
+  return [
+    `drift: ${nameOf(metric)} worse by ${since}Z (evidence ${short(drift.evidence)}, ${short(drift.threshold)} is reached once a year by chance; net ${now} in the newest hour)`,
+  ]
+}
 
 function isHarm(metric: Metric): boolean {
   return metric.test.startsWith('harm/')

@@ -235,6 +235,7 @@ function stageOf(run: Run): StageView | null {
     approved: run.state.overrides.some(
       (override) => override.wave === wave.id && override.stageEntry === wave.stageEntry,
     ),
+    approvals: run.state.overrides.map(({ wave, stageEntry }) => ({ wave, stageEntry })),
     wholePeriod: wholePeriodOf(stage, wave.startedAtMs),
   }
 }

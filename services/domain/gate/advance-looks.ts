@@ -14,6 +14,15 @@ export interface AdvanceState {
   /** The statistic at each look that was taken, in order. */
   readonly statistics: number[]
   passed: boolean
+  /** The difference at the look that passed: what comes after is not what the permission rests on. */
+  passedWith: DifferenceEstimate | null
+}
+
+/** Candidate − baseline with its standard error, from n units (pairs, or units of the candidate). */
+export interface DifferenceEstimate {
+  readonly difference: number
+  readonly error: number
+  readonly n: number
 }
 
 export function createAdvanceState(): AdvanceState {
@@ -23,6 +32,7 @@ export function createAdvanceState(): AdvanceState {
     events: { baseline: 0, candidate: 0 },
     statistics: [],
     passed: false,
+    passedWith: null,
   }
 }
 
@@ -87,6 +97,7 @@ export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: Analysis
   const statistic = nonInferiorityZ(test, state, margin)
   state.statistics.push(statistic)
   state.passed = statistic <= -look.bound
+  if (state.passed) state.passedWith = differenceOf(test, state)
 }
 
 /** All looks spent without a pass. */
@@ -123,6 +134,26 @@ function paired(state: AdvanceState): { n: number; difference: number; discordan
   const n = both + onlyCandidate + onlyBaseline + neither
   if (n === 0) return { n, difference: 0, discordance: 0 }
   return { n, difference: (onlyCandidate - onlyBaseline) / n, discordance: (onlyCandidate + onlyBaseline) / n }
+}
+
+/**
+ * The difference as it stands; null before both sides have units. Half an event more on each side than was seen (pairs: on each side of the discordance),
+ * so that a quiet stage is not taken for a precise one.
+ */
+export function differenceOf(test: AdvanceTest, state: AdvanceState): DifferenceEstimate | null {
+  if (test.engine === 'tango') {
+    const { n, difference, discordance } = paired(state)
+    if (n === 0) return null
+    return { difference, error: Math.sqrt((discordance + 1 / n - difference ** 2) / n), n }
+  }
+  const { baseline, candidate } = state.units
+  if (baseline === 0 || candidate === 0) return null
+  const variance = (arm: Arm) => {
+    const p = (state.events[arm] + 0.5) / (state.units[arm] + 1)
+    return (p * (1 - p)) / state.units[arm]
+  }
+  const difference = state.events.candidate / candidate - state.events.baseline / baseline
+  return { difference, error: Math.sqrt(variance('baseline') + variance('candidate')), n: candidate }
 }
 
 /** Units entered so far: pairs, or units of the candidate. */

@@ -1,8 +1,9 @@
 import { formatDuration } from '../policy/units-of-measure.ts'
 import type { ObstacleCheck } from './obstacles.ts'
+import { stageDrift } from './stage-drift.ts'
 
 /** What is asked once all questions have passed, before the gate permits: in this order. */
-export const lastChecks: readonly ObstacleCheck[] = [wholePeriod]
+export const lastChecks: readonly ObstacleCheck[] = [wholePeriod, stageDrift]
 
 /** Hours that were not seen may be the ones that differ. Counted on the log's clock up to the frontier, so that the controller, whose clock is ahead of it, agrees. */
 function wholePeriod(

@@ -38,7 +38,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     ...gate.plan.harm
       .filter((test) => harmTests.includes(test) || acted(gate, test))
       .map((test) => harmVerdict(gate, test)),
-    ...advanceTests.map((test) => advanceVerdict(gate, test, states.get(test.id))),
+    ...advanceTests.map((test) => advanceVerdict(gate, stage.wave, test, states.get(test.id))),
   ]
   const slowest = slowestOf(gate, advanceTests, stage)
   const answer = (

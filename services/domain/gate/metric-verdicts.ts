@@ -5,8 +5,9 @@ import { type AdvanceState, armsOf, marginValue, unitsEntered, unitsRequired } f
 import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
 import { type HarmState, shownBy } from './harm-state.ts'
+import { driftOf } from './hourly-discordance.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
-import type { RunGate } from './run-gate.ts'
+import { hoursOf, type RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
 
 const nothing: ShownStretch = { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 }
@@ -69,7 +70,13 @@ function halfWidth(test: HarmTest, shown: ShownStretch, unitsMin: number): numbe
 }
 
 /** One advance test at its looks; the interval is the score test's own, at the bound of the latest look. */
-export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceState | undefined): MetricVerdict {
+export function advanceVerdict(
+  gate: RunGate,
+  wave: string,
+  test: AdvanceTest,
+  state: AdvanceState | undefined,
+): MetricVerdict {
+  const drift = test.engine === 'tango' && test.slice === null ? driftOf(hoursOf(gate, wave, test)) : null
   const frozen = gate.calibration.frozen
   const entered = state === undefined ? 0 : unitsEntered(test, state)
   const rates = ratesOf(test, state)
@@ -97,6 +104,7 @@ export function advanceVerdict(gate: RunGate, test: AdvanceTest, state: AdvanceS
     table: test.engine === 'tango' && state !== undefined ? { ...state.table } : null,
     looksSpent: state?.statistics.length ?? 0,
     passed: state?.passed ?? false,
+    ...(drift === null ? {} : { drift }),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Evidence } from '../events/records.ts'
 import { planHashOf } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
-import { accept, createRunGate, enterThrough } from './run-gate.ts'
+import { accept, createRunGate, enterThrough, noteApprovals } from './run-gate.ts'
 import type { Verdict } from './verdict.ts'
 
 /** The first field in which a recomputed verdict is not the recorded one; values as JSON, `nothing` for one that is not there. */
@@ -29,6 +29,7 @@ export function replayVerdict(
   if (verdict.judged === undefined || verdict.limits === undefined || verdict.counts === undefined)
     return differenceIn('judged', undefined, 'a record made before what was judged was kept with it')
   const gate = createRunGate(run, plan, verdict.limits)
+  noteApprovals(gate, verdict.judged.approvals ?? [])
   for (const record of evidence) if (record.place.run === run) accept(gate, record, 0, 0)
   enterThrough(gate, verdict.frontierMs)
   const answer = judge(gate, verdict.judged)

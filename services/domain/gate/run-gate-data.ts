@@ -3,13 +3,14 @@ import type { Approval } from './approval-guard.ts'
 import type { Calibration } from './calibration.ts'
 import type { Completeness } from './completeness.ts'
 import type { HarmState } from './harm-state.ts'
+import type { HourCounts } from './hourly-discordance.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
 import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
 /** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
-const formatVersion = 4
+const formatVersion = 5
 
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {
@@ -21,6 +22,7 @@ export interface RunGateData {
   readonly advance: readonly (readonly [string, AdvanceState])[]
   readonly completeness: readonly (readonly [string, Completeness])[]
   readonly splits: readonly (readonly [string, SplitWatch])[]
+  readonly hours: readonly (readonly [string, HourCounts[]])[]
   readonly approvals: readonly Approval[]
   readonly breaches: readonly Breach[]
   readonly counts: RunGate['counts']
@@ -37,6 +39,7 @@ export function runGateToData(gate: RunGate): RunGateData {
     advance: [...gate.advance],
     completeness: [...gate.completeness],
     splits: [...gate.splits],
+    hours: [...gate.hours],
     approvals: gate.approvals,
     breaches: gate.breaches,
     counts: gate.counts,
@@ -61,6 +64,7 @@ export function runGateFromData(
     advance: new Map(data.advance),
     completeness: new Map(data.completeness),
     splits: new Map(data.splits),
+    hours: new Map(data.hours),
     approvals: [...data.approvals],
     breaches: [...data.breaches],
     counts: { ...data.counts },

@@ -4,6 +4,7 @@ import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
+import { type HourCounts, noteHour } from './hourly-discordance.ts'
 import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
@@ -53,6 +54,8 @@ export interface RunGate {
   readonly completeness: Map<string, Completeness>
   /** `wave/stage entry/` → how its units were split. */
   readonly splits: Map<string, SplitWatch>
+  /** `wave/metric/comparison` → pairs that differ, by hour. */
+  readonly hours: Map<string, HourCounts[]>
   /** Stage entries that a person has approved; see `guardIfApproved`. */
   readonly approvals: Approval[]
   readonly breaches: Breach[]
@@ -97,6 +100,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     advance: new Map(),
     completeness: new Map(),
     splits: new Map(),
+    hours: new Map(),
     approvals: [],
     breaches: [],
     counts: { entered: 0, late: 0, duplicate: 0, corrected: 0, unusable: 0, refused: 0, unitsDropped: 0 },
@@ -179,6 +183,8 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
       if (value?.baseline == null || value.candidate === null) return
       addPair(state, value.baseline, value.candidate)
+      if (test.slice === null)
+        noteHour(hoursOf(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
     })
   }
 }
@@ -260,6 +266,13 @@ export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, 
     forgetOld(gate.advance, wave, stageEntry)
   }
   return state
+}
+
+export function hoursOf(gate: RunGate, wave: string, test: AdvanceTest): HourCounts[] {
+  const key = `${wave}/${test.metric}/${test.comparison}`
+  const hours = gate.hours.get(key) ?? []
+  gate.hours.set(key, hours)
+  return hours
 }
 
 function completenessOf(gate: RunGate, evidence: Evidence): Completeness {

@@ -1,4 +1,5 @@
 import type { Comparison } from '../events/records.ts'
+import type { DriftView } from './hourly-discordance.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
 import type { StageView } from './stage-view.ts'
@@ -33,6 +34,8 @@ export interface MetricVerdict {
   /** Looks spent and whether one passed (a pass stays passed). */
   readonly looksSpent: number
   readonly passed: boolean
+  /** Advance questions on pairs, over all of the wave: whether the candidate has become worse at some hour. Shown; outside the error budget. */
+  readonly drift?: DriftView
 }
 
 export type VerdictOutcome = 'advance' | 'hold' | 'review' | 'rollback' | 'calibrated'
