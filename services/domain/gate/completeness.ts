@@ -4,10 +4,13 @@ import type { Arm, Evidence, Resolution } from '../events/records.ts'
 export interface Completeness {
   readonly planned: Record<Arm, number>
   readonly heard: Record<Arm, number>
+  /** Pairs alone: exchanges that lost the leg of this arm and no other. */
+  readonly lostAlone: Record<Arm, number>
 }
 
 export function createCompleteness(): Completeness {
-  return { planned: { baseline: 0, candidate: 0 }, heard: { baseline: 0, candidate: 0 } }
+  const none = () => ({ baseline: 0, candidate: 0 })
+  return { planned: none(), heard: none(), lostAlone: none() }
 }
 
 /** Legs that were never asked for are not sampled: they count neither as planned nor as lost. */
@@ -22,12 +25,18 @@ const notSampled: ReadonlySet<Resolution> = new Set([
 export function noteLegs(completeness: Completeness, evidence: Evidence): void {
   if (evidence.arm !== 'candidate') noteLeg(completeness, 'baseline', evidence.baseline_resolution)
   if (evidence.arm !== 'baseline') noteLeg(completeness, 'candidate', evidence.candidate_resolution)
+  if (evidence.arm === null && !isNotSampled(evidence)) noteLoss(completeness, evidence)
 }
 
 function noteLeg(completeness: Completeness, arm: Arm, resolution: Resolution | null): void {
   if (resolution !== null && notSampled.has(resolution)) return
   completeness.planned[arm] += 1
   if (resolution !== null) completeness.heard[arm] += 1
+}
+
+function noteLoss({ lostAlone }: Completeness, evidence: Evidence): void {
+  const [baseline, candidate] = [evidence.baseline_resolution === null, evidence.candidate_resolution === null]
+  if (baseline !== candidate) lostAlone[candidate ? 'candidate' : 'baseline'] += 1
 }
 
 /** Share heard in the worse arm; null before anything was planned. */

@@ -1,5 +1,7 @@
+import type { Arm } from '../events/records.ts'
 import { unitsEntered } from './advance-looks.ts'
 import { worstShare } from './completeness.ts'
+import { imbalanceOf } from './completeness-balance.ts'
 import type { AdvanceTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type RunGate } from './run-gate.ts'
@@ -36,6 +38,7 @@ export const obstacleChecks: readonly ObstacleCheck[] = [
   incident,
   calibrating,
   incomplete,
+  unequallyComplete,
   fewUnits,
   missingMean,
 ]
@@ -88,6 +91,21 @@ function incomplete(gate: RunGate, stage: StageView, tests: readonly AdvanceTest
       const heard = `only ${percent(share)} of the planned ${comparison} legs were heard of`
       return hold('LOW_COMPLETENESS', `${heard}, ${percent(needed)} are needed`)
     }
+  }
+  return null
+}
+
+/** Unequal losses are a finding even where each arm has enough: what is missing in one arm alone may be what would have told. */
+function unequallyComplete(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]): Obstacle | null {
+  // A quarter of the loss that is accepted at all: half a point by default.
+  const least = (1 - gate.plan.joinCompletenessMin) / 4
+  for (const comparison of new Set(tests.map((test) => test.comparison))) {
+    const completeness = gate.completeness.get(`${stage.wave}/${stage.stageEntry}/${comparison}`)
+    const found = completeness === undefined ? null : imbalanceOf(completeness, comparison !== 'live_ab', least)
+    if (found === null) continue
+    const arm = (name: Arm) => `${found.lost[name]} of ${found.planned[name]} legs of the ${name}`
+    const reason = `${comparison} has lost ${arm('candidate')} and ${arm('baseline')}: proven unequal (p < .001), so what is missing may be what differs`
+    return hold('UNEQUAL_COMPLETENESS', reason)
   }
   return null
 }
