@@ -136,6 +136,8 @@ interface components {
       readonly watermarkMs: number | null
       /** Every test of this stage entry with its numbers; empty before a gate has spoken */
       readonly metrics: readonly components['schemas']['MetricVerdict'][]
+      /** Slices that the search proves worse, the likeliest beyond its margin first, at most 20. They propose; nothing is held or taken back for them. */
+      readonly findings: readonly components['schemas']['SliceFinding'][]
       readonly waves: readonly components['schemas']['WaveStatus'][]
       readonly routers: readonly {
         readonly id: string
@@ -233,6 +235,35 @@ interface components {
         readonly alarmAtMs: number | null
       }
     }
+    /** A slice nobody declared in which a guardrail is proven worse. Differences are candidate − baseline. */
+    readonly SliceFinding: {
+      readonly metric: string
+      readonly comparison: 'live_ab' | 'content_ab' | 'shadow_ab' | 'aa'
+      /** One or two conditions that all hold */
+      readonly slice: readonly {
+        readonly key: string
+        /** Null: every value that was too rare to be a slice */
+        readonly value: string | null
+      }[]
+      /** Pairs, one a unit */
+      readonly n: number
+      readonly baselineValue: number
+      readonly candidateValue: number
+      /** As counted in the slice */
+      readonly difference: number
+      /** Shrunk towards the mean of all slices */
+      readonly shrunkDifference: number
+      /** In all other traffic */
+      readonly elsewhereDifference: number | null
+      /** Probability that the shrunk difference is beyond the margin */
+      readonly beyondMarginP: number
+      readonly margin: number
+      /** One-sided p of: worse here than elsewhere */
+      readonly specificP: number
+      readonly eValue: number
+      /** All of it in one sentence */
+      readonly sentence: string
+    }
     readonly Frozen: {
       readonly baselineValues: {
         readonly [key: string]: number
@@ -250,6 +281,8 @@ interface components {
       readonly reasonCode: string
       readonly reason: string
       readonly metrics: readonly components['schemas']['MetricVerdict'][]
+      /** Slices that the search proves worse; absent from records of older gates */
+      readonly findings?: readonly components['schemas']['SliceFinding'][]
       readonly n: number
       readonly nRequired: number | null
       readonly etaAtMs: number | null

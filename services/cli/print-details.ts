@@ -81,6 +81,15 @@ function verdictText(verdict: Api['Verdict'], status: Api['RunStatus'], nowMs: n
   return [
     `the gate ${verdict.gate} last said${age}: ${verdict.outcome}: ${verdict.reason} [${verdict.reasonCode}]`,
     ...(metrics.length === 0 ? ['  it has no test to show'] : metrics.map((line) => `  ${line}`)),
+    ...foundText(verdict.findings ?? []),
+  ]
+}
+
+function foundText(findings: readonly Api['SliceFinding'][]): readonly string[] {
+  if (findings.length === 0) return []
+  return [
+    '  searched slices that are worse (for a person to look at; they decide nothing)',
+    ...findings.map(({ sentence }) => `    ${sentence}`),
   ]
 }
 

@@ -14,6 +14,7 @@ export function statusText(status: RunStatus, nowMs: number): string {
     `  phase     ${status.phase}${stage} for ${age}, candidate at ${formatWeight(status.candidateWeight)}`,
     `  decision  ${status.decision}: ${status.decisionReason} [${status.decisionCode}]`,
     ...evidenceText(status, nowMs),
+    ...findingsText(status),
     `  next      ${status.next}${etaText(status, nowMs)}`,
     ...brakesText(status),
     ...(status.lastRevert === null ? [] : revertText(status)),
@@ -77,6 +78,14 @@ function evidenceText(status: RunStatus, nowMs: number): readonly string[] {
   const said = formatDuration(Math.max(0, nowMs - status.gateAtMs))
   const required = status.nRequired === null ? '' : ` of ${status.nRequired}`
   return [`  evidence  ${status.n ?? 0}${required} units; the gate spoke ${said} ago`]
+}
+
+/** The likeliest of what the search found; `explain` tells all. */
+function findingsText({ findings }: RunStatus): readonly string[] {
+  const [first] = findings
+  if (first === undefined) return []
+  const more = findings.length === 1 ? '' : ` (and ${findings.length - 1} more)`
+  return [`  found     ${first.sentence}${more}; for a person to look at, it decides nothing`]
 }
 
 /** When the next step is expected; empty when nobody knows. */

@@ -269,6 +269,7 @@ function verdictOf(
     reasonCode: judgement.reasonCode,
     reason: judgement.reason,
     metrics: judgement.metrics,
+    findings: judgement.findings,
     n: judgement.n,
     nRequired: judgement.nRequired,
     etaAtMs: etaOf(entry, judgement, deps.clock.nowMs()),

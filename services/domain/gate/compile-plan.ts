@@ -6,6 +6,7 @@ import { metricCatalogue } from '../scoring/catalogue.ts'
 import { plannedLooks } from '../stats/planned-looks.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest, Margin, PlannedMetric } from './plan.ts'
+import { sliceSearchPlan } from './slice-search-plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
 const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
@@ -47,11 +48,13 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
   const metrics = spec.metrics.filter((metric) => metric.role !== 'muted').map((metric) => plannedMetric(metric, spec))
   const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
   const looks = plannedLooks({ alpha: spec.alphaAdvance })
+  const harm = shareAlpha([...guardrails.flatMap((metric) => harmTests(metric, spec)), ...sliceTests(guardrails, spec)])
   const body: Omit<AnalysisPlan, 'hash'> = {
     version: 1,
     metrics,
-    harm: shareAlpha([...guardrails.flatMap((metric) => harmTests(metric, spec)), ...sliceTests(guardrails, spec)]),
+    harm,
     advance: advanceTests(spec),
+    search: sliceSearchPlan(spec, harm, metrics),
     looks,
     legTimeoutMs: spec.legTimeoutMs,
     graceMs: spec.graceMs,

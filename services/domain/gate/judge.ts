@@ -6,6 +6,7 @@ import type { AdvanceTest, HarmTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type Breach, type RunGate } from './run-gate.ts'
 import { nameOf, percent } from './sentence-parts.ts'
+import { type SliceFinding, searchFindings } from './slice-findings.ts'
 import type { StageView } from './stage-view.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
 
@@ -15,6 +16,8 @@ export interface Judgement {
   readonly reasonCode: string
   readonly reason: string
   readonly metrics: readonly MetricVerdict[]
+  /** Slices that the search found in this wave; they decide nothing. */
+  readonly findings: readonly SliceFinding[]
   readonly n: number
   readonly nRequired: number | null
   /** The breach that decides, when one does. */
@@ -41,6 +44,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     ...advanceTests.map((test) => advanceVerdict(gate, stage.wave, test, states.get(test.id))),
   ]
   const slowest = slowestOf(gate, advanceTests, stage)
+  const findings = searchFindings(gate, stage.wave)
   const answer = (
     outcome: VerdictOutcome,
     reasonCode: string,
@@ -52,6 +56,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     reasonCode,
     reason,
     metrics,
+    findings,
     n: slowest?.entered ?? 0,
     nRequired: slowest?.required ?? null,
     breach,

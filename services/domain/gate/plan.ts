@@ -79,6 +79,17 @@ export interface AdvanceTest {
   readonly stages: 'shadow' | 'canary'
 }
 
+/** Where harm that nobody declared a slice for is looked for. What is found proposes and never acts, so it is outside the error budget. */
+export interface SliceSearchPlan {
+  /** Keys whose values and 2-way crosses are searched (`tenant` is one); null: the tenant and the segment keys that the traffic carries. */
+  readonly keys: readonly string[] | null
+  readonly falseDiscoveryRate: number
+  /** Tunes the mixture of each slice: discordant pairs expected when it is found, and the level at which it then is. */
+  readonly tunedForDiscordant: number
+  readonly tunedForAlpha: number
+  readonly questions: readonly { readonly metric: string; readonly comparison: Comparison; readonly margin: Margin }[]
+}
+
 /** What calibration froze once; written into the run by the controller alone. */
 export interface Frozen {
   /** Baseline A/A value per metric. */
@@ -98,6 +109,8 @@ export interface AnalysisPlan {
   readonly metrics: readonly PlannedMetric[]
   readonly harm: readonly HarmTest[]
   readonly advance: readonly AdvanceTest[]
+  /** Null: no slices are searched. */
+  readonly search: SliceSearchPlan | null
   /** Information fractions of the looks and the one-sided critical values at them. */
   readonly looks: readonly { readonly fraction: number; readonly bound: number }[]
   readonly legTimeoutMs: number

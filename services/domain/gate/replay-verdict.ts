@@ -34,14 +34,19 @@ export function replayVerdict(
   enterThrough(gate, verdict.frontierMs)
   const answer = judge(gate, verdict.judged)
   const { frozen } = gate.calibration
-  const { outcome, reasonCode, reason, metrics, n, nRequired } = answer
+  const { outcome, reasonCode, reason, metrics, findings, n, nRequired } = answer
   const entered = differenceIn('counts.entered', verdict.counts.entered, gate.counts.entered)
   const said =
     // Calibration is told beside the answer, which may be anything then.
     verdict.outcome === 'calibrated'
       ? firstDifference('frozen', verdict.frozen, frozen)
       : firstDifference('', pick(verdict), { outcome, reasonCode, reason, n, nRequired })
-  return entered ?? said ?? firstDifference('metrics', verdict.metrics, metrics)
+  return (
+    entered ??
+    said ??
+    firstDifference('metrics', verdict.metrics, metrics) ??
+    firstDifference('findings', verdict.findings ?? [], findings)
+  )
 }
 
 function pick({ outcome, reasonCode, reason, n, nRequired }: Verdict) {

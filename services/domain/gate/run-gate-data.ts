@@ -6,6 +6,7 @@ import type { HarmState } from './harm-state.ts'
 import type { HourCounts } from './hourly-discordance.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
+import { type SliceSearchData, searchesFromData, searchesToData } from './slice-search.ts'
 import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
@@ -23,6 +24,7 @@ export interface RunGateData {
   readonly completeness: readonly (readonly [string, Completeness])[]
   readonly splits: readonly (readonly [string, SplitWatch])[]
   readonly hours: readonly (readonly [string, HourCounts[]])[]
+  readonly searches: readonly (readonly [string, SliceSearchData])[]
   readonly approvals: readonly Approval[]
   readonly breaches: readonly Breach[]
   readonly counts: RunGate['counts']
@@ -40,6 +42,7 @@ export function runGateToData(gate: RunGate): RunGateData {
     completeness: [...gate.completeness],
     splits: [...gate.splits],
     hours: [...gate.hours],
+    searches: searchesToData(gate.searches),
     approvals: gate.approvals,
     breaches: gate.breaches,
     counts: gate.counts,
@@ -65,6 +68,7 @@ export function runGateFromData(
     completeness: new Map(data.completeness),
     splits: new Map(data.splits),
     hours: new Map(data.hours),
+    searches: searchesFromData(data.searches),
     approvals: [...data.approvals],
     breaches: [...data.breaches],
     counts: { ...data.counts },

@@ -9,6 +9,7 @@ import { type HarmBits, type Questions, questionsOf, singleCounts } from './live
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
+import { addToSearches, type SliceSearch } from './slice-search.ts'
 import { createSplitWatch, noteExposure, type SplitWatch } from './split-watch.ts'
 import { pairPositionOf } from './unit-choice.ts'
 import {
@@ -56,6 +57,8 @@ export interface RunGate {
   readonly splits: Map<string, SplitWatch>
   /** `wave/metric/comparison` → pairs that differ, by hour. */
   readonly hours: Map<string, HourCounts[]>
+  /** Wave → its search for slices that get worse. */
+  readonly searches: Map<string, SliceSearch>
   /** Stage entries that a person has approved; see `guardIfApproved`. */
   readonly approvals: Approval[]
   readonly breaches: Breach[]
@@ -101,6 +104,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     completeness: new Map(),
     splits: new Map(),
     hours: new Map(),
+    searches: new Map(),
     approvals: [],
     breaches: [],
     counts: { entered: 0, late: 0, duplicate: 0, corrected: 0, unusable: 0, refused: 0, unitsDropped: 0 },
@@ -177,7 +181,10 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const inRun = nextPairOf(gate.ledger, `/${stream}`, evidence.unit)
   const inStage = nextPairOf(gate.ledger, placePrefix(evidence.place) + stream, evidence.unit)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
-  if (inRun === chosen) forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
+  if (inRun === chosen) {
+    forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
+    addToSearches(gate.searches, gate.plan, evidence)
+  }
   if (inStage === chosen) {
     forAdvance(gate, evidence, (test, state) => {
       const value = evidence.metrics.find((metric) => metric.name === test.metric)

@@ -5,6 +5,11 @@ export function nameOf(test: Pick<AdvanceTest | HarmTest, 'metric' | 'comparison
   return `${test.metric} on ${test.comparison}${test.slice === null ? '' : ` in ${test.slice.key} = ${test.slice.value}`}`
 }
 
+/** A difference of rates. */
+export function points(difference: number): string {
+  return `${(difference * 100).toFixed(1)} points`
+}
+
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }

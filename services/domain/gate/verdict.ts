@@ -2,6 +2,7 @@ import type { Comparison } from '../events/records.ts'
 import type { DriftView } from './hourly-discordance.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
+import type { SliceFinding } from './slice-findings.ts'
 import type { StageView } from './stage-view.ts'
 
 export type MetricState = 'unacceptable' | 'worse' | 'unclear' | 'acceptable' | 'better' | 'no_data'
@@ -48,6 +49,8 @@ export interface Verdict {
   /** One plain sentence with numbers. */
   readonly reason: string
   readonly metrics: readonly MetricVerdict[]
+  /** Slices that the search found, the likeliest beyond its margin first: they propose and decide nothing. Verdicts of older gates have none. */
+  readonly findings?: readonly SliceFinding[]
   readonly n: number
   readonly nRequired: number | null
   /** When the next look is expected at the present rate, ms since the epoch; null when unknown. */

@@ -30,6 +30,7 @@ export interface RolloutDocument {
   readonly calibrationPairs?: number
   readonly metrics?: Readonly<Record<string, MetricDocument>>
   readonly criticalSlices?: readonly { readonly key: string; readonly value: string }[]
+  readonly slices?: { readonly search?: boolean; readonly keys?: readonly string[] }
   readonly statistics?: {
     readonly unitsMin?: number
     readonly stickyKeysMin?: number

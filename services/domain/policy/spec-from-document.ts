@@ -43,6 +43,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     shadow: shadowOf(document, startWithinMs + legTimeoutMs),
     metrics,
     criticalSlices: document.criticalSlices ?? [],
+    sliceSearch: document.slices?.search === false ? null : { keys: document.slices?.keys ?? null },
     legTimeoutMs,
     graceMs: durationOr(document.grace, defaults.defaultGraceMs),
     calibrationPairs: document.calibrationPairs ?? (isLiveOnly(document) ? 0 : defaults.defaultCalibrationPairs),

@@ -56,6 +56,8 @@ export interface RolloutSpec {
   }
   readonly metrics: readonly MetricPolicy[]
   readonly criticalSlices: readonly { readonly key: string; readonly value: string }[]
+  /** Slices nobody declared are searched by these keys; keys null: the tenant and the segment keys that the traffic carries. Null: no search. */
+  readonly sliceSearch: { readonly keys: readonly string[] | null } | null
   readonly legTimeoutMs: number
   readonly graceMs: number
   readonly calibrationPairs: number

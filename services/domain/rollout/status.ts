@@ -1,3 +1,4 @@
+import type { SliceFinding } from '../gate/slice-findings.ts'
 import type { MetricVerdict, Verdict } from '../gate/verdict.ts'
 import { formatDuration } from '../policy/units-of-measure.ts'
 import { weightOf } from './build-split.ts'
@@ -63,6 +64,8 @@ export interface RunStatus {
   readonly watermarkMs: number | null
   /** Every test of this stage entry with its numbers; empty before a gate has spoken. */
   readonly metrics: readonly MetricVerdict[]
+  /** Slices that a search proves worse; they propose and decide nothing. */
+  readonly findings: readonly SliceFinding[]
   readonly waves: readonly WaveStatus[]
   readonly routers: readonly { readonly id: string; readonly acked: boolean }[]
   readonly epoch: number
@@ -90,6 +93,7 @@ interface Evidence {
   readonly atMs: number
   readonly watermarkMs: number
   readonly metrics: readonly MetricVerdict[]
+  readonly findings: readonly SliceFinding[]
 }
 
 /** The newest word of a gate about the present stage entry; words about earlier ones say nothing about this one. */
@@ -99,17 +103,14 @@ function evidenceOf(run: Run, word: GateWord | null): Evidence | null {
   const isPresent = (of: { readonly wave: string; readonly stageEntry: number } | null | undefined): boolean =>
     of?.wave === wave?.id && of?.stageEntry === wave?.stageEntry
   if (word !== null && isPresent(word.view) && (!isPresent(last) || word.view.atMs >= (last?.atMs ?? 0)))
-    return evidenceFrom(word.view, word.verdict.frontierMs, word.verdict.metrics)
-  return last !== null && isPresent(last) ? evidenceFrom(last, last.frontierMs, []) : null
+    return evidenceFrom(word.view, word.verdict.frontierMs, word.verdict)
+  return last !== null && isPresent(last) ? evidenceFrom(last, last.frontierMs, null) : null
 }
 
-function evidenceFrom(
-  from: SnapshotView | LastVerdict,
-  watermarkMs: number,
-  metrics: readonly MetricVerdict[],
-): Evidence {
+function evidenceFrom(from: SnapshotView | LastVerdict, watermarkMs: number, verdict: Verdict | null): Evidence {
   const { reasonCode: code, reason, n, nRequired, etaAtMs, atMs } = from
-  return { code, reason, n, nRequired, etaAtMs, atMs, watermarkMs, metrics }
+  const [metrics, findings] = [verdict?.metrics ?? [], verdict?.findings ?? []]
+  return { code, reason, n, nRequired, etaAtMs, atMs, watermarkMs, metrics, findings }
 }
 
 function decisionOf(run: Run): RunStatus['decision'] {
@@ -245,6 +246,7 @@ export function status(run: Run, word: GateWord | null, nowMs: number): RunStatu
     gateAtMs: evidence?.atMs ?? null,
     watermarkMs: evidence?.watermarkMs ?? null,
     metrics: evidence?.metrics ?? [],
+    findings: evidence?.findings ?? [],
     waves,
     routers: run.spec.routers.map((id) => ({ id, acked: state.acked.includes(id) })),
     epoch: state.epoch,

@@ -1,0 +1,217 @@
+import type { Evidence } from '../events/records.ts'
+import type { AnalysisPlan, SliceSearchPlan } from './plan.ts'
+import { type Attribute, type SearchedSlice, searchLimits } from './searched-slice.ts'
+import { chooseSlices } from './slice-choice.ts'
+
+/**
+ * The search for slices that get worse, over the stages of one wave. Its first pairs choose the slices by their attributes alone; those pairs count as
+ * well, since their outcomes had no part in the choice. Afterwards a pair is counted in each slice that it belongs to. Bounded by `searchLimits`.
+ */
+export interface SliceSearch {
+  /** Pairs looked at until the slices were chosen. */
+  pairs: number
+  /** Attributes as JSON → their pairs and tables, until the slices are chosen. */
+  readonly waiting: Map<string, Waiting>
+  slices: readonly SearchedSlice[] | null
+  /** A table per slice and question, all traffic before the slices; see `tableOf`. */
+  counts: number[]
+  /** How a pair finds its slices; made from them. */
+  lookup: Lookup | null
+}
+
+interface Waiting {
+  readonly attributes: readonly Attribute[]
+  pairs: number
+  readonly counts: number[]
+}
+
+interface Lookup {
+  readonly keys: readonly {
+    readonly key: string
+    readonly values: ReadonlyMap<string, number>
+    readonly rest: number | null
+  }[]
+  /** First single × slices + second single → their cross. */
+  readonly crosses: ReadonlyMap<number, number>
+}
+
+/** Pairs of one question by outcome. */
+export interface PairTable {
+  readonly both: number
+  readonly onlyCandidate: number
+  readonly onlyBaseline: number
+  readonly neither: number
+}
+
+/** neither, only baseline, only candidate, both. */
+const cells = 4
+
+function createSliceSearch(questions: number): SliceSearch {
+  return { pairs: 0, waiting: new Map(), slices: null, counts: zeros(questions * cells), lookup: null }
+}
+
+/** Adds one pair that counts for its unit to the search of its wave; the searches of waves before the last are forgotten. */
+export function addToSearches(searches: Map<string, SliceSearch>, plan: AnalysisPlan, evidence: Evidence): void {
+  const { wave } = evidence.place
+  if (plan.search === null || evidence.horizon_ms !== plan.legTimeoutMs) return
+  let search = searches.get(wave)
+  if (search === undefined) {
+    search = createSliceSearch(plan.search.questions.length)
+    searches.set(wave, search)
+    for (const old of [...searches.keys()].slice(0, -searchLimits.wavesMax)) searches.delete(old)
+  }
+  addSearchedPair(search, plan.search, evidence)
+}
+
+/** Adds one pair that counts for its unit. A question of another comparison, or without both outcomes, gains nothing from it. */
+function addSearchedPair(search: SliceSearch, plan: SliceSearchPlan, evidence: Evidence): void {
+  if (search.slices === null || search.lookup === null) {
+    const waiting = waitingOf(search, plan, evidence)
+    waiting.pairs += 1
+    search.pairs += 1
+    count(waiting.counts, plan, evidence, [0])
+    if (search.pairs >= searchLimits.pairsToChoose) choose(search, plan)
+    return
+  }
+  count(
+    search.counts,
+    plan,
+    evidence,
+    tablesOf(search.lookup, search.slices.length, (key) => attributeOf(evidence, key)),
+  )
+}
+
+/** Plain-data form for snapshots; tables as one list. */
+export interface SliceSearchData extends Omit<SliceSearch, 'waiting' | 'lookup'> {
+  readonly waiting: readonly (readonly [string, Waiting])[]
+}
+
+export function searchesToData(
+  searches: ReadonlyMap<string, SliceSearch>,
+): readonly (readonly [string, SliceSearchData])[] {
+  return [...searches].map(([wave, { pairs, waiting, slices, counts }]) => [
+    wave,
+    { pairs, waiting: [...waiting], slices, counts },
+  ])
+}
+
+export function searchesFromData(data: readonly (readonly [string, SliceSearchData])[]): Map<string, SliceSearch> {
+  return new Map(
+    data.map(([wave, { pairs, waiting, slices, counts }]) => [
+      wave,
+      { pairs, waiting: new Map(waiting), slices, counts, lookup: slices === null ? null : lookupOf(slices) },
+    ]),
+  )
+}
+
+/** Pairs of a question by outcome in one slice, or (null) in all traffic. */
+export function tableOf(search: SliceSearch, questions: number, slice: number | null, question: number): PairTable {
+  const at = ((slice === null ? 0 : slice + 1) * questions + question) * cells
+  const [neither = 0, onlyBaseline = 0, onlyCandidate = 0, both = 0] = search.counts.slice(at, at + cells)
+  return { both, onlyCandidate, onlyBaseline, neither }
+}
+
+function waitingOf(search: SliceSearch, plan: SliceSearchPlan, evidence: Evidence): Waiting {
+  const attributes = attributesOf(evidence, plan.keys)
+  const name = JSON.stringify(attributes)
+  let waiting = search.waiting.get(name)
+  if (waiting === undefined) {
+    waiting = { attributes, pairs: 0, counts: zeros(plan.questions.length * cells) }
+    search.waiting.set(name, waiting)
+  }
+  return waiting
+}
+
+/** Every attribute that may make a slice, in one order. */
+function attributesOf(evidence: Evidence, keys: readonly string[] | null): readonly Attribute[] {
+  return [...new Set(['tenant', ...Object.keys(evidence.segments)])]
+    .filter((key) => key.length <= searchLimits.charactersMax && (keys === null || keys.includes(key)))
+    .sort()
+    .slice(0, searchLimits.attributesMax)
+    .map((key): Attribute => [key, attributeOf(evidence, key) ?? ''])
+}
+
+/** As `isInSlice` reads it: the tenant has a field of its own. */
+function attributeOf({ tenant, segments }: Evidence, key: string): string | undefined {
+  const value = key === 'tenant' ? tenant : Object.hasOwn(segments, key) ? segments[key] : undefined
+  return value?.slice(0, searchLimits.charactersMax)
+}
+
+function choose(search: SliceSearch, plan: SliceSearchPlan): void {
+  const slices = chooseSlices([...search.waiting.values()], plan.keys)
+  const lookup = lookupOf(slices)
+  const width = plan.questions.length * cells
+  const counts = zeros((slices.length + 1) * width)
+  for (const waiting of search.waiting.values()) {
+    const values = new Map(waiting.attributes)
+    for (const table of tablesOf(lookup, slices.length, (key) => values.get(key)))
+      for (const [cell, seen] of waiting.counts.entries())
+        counts[table * width + cell] = (counts[table * width + cell] ?? 0) + seen
+  }
+  search.waiting.clear()
+  search.slices = slices
+  search.lookup = lookup
+  search.counts = counts
+}
+
+/** Made again from the slices of a snapshot. */
+function lookupOf(slices: readonly SearchedSlice[]): Lookup {
+  const keys = new Map<string, { key: string; values: Map<string, number>; rest: number | null }>()
+  const crosses = new Map<number, number>()
+  const singles = new Map<string, number>()
+  for (const [index, { parts }] of slices.entries()) {
+    const [first, second] = parts
+    if (first === undefined) continue
+    if (second === undefined) {
+      const own = keys.get(first.key) ?? { key: first.key, values: new Map<string, number>(), rest: null }
+      keys.set(first.key, own)
+      if (first.value === null) own.rest = index
+      else own.values.set(first.value, index)
+      singles.set(JSON.stringify(first), index)
+      continue
+    }
+    // Singles stand before crosses.
+    const [a, b] = [singles.get(JSON.stringify(first)) ?? 0, singles.get(JSON.stringify(second)) ?? 0]
+    crosses.set(Math.min(a, b) * slices.length + Math.max(a, b), index)
+  }
+  return { keys: [...keys.values()], crosses }
+}
+
+/** Tables in which a pair counts: 0 for all traffic, then 1 + the index of each of its slices. */
+function tablesOf(lookup: Lookup, slices: number, valueAt: (key: string) => string | undefined): number[] {
+  const singles: number[] = []
+  const tables = [0]
+  for (const { key, values, rest } of lookup.keys) {
+    const value = valueAt(key)
+    if (value === undefined) continue
+    const own = values.get(value)
+    if (own !== undefined) singles.push(own)
+    const table = own ?? rest
+    if (table !== null) tables.push(table + 1)
+  }
+  for (const [at, a] of singles.entries()) {
+    for (let other = at + 1; other < singles.length; other += 1) {
+      const b = singles[other] ?? 0
+      const cross = lookup.crosses.get(Math.min(a, b) * slices + Math.max(a, b))
+      if (cross !== undefined) tables.push(cross + 1)
+    }
+  }
+  return tables
+}
+
+function count(counts: number[], plan: SliceSearchPlan, evidence: Evidence, tables: readonly number[]): void {
+  for (const [question, { metric, comparison }] of plan.questions.entries()) {
+    if (comparison !== evidence.comparison) continue
+    const value = evidence.metrics.find(({ name }) => name === metric)
+    if (value?.baseline == null || value.candidate === null) continue
+    const cell = value.baseline + 2 * value.candidate
+    for (const table of tables) {
+      const at = (table * plan.questions.length + question) * cells + cell
+      counts[at] = (counts[at] ?? 0) + 1
+    }
+  }
+}
+
+function zeros(length: number): number[] {
+  return new Array<number>(length).fill(0)
+}
