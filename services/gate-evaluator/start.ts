@@ -38,7 +38,7 @@ export async function startGateEvaluator(scope: Scope, config: GateConfig): Prom
 }
 
 /** The same on parts that are open already: snapshots and runs first, then evidence from where the snapshots end, then judging. */
-async function startGateOn(
+export async function startGateOn(
   scope: Scope,
   config: Pick<GateConfig, 'gateId' | 'waitingMax' | 'unitsMax' | 'snapshotMs'>,
   parts: { readonly transport: Transport; readonly codec: Codec<Records> },

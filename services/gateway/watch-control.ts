@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Records } from '../domain/events/records.ts'
 import { topics } from '../flow.ts'
 import type { Reader, RecordBatch, Transport } from '../platform/kafka/transport.ts'
@@ -47,7 +46,7 @@ export function watchControl(
           )
       }
       await Promise.all(readers.map((reader) => reader.stop().catch(() => undefined)))
-      if (!scope.signal.aborted) await delay(retryMs, undefined, { signal: scope.signal }).catch(() => undefined)
+      if (!scope.signal.aborted) await scope.timers.wait(retryMs, scope.signal).catch(() => undefined)
     }
   })()
 }

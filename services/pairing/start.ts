@@ -44,7 +44,7 @@ export async function startPairing(scope: Scope, config: PairingConfig): Promise
 }
 
 /** The same on parts that are open already: runs first, then exchanges. */
-async function startPairingOn(
+export async function startPairingOn(
   scope: Scope,
   config: Pick<PairingConfig, 'groupId' | 'openMax'>,
   parts: PairingParts,

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import type { Consumer, ConsumerConfig, Kafka } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import { createKafkajsFake } from './kafkajs-fake.ts'
 import type { SharedAdmin } from './shared-admin.ts'
 
 const { KafkaJSGroupCoordinatorNotFound, KafkaJSNonRetriableError } = createRequire(import.meta.url)(
@@ -11,36 +11,9 @@ const { KafkaJSGroupCoordinatorNotFound, KafkaJSNonRetriableError } = createRequ
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A consumer whose kafkajs only counts how often it was run, and crashes when told to. */
 async function setUp() {
-  const said: string[] = []
-  const say = (_: unknown, message: string) => void said.push(message)
-  const log = { debug: say, info: say, warn: say, error: say, child: () => log }
-  const handlers = new Map<string, (event: { readonly payload: unknown }) => void>()
-  const calls = { run: 0, disconnect: 0, joins: Promise.withResolvers<void>() }
-  calls.joins.resolve()
-  const kafkajs = {
-    events: { CRASH: 'crash', REBALANCING: 'r', GROUP_JOIN: 'j', FETCH_START: 'f', END_BATCH_PROCESS: 'e' },
-    on: (event: string, handler: (event: { readonly payload: unknown }) => void) => void handlers.set(event, handler),
-    connect: async () => undefined,
-    subscribe: async () => undefined,
-    run: async () => {
-      calls.run += 1
-      await calls.joins.promise
-    },
-    disconnect: async () => {
-      calls.disconnect += 1
-    },
-  }
-  const names = { toBroker: (name: string) => name, fromBroker: (name: string) => name }
-  const made: ConsumerConfig[] = []
-  const kafka = {
-    consumer: (config: ConsumerConfig) => {
-      made.push(config)
-      return kafkajs as unknown as Consumer
-    },
-  }
-  const consumer = createKafkajsConsumer(kafka as unknown as Kafka, {} as SharedAdmin, names, log, {
+  const { kafka, names, log, said, calls, configs, emit } = createKafkajsFake()
+  const consumer = createKafkajsConsumer(kafka, {} as SharedAdmin, names, log, {
     groupId: 'g',
     topics: ['t'],
     onBatch: async () => undefined,
@@ -50,9 +23,9 @@ async function setUp() {
   await consumer.start()
   const crash = (Made: (new (message: string) => Error) | undefined) => {
     if (Made === undefined) throw new Error('kafkajs renamed its errors')
-    handlers.get('crash')?.({ payload: { error: new Made('x'), groupId: 'g', restart: false } })
+    emit('crash', { error: new Made('x'), groupId: 'g', restart: false })
   }
-  const startsOver = () => made[0]?.retry?.restartOnFailure?.(new Error('crash'))
+  const startsOver = () => configs[0]?.retry?.restartOnFailure?.(new Error('crash'))
   return { consumer, calls, crash, said, startsOver }
 }
 

@@ -23,7 +23,7 @@ export interface KafkajsConsumerOptions {
   readonly topics: readonly string[]
   onBatch(batch: RecordBatch): Promise<void>
   /** After every (re)join: the partitions this member has now. What it resolves to is awaited before any delivery. */
-  onJoin(assigned: readonly TopicPartition[]): Promise<void>
+  onJoin(assigned: readonly TopicPartition[], memberId: string): Promise<void>
   /** Membership is in doubt until the next join. */
   onRebalance(): void
   onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
@@ -162,7 +162,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
         partitions.map((partition) => ({ topic: this.#names.fromBroker(topic), partition })),
       )
       this.#ready = false
-      const joined = this.#options.onJoin(assigned)
+      const joined = this.#options.onJoin(assigned, payload.memberId)
       this.#joined = joined
       joined.then(
         () => {

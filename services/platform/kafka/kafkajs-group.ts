@@ -6,7 +6,7 @@ import { createKafkajsConsumer } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { GroupConsumer, GroupConsumerOptions, TopicPartition } from './transport.ts'
-import { transportError } from './transport-error.ts'
+import { TransportError, transportError } from './transport-error.ts'
 
 /**
  * A member of a consumer group with explicit commits. kafkajs accepts commits of partitions that have moved to another member
@@ -25,15 +25,19 @@ export async function startKafkajsGroup(
     onRebalance() {
       settled = false
     },
-    async onJoin(assigned) {
-      await changeAssignment(assigned)
+    async onJoin(assigned, memberId) {
+      await changeAssignment(assigned, memberId)
       settled = true
     },
   })
+  /** As whom this consumer last joined. */
+  let member: string | null = null
 
-  const changeAssignment = async (assigned: readonly TopicPartition[]) => {
+  const changeAssignment = async (assigned: readonly TopicPartition[], memberId: string) => {
     const key = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
-    const now = new Set(assigned.map(key))
+    // Another id: the coordinator had given this consumer up. What it gets back was somebody else's meanwhile, and has gone on there.
+    const now = new Set(memberId === member ? assigned.map(key) : [])
+    member = memberId
     const lost = inner.positions.owned().filter((partition) => !now.has(key(partition)))
     for (const partition of lost) inner.positions.disown(partition)
     if (lost.length > 0) options.onRevoked?.(lost)
@@ -75,8 +79,9 @@ export async function startKafkajsGroup(
         offset: String(offset),
         metadata: metadata ?? '',
       }))
+      const madeAs = member
       try {
-        return await confirmed(commits)
+        return (await confirmed(commits)) && madeAs === member
       } catch (cause) {
         if (isNoMember(cause)) return false
         throw transportError(cause, 'committing offsets')
@@ -138,7 +143,13 @@ async function fetchCommitted(
     const found = answer
       .find(({ topic }) => names.fromBroker(topic) === wanted.topic)
       ?.partitions.find(({ partition }) => partition === wanted.partition)
-    const offset = Number(found?.offset ?? -1)
-    return { ...wanted, committed: offset < 0 ? null : offset, metadata: found?.metadata ?? '' }
+    // A broker that has just come back may not know the topic's partitions yet. "Nothing committed" is an answer of its own: -1.
+    if (found === undefined)
+      throw new TransportError(`no answer about ${wanted.topic}/${wanted.partition} of ${groupId}`, {
+        code: 'BROKER_AWAY',
+        retriable: true,
+      })
+    const offset = Number(found.offset)
+    return { ...wanted, committed: offset < 0 ? null : offset, metadata: found.metadata ?? '' }
   })
 }

@@ -1,0 +1,64 @@
+import type { Consumer, ConsumerConfig, Kafka } from 'kafkajs'
+import type { Logger } from '../log/logger.ts'
+import type { TopicNames } from './topic-names.ts'
+
+type Handler = (event: { readonly payload: unknown }) => void
+
+/** A kafkajs that only counts how often a consumer was run and ended, and tells of joins and crashes when it is told to. */
+export interface KafkajsFake {
+  readonly kafka: Kafka
+  readonly names: TopicNames
+  readonly log: Logger
+  /** What was logged. */
+  readonly said: string[]
+  /** `joins` settles when a run has joined, `answer` when a commit is answered. */
+  readonly calls: {
+    run: number
+    disconnect: number
+    joins: PromiseWithResolvers<void>
+    answer: PromiseWithResolvers<void>
+  }
+  readonly configs: readonly ConsumerConfig[]
+  emit(event: 'crash' | 'rebalancing' | 'join' | 'commit', payload: unknown): void
+}
+
+export function createKafkajsFake(): KafkajsFake {
+  const said: string[] = []
+  const say = (_: unknown, message: string) => void said.push(message)
+  const log: Logger = { debug: say, info: say, warn: say, error: say, child: () => log }
+  const handlers = new Map<string, Handler>()
+  const calls = { run: 0, disconnect: 0, joins: Promise.withResolvers<void>(), answer: Promise.withResolvers<void>() }
+  calls.joins.resolve()
+  const consumer = {
+    events: {
+      CRASH: 'crash',
+      REBALANCING: 'rebalancing',
+      GROUP_JOIN: 'join',
+      COMMIT_OFFSETS: 'commit',
+      FETCH_START: 'fetch',
+      END_BATCH_PROCESS: 'end',
+    },
+    on: (event: string, handler: Handler) => void handlers.set(event, handler),
+    connect: async () => undefined,
+    subscribe: async () => undefined,
+    seek: () => undefined,
+    commitOffsets: () => calls.answer.promise,
+    run: async () => {
+      calls.run += 1
+      await calls.joins.promise
+    },
+    disconnect: async () => {
+      calls.disconnect += 1
+    },
+  }
+  const configs: ConsumerConfig[] = []
+  const kafka = {
+    consumer: (config: ConsumerConfig) => {
+      configs.push(config)
+      return consumer as unknown as Consumer
+    },
+  }
+  const names = { toBroker: (name: string) => name, fromBroker: (name: string) => name }
+  const emit: KafkajsFake['emit'] = (event, payload) => handlers.get(event)?.({ payload })
+  return { kafka: kafka as unknown as Kafka, names, log, said, calls, configs, emit }
+}

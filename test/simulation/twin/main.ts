@@ -1,0 +1,66 @@
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import type { Played } from './play-worker.ts'
+
+const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>]
+
+Plays schedules of faults (kills, pauses, broker stalls, clocks an hour off, failing transactions, odd exchanges) through the real pairing, gate, controller,
+sink and routers in one process under virtual time, and checks after each what Penstock promises. A seed gives the same schedule everywhere.
+
+  --schedules <n>  how many (default 200)
+  --seed <n>       the first seed (default 1); with --schedules 1 it plays that one again
+`
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { schedules: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' } },
+  })
+  const schedules = Number(values.schedules ?? 200)
+  const first = Number(values.seed ?? 1)
+  if (values.help === true || !Number.isSafeInteger(schedules) || schedules < 1 || !Number.isSafeInteger(first)) {
+    process.stdout.write(usage)
+    return values.help === true ? 0 : 2
+  }
+  const beganMs = Date.now()
+  const broken = await playAll(first, schedules)
+  const seconds = (Date.now() - beganMs) / 1_000
+  const rate = Math.round((schedules / seconds) * 60)
+  process.stdout.write(`${schedules} schedules, ${broken} broken, ${Math.round(seconds)} s, ${rate} a minute\n`)
+  return broken === 0 ? 0 : 1
+}
+
+async function playAll(first: number, schedules: number): Promise<number> {
+  let [next, done, broken] = [first, 0, 0]
+  const work = async () => {
+    const worker = new Worker(new URL('./play-worker.ts', import.meta.url))
+    while (next < first + schedules) {
+      const seed = next
+      next += 1
+      const { schedule, found } = await answerOf(worker, seed)
+      done += 1
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${schedules}`)
+      if (found.length === 0) continue
+      broken += 1
+      process.stdout.write(`seed ${seed} is broken: ${JSON.stringify(schedule)}\n`)
+      for (const violation of found.slice(0, 10)) process.stdout.write(`  ${violation}\n`)
+    }
+    await worker.terminate()
+  }
+  await Promise.all(Array.from({ length: cpus().length }, work))
+  return broken
+}
+
+function answerOf(worker: Worker, seed: number): Promise<Played> {
+  return new Promise((done, fail) => {
+    worker.once('error', fail)
+    worker.once('message', (played: Played) => {
+      worker.off('error', fail)
+      done(played)
+    })
+    worker.postMessage(seed)
+  })
+}

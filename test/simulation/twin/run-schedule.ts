@@ -1,0 +1,199 @@
+import type { Arm, Command, ShadowPlan } from '../../../services/domain/events/records.ts'
+import { compileRollout } from '../../../services/domain/policy/compile-rollout.ts'
+import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
+import { topics } from '../../../services/flow.ts'
+import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
+import type { OutRecord, Producer } from '../../../services/platform/kafka/transport.ts'
+import type { Draw } from '../cell.ts'
+import { uniforms } from '../virtual-run.ts'
+import { answerRecord, route, type Served, TwinGateway, type Visit } from './gateway.ts'
+import {
+  codec,
+  controllerProgram,
+  gateProgram,
+  openBroker,
+  pairingProgram,
+  RecordStore,
+  sinkProgram,
+} from './installation.ts'
+import type { Fault, Schedule } from './schedule.ts'
+import { type Surroundings, VirtualProcess } from './virtual-process.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+export const startMs = 1_800_000_000_000
+export const runId = 'twin'
+/** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
+const settlingMs = 30_000
+
+/** Short stages and wide margins, so that a run of seconds can advance and be taken back. */
+const document: RolloutDocument = {
+  name: 'twin',
+  route,
+  change: 'model',
+  baseline: { id: 'old', provider: 'p', model: 'm-1' },
+  candidate: { id: 'new', provider: 'p', model: 'm-2' },
+  routers: ['gateway-1', 'gateway-2'],
+  stickyKey: 'session',
+  shadow: { share: 1, secondLegShare: 0.5, startWithin: '500ms', budget: { usd: 1_000, calls: 100_000 } },
+  legTimeout: '1s',
+  grace: '500ms',
+  lease: '8s',
+  calibrationPairs: 20,
+  stages: [{ weight: '0%', minDuration: '3s' }, { weight: '30%', minDuration: '5s' }, { weight: '100%' }],
+  bake: '5s',
+  cooldown: '1m',
+  statistics: { unitsMin: 10, stickyKeysMin: 20, exceedance: { window: '5s', countMin: 50 } },
+  metrics: {
+    error: { margin: { absolute: 0.4 }, assumedRate: 0.02 },
+    fast_error: { margin: { absolute: 0.4 }, assumedRate: 0.02, mustHaveData: false },
+    refusal: { role: 'signal' },
+    fast_refusal: { role: 'signal' },
+    latency_over_budget: { role: 'signal', budget: '900ms' },
+    ttft_over_budget: { role: 'signal', budget: '800ms' },
+    abandoned: { role: 'signal' },
+  },
+}
+
+export interface Outcome {
+  readonly schedule: Schedule
+  readonly broker: MemoryTransport
+  readonly store: Pick<RecordStore, 'places'>
+  readonly served: readonly Served[]
+  /** Process → why lives of it ended that nobody killed. */
+  readonly failures: Readonly<Record<string, readonly string[]>>
+  readonly endMs: number
+}
+
+/** Plays one schedule through the real services. */
+export async function runSchedule(schedule: Schedule): Promise<Outcome> {
+  const time = new VirtualTime(startMs)
+  const uniform = uniforms(schedule.seed)
+  const broker = await openBroker(time)
+  const around = surroundings(time, broker, uniforms(schedule.seed + 1), schedule)
+  const store = new RecordStore()
+  const askShadow = await shadowCaller(time, broker, uniforms(schedule.seed + 2), schedule)
+  const gateways = ['gateway-1', 'gateway-2'].map((name) => new TwinGateway(name, askShadow))
+  const programs = [
+    ...gateways.map(({ program }, index) => ({ ...program, skewMs: index === 1 ? schedule.skewMs.gateway : 0 })),
+    pairingProgram('pairing-1'),
+    pairingProgram('pairing-2'),
+    gateProgram(schedule.skewMs.gate),
+    controllerProgram('controller-1'),
+    controllerProgram('controller-2'),
+    sinkProgram('sink-1', store),
+    sinkProgram('sink-2', store),
+  ]
+  const processes = new Map(programs.map((program) => [program.name, new VirtualProcess(program, around)]))
+  for (const process of processes.values()) process.boot()
+  await time.run(startMs + 2_000)
+  await apply(broker, time.nowMs)
+  const beganMs = time.nowMs
+  for (const fault of schedule.faults) time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, processes }))
+  visits(time, uniform, schedule, (visit) => {
+    const first = uniform() < 0.5 ? 0 : 1
+    for (const index of [first, 1 - first]) {
+      const gateway = gateways[index]
+      const isUp = processes.get(`gateway-${index + 1}`)?.isUp === true
+      if (gateway?.visit(visit, time.nowMs, isUp) === true) return
+    }
+  })
+  const endMs = beganMs + schedule.trafficMs + settlingMs
+  await time.run(endMs)
+  return {
+    schedule,
+    broker,
+    store,
+    served: gateways.flatMap(({ served }) => served),
+    failures: Object.fromEntries([...processes].map(([name, { failures }]) => [name, failures])),
+    endMs,
+  }
+}
+
+function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Draw, schedule: Schedule): Surroundings {
+  return {
+    time,
+    transport,
+    latencyMs: () => 1 + Math.floor(uniform() * 6),
+    transactionFault: () => {
+      if (uniform() >= schedule.transactionFaults) return null
+      return uniform() < 0.5 ? 'before' : 'after'
+    },
+  }
+}
+
+/** As the API does it: the compiled file as a command. */
+async function apply(broker: MemoryTransport, nowMs: number): Promise<void> {
+  const compiled = compileRollout(document, null)
+  if (compiled.kind !== 'compiled') throw new TypeError(JSON.stringify(compiled.problems))
+  const { spec, plan } = compiled
+  const command: Command = {
+    id: 'apply',
+    run: runId,
+    wave: null,
+    stage_entry: null,
+    kind: 'apply',
+    by: 'somebody',
+    reason: 'a new model',
+    payload: JSON.stringify({ spec, plan }),
+    at: nowMs,
+  }
+  const producer = await broker.producer()
+  await producer.send([{ topic: topics.commands.name, key: runId, value: codec.encode('Command', command) }])
+}
+
+function strike(
+  fault: Fault,
+  { time, broker, processes }: { time: VirtualTime; broker: MemoryTransport; processes: Map<string, VirtualProcess> },
+): void {
+  if (fault.kind === 'broker-stall') {
+    broker.stall()
+    time.after(fault.forMs, () => broker.unstall())
+  } else if (fault.kind === 'kill') processes.get(fault.process)?.kill(fault.forMs)
+  else processes.get(fault.process)?.pause(fault.forMs)
+}
+
+/** Users come one by one, each twice or so; from the middle on the candidate fails them when the schedule says so. */
+function visits(time: VirtualTime, uniform: Draw, schedule: Schedule, each: (visit: Visit) => void): void {
+  const beganMs = time.nowMs
+  let serial = 0
+  const next = () => {
+    if (time.nowMs >= beganMs + schedule.trafficMs) return
+    const harmed = schedule.harm === 'errors' && time.nowMs > beganMs + schedule.trafficMs / 2
+    const answer = (arm: Arm) => ({
+      failed: uniform() < (arm === 'candidate' && harmed ? 0.8 : 0.02),
+      durationMs: 50 + Math.floor(uniform() * 300),
+    })
+    each({
+      id: `x${serial}`,
+      user: `user-${Math.floor(serial * 0.6)}`,
+      answers: { baseline: answer('baseline'), candidate: answer('candidate') },
+    })
+    serial += 1
+    time.after(1 + Math.floor((-Math.log(1 - uniform()) * 1_000) / schedule.perSecond), next)
+  }
+  next()
+}
+
+/** The shadow service, which this schedule leaves alone: it answers every planned leg, some late, twice, out of order or never. */
+async function shadowCaller(
+  time: VirtualTime,
+  broker: MemoryTransport,
+  uniform: Draw,
+  { oddities }: Schedule,
+): Promise<(plan: ShadowPlan, visit: Visit) => void> {
+  const producer: Producer = await broker.producer()
+  const send = (record: OutRecord) => void producer.send([record]).catch(() => undefined)
+  return (plan, visit) => {
+    for (const { arm } of plan.legs) {
+      const { failed, durationMs } = visit.answers[arm]
+      const drawn = { odd: uniform(), delay: uniform() }
+      if (drawn.odd < oddities.missing) continue
+      const isLate = drawn.odd < oddities.missing + oddities.late
+      const isShuffled = drawn.odd > 1 - oddities.shuffled
+      const delayMs = isLate ? 3_000 + drawn.delay * 3_000 : isShuffled ? 0 : durationMs + 20
+      const answer = () => send(answerRecord(visit, arm, 'shadow', time.nowMs, failed))
+      time.after(delayMs, answer)
+      if (uniform() < oddities.twice) time.after(delayMs + drawn.delay * 5_000, answer)
+    }
+  }
+}

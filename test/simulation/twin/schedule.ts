@@ -1,0 +1,76 @@
+import { uniforms } from '../virtual-run.ts'
+
+/** What happens to an installation, and when; times are ms from the start of the traffic. */
+export type Fault =
+  | { readonly kind: 'kill' | 'pause'; readonly process: string; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'broker-stall'; readonly atMs: number; readonly forMs: number }
+
+export interface Schedule {
+  readonly seed: number
+  /** What the candidate does from the middle of the traffic on. */
+  readonly harm: 'none' | 'errors'
+  readonly trafficMs: number
+  readonly perSecond: number
+  /** Clocks of one gateway and of the gate, ms off. */
+  readonly skewMs: { readonly gateway: number; readonly gate: number }
+  /** Shares of transactions that fail, and of exchanges whose records come late, twice, out of order, or never. */
+  readonly transactionFaults: number
+  readonly oddities: {
+    readonly late: number
+    readonly twice: number
+    readonly shuffled: number
+    readonly missing: number
+  }
+  readonly faults: readonly Fault[]
+}
+
+const processNames = [
+  'gateway-1',
+  'gateway-2',
+  'pairing-1',
+  'pairing-2',
+  'gate',
+  'controller-1',
+  'controller-2',
+  'sink-1',
+  'sink-2',
+] as const
+
+const hourMs = 3_600_000
+
+/** A schedule of faults from a seed: kills and pauses of every process, stalls of the broker, clocks an hour off, odd exchanges. */
+export function scheduleOf(seed: number): Schedule {
+  const uniform = uniforms(seed * 7 + 3)
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)] as T
+  const trafficMs = 25_000
+  const process = (): Fault => ({
+    kind: uniform() < 0.6 ? 'kill' : 'pause',
+    process: pick(processNames),
+    atMs: Math.round(uniform() * trafficMs),
+    forMs: Math.round(200 + uniform() ** 2 * 12_000),
+  })
+  const faults = Array.from({ length: 1 + Math.floor(uniform() * 8) }, process)
+  const stall: Fault = {
+    kind: 'broker-stall',
+    atMs: Math.round(uniform() * trafficMs),
+    forMs: Math.round(uniform() * 5_000),
+  }
+  return {
+    seed,
+    harm: uniform() < 0.5 ? 'errors' : 'none',
+    trafficMs,
+    perSecond: 16,
+    skewMs: {
+      gateway: pick([0, 0, hourMs, -hourMs]),
+      gate: pick([0, 0, hourMs, -hourMs]),
+    },
+    transactionFaults: pick([0, 0, 0.1, 0.3]),
+    oddities: { late: 0.02, twice: 0.02, shuffled: 0.05, missing: 0.01 },
+    faults: uniform() < 0.3 ? [...faults, stall] : faults,
+  }
+}
+
+/** The same traffic with nothing going wrong. */
+export function undisturbed(schedule: Schedule): Schedule {
+  return { ...schedule, faults: [], transactionFaults: 0, skewMs: { gateway: 0, gate: 0 } }
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { recordsOf } from './installation.ts'
+import { type Outcome, runSchedule } from './run-schedule.ts'
+import { scheduleOf, undisturbed } from './schedule.ts'
+import { violations } from './violations.ts'
+
+const texts = async ({ broker }: Outcome, topic: string) =>
+  (await recordsOf(broker, topic)).map(({ timestampMs, value }) => `${timestampMs} ${value?.toString('base64')}`)
+
+describe('the installation under virtual time', () => {
+  it.each(['none', 'errors'] as const)('keeps its promises when nothing goes wrong, harm: %s', async (harm) => {
+    const outcome = await runSchedule({ ...undisturbed(scheduleOf(1)), harm })
+    expect(await violations(outcome)).toEqual([])
+    expect(outcome.served.filter(({ arm }) => arm === 'candidate').length).toBeGreaterThan(20)
+  })
+
+  it.each(Array.from({ length: 6 }, (_, index) => 1_000 + index))(
+    'keeps them under the faults of seed %i',
+    async (seed) => {
+      expect(await violations(await runSchedule(scheduleOf(seed)))).toEqual([])
+    },
+  )
+
+  it('plays the same seed the same way', async () => {
+    const [one, other] = [await runSchedule(scheduleOf(7)), await runSchedule(scheduleOf(7))]
+    for (const topic of ['rollout.decisions.v1', 'llm.evidence.v1', 'control.acks.v1'])
+      expect(await texts(one, topic)).toEqual(await texts(other, topic))
+  })
+
+  it('sees what is broken: a record that the store lost, and one that it holds twice', async () => {
+    const outcome = await runSchedule(undisturbed(scheduleOf(2)))
+    const places = outcome.store.places()
+    const tampered = { ...outcome, store: { places: () => [...places.slice(1), places[1] ?? ''] } }
+    expect(await violations(tampered)).toHaveLength(2)
+  })
+})

@@ -1,0 +1,155 @@
+import type { Evidence } from '../../../services/domain/events/records.ts'
+import { createAdvanceState } from '../../../services/domain/gate/advance-looks.ts'
+import { accept, createRunGate, enterThrough } from '../../../services/domain/gate/run-gate.ts'
+import { type RunGateData, runGateToData } from '../../../services/domain/gate/run-gate-data.ts'
+import { isActive } from '../../../services/domain/rollout/moves.ts'
+import type { Run } from '../../../services/domain/rollout/run.ts'
+import { readRun } from '../../../services/domain/rollout/run-document.ts'
+import { topics } from '../../../services/flow.ts'
+import { createSnapshotCollector } from '../../../services/gate-evaluator/gate-snapshot.ts'
+import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
+import { openBroker, pairingProgram, recordsOf, storedTopics, valuesOf } from './installation.ts'
+import { type Outcome, runId, startMs } from './run-schedule.ts'
+import { VirtualProcess } from './virtual-process.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+/** What a schedule broke of what Penstock promises; empty when it kept everything. */
+export async function violations(outcome: Outcome): Promise<readonly string[]> {
+  const found = [
+    ...Object.entries(outcome.failures).flatMap(([name, causes]) => causes.map((cause) => `${name} ended: ${cause}`)),
+    ...(await storeViolations(outcome)),
+    ...(await controlViolations(outcome)),
+    ...(await evidenceViolations(outcome)),
+  ]
+  return found
+}
+
+/** Every record that the sink reads is in the store, once. */
+async function storeViolations({ broker, store, endMs }: Outcome): Promise<readonly string[]> {
+  const found: string[] = []
+  const counted = new Map<string, number>()
+  for (const place of store.places()) counted.set(place, (counted.get(place) ?? 0) + 1)
+  for (const topic of storedTopics)
+    for (const { partition, offset, timestampMs } of await recordsOf(broker, topic)) {
+      // Of the last moments something may still be on its way.
+      if (timestampMs > endMs - 2_000) continue
+      const times = counted.get(`${topic}/${partition}/${offset}`) ?? 0
+      if (times !== 1) found.push(`store: ${topic}/${partition}/${offset} is there ${times} times`)
+    }
+  return found
+}
+
+async function controlViolations({ broker, served, schedule, endMs }: Outcome): Promise<readonly string[]> {
+  const found: string[] = []
+  const splits = await valuesOf(broker, topics.splits.name, 'Split')
+  for (const [index, { decoded }] of splits.entries())
+    if (decoded.epoch <= (splits[index - 1]?.decoded.epoch ?? -1)) found.push(`splits: epoch ${decoded.epoch} again`)
+  const decisions = await valuesOf(broker, topics.decisions.name, 'Decision')
+  const ids = decisions.map(({ decoded }) => decoded.id)
+  for (const id of new Set(ids))
+    if (ids.filter((other) => other === id).length > 1) found.push(`decisions: ${id} more than once`)
+  const run = await lastRun(broker)
+  if (run === null) return [...found, 'runs: no run at the end']
+  const latches = await valuesOf(broker, topics.brakes.name, 'Latch')
+  const [latch] = latches
+  if (new Set(latches.map(({ decoded }) => decoded.id)).size > 1) found.push('brakes: more than one latch')
+  if (latch !== undefined) {
+    if (run.state.phase !== 'rolled_back') found.push(`latched, but the run is ${run.state.phase} at the end`)
+    const after = served.filter(
+      ({ arm, atMs }) => arm === 'candidate' && atMs > latch.timestampMs + obeyedWithinMs(schedule),
+    )
+    if (after.length > 0) found.push(`the candidate got ${after.length} requests long after the latch`)
+  }
+  if (schedule.harm === 'none' && latch !== undefined) found.push(`latched without harm: ${latch.decoded.reason}`)
+  if (isActive(run) && run.state.since < endMs - 60_000) found.push(`the run has been ${run.state.phase} for a minute`)
+  return [...found, ...(await leaseViolations({ broker, served }))]
+}
+
+/** A gateway that hears nothing falls back when its lease ends: the longest fault and the lease. */
+function obeyedWithinMs({ faults }: Outcome['schedule']): number {
+  return 8_000 + Math.max(0, ...faults.map(({ forMs }) => forMs))
+}
+
+/** Without a gate that sees, nobody is sent to a canary for longer than the lease and the way of a heartbeat. */
+async function leaseViolations({ broker, served }: Pick<Outcome, 'broker' | 'served'>): Promise<readonly string[]> {
+  const beats = (await recordsOf(broker, topics.heartbeats.name)).map(({ timestampMs }) => timestampMs)
+  const leaseMs = 8_000 + 100
+  const unguarded = served.filter(
+    ({ arm, place, atMs }) =>
+      arm === 'candidate' &&
+      (place?.candidate_weight ?? 0) < 100_000 &&
+      !beats.some((beatMs) => beatMs <= atMs && beatMs > atMs - leaseMs),
+  )
+  return unguarded.length === 0 ? [] : [`${unguarded.length} requests went to a canary that no gate guarded`]
+}
+
+async function lastRun(broker: MemoryTransport): Promise<Run | null> {
+  const last = (await recordsOf(broker, topics.runs.name)).filter(({ key }) => key === runId).at(-1)
+  return last?.value == null ? null : readRun(last.value.toString())
+}
+
+/** The evidence is what a pairing makes of the same log to which nothing happens, and the gate knows what that evidence says. */
+async function evidenceViolations(outcome: Outcome): Promise<readonly string[]> {
+  const calm = await replayed(outcome)
+  const found: string[] = []
+  const [was, should] = [await firstEvidence(outcome.broker), await firstEvidence(calm)]
+  for (const [id, evidence] of should) {
+    const made = was.get(id)
+    if (made === undefined) found.push(`evidence: ${evidence.comparison} of ${evidence.exchange_id} is missing`)
+    else if (JSON.stringify(made) !== JSON.stringify(evidence))
+      found.push(`evidence: ${evidence.comparison} of ${evidence.exchange_id} differs`)
+  }
+  for (const [id, evidence] of was)
+    if (!should.has(id)) found.push(`evidence: ${evidence.comparison} of ${evidence.exchange_id} is not due`)
+  return [...found, ...(await gateViolations(outcome.broker, should))]
+}
+
+/** What the gate knew when it was last heard of is what this evidence says up to there, whatever happened to the gate on the way. */
+async function gateViolations(
+  broker: MemoryTransport,
+  evidence: ReadonlyMap<string, Evidence>,
+): Promise<readonly string[]> {
+  const snapshots = createSnapshotCollector()
+  for (const { key, value } of await recordsOf(broker, topics.snapshots.name)) snapshots.onRecord(key ?? '', value)
+  const data = snapshots.snapshotOf(runId)?.data
+  const run = await lastRun(broker)
+  if (data === undefined || run === null) return ['gate: no snapshot']
+  const fresh = createRunGate(runId, run.plan, { waitingMax: 100_000, unitsMax: 100_000 })
+  let offset = 0
+  for (const record of evidence.values()) accept(fresh, record, 0, offset++)
+  enterThrough(fresh, data.enteredThroughMs)
+  const [was, should] = [comparable(data), comparable(runGateToData(fresh))]
+  return was === should ? [] : [`gate: its state differs\n  ${was}\n  ${should}`]
+}
+
+/**
+ * Without what depends on how often a record was sent and read (a repetition of what has entered is counted as late), and on which stages were asked about
+ * before anything of them had come.
+ */
+function comparable({ counts, advance, ...data }: RunGateData): string {
+  const { duplicate: _, late: __, ...counted } = counts
+  const empty = JSON.stringify(createAdvanceState())
+  return JSON.stringify({ ...data, counted, advance: advance.filter(([, state]) => JSON.stringify(state) !== empty) })
+}
+
+/** First record of each piece of evidence: later ones are repetitions. */
+async function firstEvidence(broker: MemoryTransport): Promise<ReadonlyMap<string, Evidence>> {
+  const first = new Map<string, Evidence>()
+  for (const { decoded } of await valuesOf(broker, topics.evidence.name, 'Evidence'))
+    if (!first.has(decoded.id)) first.set(decoded.id, decoded)
+  return first
+}
+
+/** The same exchanges and runs, appended at the same times, before one pairing that nothing disturbs. */
+async function replayed({ broker, endMs }: Outcome): Promise<MemoryTransport> {
+  const time = new VirtualTime(startMs)
+  const calm = await openBroker(time)
+  const around = { time, transport: calm, latencyMs: () => 1, transactionFault: () => null }
+  const producer = await calm.producer()
+  for (const topic of [topics.runs.name, topics.exchanges.name])
+    for (const { timestampMs, key, value, partition, headers } of await recordsOf(broker, topic))
+      time.at(timestampMs, () => void producer.send([{ topic, key, value, partition, headers }]))
+  new VirtualProcess(pairingProgram('pairing'), around).boot()
+  await time.run(endMs)
+  return calm
+}
