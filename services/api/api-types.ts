@@ -321,10 +321,27 @@ interface components {
         readonly late: number
         readonly duplicate: number
         readonly corrected: number
+        /** Corrections that could not be applied */
+        readonly uncorrectable?: number
         readonly unusable: number
         readonly refused: number
         readonly unitsDropped: number
       }
+      /** Corrections applied to records that had entered, in order; at most the first 500 */
+      readonly corrections?: readonly {
+        readonly id: string
+        readonly version: number
+        /** Broker time through which evidence had entered */
+        readonly atMs: number
+        readonly before: {
+          readonly version: number
+          readonly metrics: readonly {
+            readonly name: string
+            readonly baseline: number | null
+            readonly candidate: number | null
+          }[]
+        }
+      }[]
       /** Seeds the choice of one pair per unit; nothing is drawn at random */
       readonly seed?: string
       readonly gate: string

@@ -6,7 +6,9 @@ import { createSnapshotCollector } from './gate-snapshot.ts'
 
 const run = ackedRun(startedRun(), startMs)
 
-function evaluatorWith(waitingMax: number): Evaluator {
+type Lost = { readonly run: string; readonly records: number }
+
+function evaluatorWith(waitingMax: number, onForgotten: (lost: Lost) => void = () => undefined): Evaluator {
   return createEvaluator({
     gate: 'gate',
     codeVersion: 'test',
@@ -22,6 +24,7 @@ function evaluatorWith(waitingMax: number): Evaluator {
     limits: { waitingMax, unitsMax: 1_000 },
     emit: () => undefined,
     onBreach: () => undefined,
+    onForgotten,
   })
 }
 
@@ -78,5 +81,18 @@ describe('evidence that is read before the record of its run', () => {
     evaluator.onEvidence(evidenceOf(5), 0, 5)
     evaluator.onRun(run)
     expect(enteredOf(evaluator)).toBe(1)
+  })
+
+  it('is counted when a thousand other unknown runs push it out, and its gate permits nothing once the run is heard of', () => {
+    const forgotten: { readonly run: string; readonly records: number }[] = []
+    const evaluator = evaluatorWith(10_000, (lost) => forgotten.push(lost))
+    for (let i = 0; i < 3; i += 1) evaluator.onEvidence(evidenceOf(i), 0, i)
+    for (let i = 0; i < 1_000; i += 1) evaluator.onEvidence(evidenceOf(i, `unknown-${i}`), 0, 3 + i)
+    expect(forgotten).toEqual([{ run: run.id, records: 3 }])
+    evaluator.onEvidence(evidenceOf(3), 0, 1_003)
+    evaluator.onRun(run)
+    expect(enteredOf(evaluator)).toBe(1)
+    expect(evaluator.runs.get(run.id)?.gate.counts.refused).toBe(3)
+    expect(evaluator.runs.get(run.id)?.judgement).toMatchObject({ outcome: 'hold', reasonCode: 'GATE_LIMIT' })
   })
 })

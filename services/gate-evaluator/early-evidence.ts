@@ -14,7 +14,9 @@ export interface EarlyEvidence {
   take(run: string): { readonly kept: readonly Early[]; readonly lost: number }
 }
 
-export function createEarlyEvidence(limit: number): EarlyEvidence {
+/** @param onForgotten told how many records of a run are given up because too many runs are unknown: nobody will ask for them */
+export function createEarlyEvidence(limit: number, onForgotten: (run: string, records: number) => void): EarlyEvidence {
+  const forgotten = new Map<string, number>()
   const waiting = new Map<string, { readonly kept: Early[]; lost: number }>()
   let total = 0
   return {
@@ -22,10 +24,10 @@ export function createEarlyEvidence(limit: number): EarlyEvidence {
       const { run } = early.evidence.place
       let entry = waiting.get(run)
       if (entry === undefined) {
-        // Also the names of runs are bounded: those that are never heard of again give way, oldest first.
-        const [oldest] = waiting.keys()
-        if (waiting.size >= runsMax && oldest !== undefined) total -= forget(oldest)
-        entry = { kept: [], lost: 0 }
+        makeRoom()
+        // A run that was forgotten and is heard of again has lost what it had: its gate must know.
+        entry = { kept: [], lost: forgotten.get(run) ?? 0 }
+        forgotten.delete(run)
         waiting.set(run, entry)
       }
       if (total >= limit) {
@@ -36,10 +38,25 @@ export function createEarlyEvidence(limit: number): EarlyEvidence {
       total += 1
     },
     take(run) {
-      const entry = waiting.get(run) ?? { kept: [], lost: 0 }
+      const entry = waiting.get(run) ?? { kept: [], lost: forgotten.get(run) ?? 0 }
       total -= forget(run)
+      forgotten.delete(run)
       return entry
     },
+  }
+
+  /** Also the names of runs are bounded: those that are never heard of again give way, oldest first. */
+  function makeRoom(): void {
+    const [oldest] = waiting.keys()
+    if (waiting.size < runsMax || oldest === undefined) return
+    const before = waiting.get(oldest)?.lost ?? 0
+    const kept = forget(oldest)
+    total -= kept
+    const lost = before + kept
+    forgotten.set(oldest, lost)
+    const [first] = forgotten.keys()
+    if (forgotten.size > forgottenMax && first !== undefined) forgotten.delete(first)
+    onForgotten(oldest, lost)
   }
 
   function forget(run: string): number {
@@ -50,3 +67,5 @@ export function createEarlyEvidence(limit: number): EarlyEvidence {
 }
 
 const runsMax = 1_000
+/** Numbers only: a run that appears after so many others are forgotten enters as one whose evidence began late. */
+const forgottenMax = 100_000

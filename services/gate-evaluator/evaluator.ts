@@ -37,6 +37,8 @@ export interface EvaluatorDeps {
   /** Hands records to the producer; they are retried until acknowledged, in order of urgency. */
   emit(records: readonly OutRecord[]): void
   onBreach(info: { readonly run: string; readonly test: string; readonly frontierMs: number }): void
+  /** Records of a run that nobody has spoken of were given up, so that others of such runs have room. */
+  onForgotten(info: { readonly run: string; readonly records: number }): void
 }
 
 /** Judges every active run as its evidence enters. All state lives here and in `domain/gate`; nothing in it waits for I/O. */
@@ -81,7 +83,7 @@ class RunWatcher implements Evaluator {
 
   constructor(deps: EvaluatorDeps) {
     this.#deps = deps
-    this.#early = createEarlyEvidence(deps.limits.waitingMax)
+    this.#early = createEarlyEvidence(deps.limits.waitingMax, (run, records) => deps.onForgotten({ run, records }))
   }
 
   get runs(): ReadonlyMap<string, { readonly gate: RunGate; readonly judgement: Judgement | null }> {
@@ -213,7 +215,11 @@ class RunWatcher implements Evaluator {
 }
 
 function acceptInto(entry: Watched, evidence: Evidence, partition: number, offset: number): void {
+  const { counts } = entry.gate
+  const before = counts.corrected
   accept(entry.gate, evidence, partition, offset, offset < (entry.countedTo[String(partition)] ?? 0))
+  // It changes what has entered, so it is judged although nothing new enters.
+  if (counts.corrected > before) entry.changed = true
 }
 
 function once(entry: Watched, what: string): boolean {
@@ -282,6 +288,7 @@ function verdictOf(
     ...(stage === null ? {} : { judged: stage }),
     limits: deps.limits,
     counts: { ...entry.gate.counts },
+    ...(entry.gate.corrections.length === 0 ? {} : { corrections: [...entry.gate.corrections] }),
     seed: entry.run.id,
     gate: deps.gate,
   }

@@ -58,6 +58,10 @@ export async function startGateOn(
     stallMaxMs,
     behindMaxMs,
   })
+  const forgotten = scope.metrics.counter(
+    'penstock_gate_forgotten_records_total',
+    'Records of runs whose own record was never read, given up for lack of room',
+  )
   const evaluator = createEvaluator({
     gate: config.gateId,
     codeVersion,
@@ -68,6 +72,10 @@ export async function startGateOn(
     limits: { waitingMax: config.waitingMax, unitsMax: config.unitsMax },
     emit,
     onBreach: (breach) => scope.log.warn(breach, 'breach: latch written'),
+    onForgotten(lost) {
+      forgotten.add(lost.records)
+      scope.log.warn(lost, 'evidence of an unknown run was given up: too many runs are unknown')
+    },
   })
   const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
   const guard = createDeadLetterGuard()

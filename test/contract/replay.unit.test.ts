@@ -64,6 +64,7 @@ function played(): {
         if (topic === topics.commands.name && value !== null) commands.push(JSON.parse(value.toString()) as Command)
     },
     onBreach: () => undefined,
+    onForgotten: () => undefined,
   })
   evaluator.onRun(run)
   for (const upTo of [40, 80, evidence.length]) {

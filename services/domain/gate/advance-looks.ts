@@ -16,6 +16,8 @@ export interface AdvanceState {
   passed: boolean
   /** The difference at the look that passed: what comes after is not what the permission rests on. */
   passedWith: DifferenceEstimate | null
+  /** The pairs on which a paired test passed; null before that. */
+  passedOn: AdvanceState['table'] | null
 }
 
 /** Candidate − baseline with its standard error, from n units (pairs, or units of the candidate). */
@@ -33,13 +35,49 @@ export function createAdvanceState(): AdvanceState {
     statistics: [],
     passed: false,
     passedWith: null,
+    passedOn: null,
   }
 }
 
 /** Adds one pair of binary outcomes. */
 export function addPair(state: AdvanceState, baseline: number, candidate: number): void {
-  if (candidate === 1) state.table[baseline === 1 ? 'both' : 'onlyCandidate'] += 1
-  else state.table[baseline === 1 ? 'onlyBaseline' : 'neither'] += 1
+  state.table[cellOf({ baseline, candidate })] += 1
+}
+
+interface BinaryPair {
+  readonly baseline: number
+  readonly candidate: number
+}
+
+function cellOf({ baseline, candidate }: BinaryPair): keyof AdvanceState['table'] {
+  if (candidate === 1) return baseline === 1 ? 'both' : 'onlyCandidate'
+  return baseline === 1 ? 'onlyBaseline' : 'neither'
+}
+
+/**
+ * Puts corrected outcomes in the place of the pair at `position` (from 0). Looks that were taken stay spent. A pass that rested on the pair must hold on the
+ * corrected data too, at its own bound, else it is taken back and the next look may pass; what did not pass is not looked at again.
+ */
+export function correctPair(
+  test: AdvanceTest,
+  state: AdvanceState,
+  { position, from, to }: { readonly position: number; readonly from: BinaryPair; readonly to: BinaryPair },
+  plan: AnalysisPlan,
+  frozen: Frozen | null,
+): void {
+  const inPass = state.passedOn !== null && position < sizeOf(state.passedOn)
+  for (const table of state.passedOn !== null && inPass ? [state.table, state.passedOn] : [state.table]) {
+    table[cellOf(from)] -= 1
+    table[cellOf(to)] += 1
+  }
+  const bound = plan.looks[state.statistics.length - 1]?.bound
+  const margin = marginValue(test, frozen)
+  if (state.passedOn === null || !inPass || bound === undefined || margin === null) return
+  const statistic = tangoZ(state.passedOn, margin)
+  state.statistics[state.statistics.length - 1] = statistic
+  state.passed = statistic <= -bound
+  state.passedWith = state.passed ? differenceOf(test, { ...state, table: state.passedOn }) : null
+  if (!state.passed) state.passedOn = null
 }
 
 /** Adds one unit of one arm. */
@@ -98,6 +136,7 @@ export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: Analysis
   state.statistics.push(statistic)
   state.passed = statistic <= -look.bound
   if (state.passed) state.passedWith = differenceOf(test, state)
+  if (state.passed && test.engine === 'tango') state.passedOn = { ...state.table }
 }
 
 /** All looks spent without a pass. */
@@ -107,16 +146,17 @@ export function looksExhausted(state: AdvanceState, plan: AnalysisPlan): boolean
 
 /** z of H0: Δ ≥ margin; small means acceptable. */
 function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number): number {
-  if (test.engine === 'tango') {
-    const { n } = paired(state)
-    return tangoScore({
-      onlyCandidate: state.table.onlyCandidate,
-      onlyBaseline: state.table.onlyBaseline,
-      n,
-      difference: margin,
-    })
-  }
+  if (test.engine === 'tango') return tangoZ(state.table, margin)
   return farringtonManning({ ...armsOf(state), difference: margin }).z
+}
+
+function tangoZ(table: AdvanceState['table'], difference: number): number {
+  const { onlyCandidate, onlyBaseline } = table
+  return tangoScore({ onlyCandidate, onlyBaseline, n: sizeOf(table), difference })
+}
+
+function sizeOf({ both, onlyCandidate, onlyBaseline, neither }: AdvanceState['table']): number {
+  return both + onlyCandidate + onlyBaseline + neither
 }
 
 /** Counts of an unpaired test as the statistics take them. */
@@ -130,8 +170,8 @@ export function armsOf(state: AdvanceState): TwoArms {
 }
 
 function paired(state: AdvanceState): { n: number; difference: number; discordance: number } {
-  const { both, onlyCandidate, onlyBaseline, neither } = state.table
-  const n = both + onlyCandidate + onlyBaseline + neither
+  const { onlyCandidate, onlyBaseline } = state.table
+  const n = sizeOf(state.table)
   if (n === 0) return { n, difference: 0, discordance: 0 }
   return { n, difference: (onlyCandidate - onlyBaseline) / n, discordance: (onlyCandidate + onlyBaseline) / n }
 }

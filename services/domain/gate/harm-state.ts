@@ -7,6 +7,7 @@ import {
   createRestartMixture,
   evaluateMixture,
   type RestartMixture,
+  rebuildMixture,
 } from '../stats/restart-mixture.ts'
 import { marginValue } from './advance-looks.ts'
 import { createExceedanceWatch, type ExceedanceWatch, watchExceedance } from './exceedance-watch.ts'
@@ -75,7 +76,13 @@ export function shownBy(test: HarmTest, state: HarmState): ShownStretch {
 /** What a record does to each stretch, and whether it can change the E of any. */
 interface Addition {
   readonly speaks: boolean
-  readonly add: (segment: HarmSegment) => void
+  /** `counting`: only the counts; E follows from them once all are in. */
+  readonly add: (segment: HarmSegment, counting?: boolean) => void
+}
+
+interface BinaryOrMean {
+  readonly baseline: number | null
+  readonly candidate: number | null
 }
 
 /** Adds one record; returns what the test asks for with it, null when nothing new. */
@@ -97,18 +104,55 @@ export function addHarmRecord(
   const restarted = restartIfDue(test, state, evidence)
   addToMixture(state.mixture, addition.add)
   // Most records change no E. Above the threshold they can still decide, because the rule looks at more than E.
-  const threshold = -Math.log(test.alpha)
-  if (!restarted && !addition.speaks && state.logE < threshold) return null
+  if (!restarted && !addition.speaks && state.logE < -Math.log(test.alpha)) return null
+  const mayRollBack = record.kind === 'pair' || record.counts.mayRollBack
+  return decide(test, state, frozen, evidence.arrived_at, mayRollBack)
+}
+
+function decide(
+  test: HarmTest,
+  state: HarmState,
+  frozen: Frozen | null,
+  arrivedAtMs: number,
+  mayRollBack: boolean,
+): HarmAction | null {
   const { logE, dominant, weight } = evaluateMixture(state.mixture, (segment) => segment.logE)
   state.logE = logE
-  if (logE < threshold) return null
-  state.rejectedAtMs ??= evidence.arrived_at
+  if (logE < -Math.log(test.alpha)) return null
+  state.rejectedAtMs ??= arrivedAtMs
   if (!isBurst(test, dominant, weight) || !ruleHolds(test, state, frozen, dominant)) return null
-  const mayRollBack = test.onBreach === 'rollback' && (record.kind === 'pair' || record.counts.mayRollBack)
-  const action = mayRollBack ? 'rollback' : 'review'
+  const action = test.onBreach === 'rollback' && mayRollBack ? 'rollback' : 'review'
   if (state.acted === 'rollback' || state.acted === action) return null
   state.acted = action
   return action
+}
+
+/**
+ * Makes a paired test's process anew from its corrected sequence. An alarm that has not acted is one only if E reaches 1/α on that sequence; what has acted
+ * stays. Returns what the test asks for because of it, null when nothing new.
+ *
+ * @param sequence all pairs that the state has taken, in order, the corrected one at `index`; `atMs`: its arrival
+ */
+export function rebuildHarm(
+  test: HarmTest,
+  state: HarmState,
+  plan: AnalysisPlan,
+  frozen: Frozen | null,
+  sequence: { readonly pairs: readonly BinaryOrMean[]; readonly index: number; readonly atMs: number },
+): HarmAction | null {
+  const fold = (from: number, to: number) => {
+    const segment = emptySegment()
+    for (const pair of sequence.pairs.slice(from, to)) pairAdder(test, plan, frozen, pair)?.add(segment, true)
+    segment.logE = logEOf(test, segment)
+    return segment
+  }
+  rebuildMixture(state.mixture, sequence.index, fold, (segment) => segment.logE)
+  const { logE } = evaluateMixture(state.mixture, (segment) => segment.logE)
+  state.logE = logE
+  // After an approval the guard decides; what the person approved stays approved.
+  if (state.guard !== null) return null
+  if (state.acted === null && logE < -Math.log(test.alpha)) state.rejectedAtMs = null
+  return decide(test, state, frozen, sequence.atMs, true)
 }
 
 /** Each full hour and each stage entry begins a restart once: where old and new entries mix at a change of stage, only the first record counts. */
@@ -127,13 +171,13 @@ function pairAdder(
   test: HarmTest,
   plan: AnalysisPlan,
   frozen: Frozen | null,
-  { baseline, candidate }: Evidence['metrics'][number],
+  { baseline, candidate }: BinaryOrMean,
 ): Addition | null {
   if (baseline === null || candidate === null) return null
   const bet = test.engine === 'beyond_margin' ? betOf(test, plan, frozen, candidate - baseline) : null
   if (test.engine === 'beyond_margin' && bet === null) return null
   const speaks = bet !== null || candidate !== baseline
-  const add = (segment: HarmSegment) => {
+  const add = (segment: HarmSegment, counting = false) => {
     segment.n += 1
     segment.sums.baseline += baseline
     segment.sums.candidate += candidate
@@ -143,7 +187,7 @@ function pairAdder(
     segment.first.units += 1
     segment.first.events += candidate
     if (bet !== null) addBet(segment.betting, bet.x, bet.nullMean, test.alpha)
-    if (speaks) segment.logE = logEOf(test, segment)
+    if (speaks && !counting) segment.logE = logEOf(test, segment)
   }
   return { speaks, add }
 }

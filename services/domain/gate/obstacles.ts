@@ -22,7 +22,7 @@ export interface Obstacle {
 /** Looks for one obstacle in a stage entry; `tests` are the advance tests of its kind of stage. */
 export type ObstacleCheck = (gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]) => Obstacle | null
 
-/** Corrections above this share of the entered records freeze verdicts (the numbers rest on what was corrected). */
+/** Corrections above this share of the entered records freeze verdicts (a source that is so often wrong at first is not done yet). */
 const correctedShareMax = 0.005
 
 /** At a limit the gate no longer sees every unit: it permits nothing, and its heartbeat vouches for nothing. */
@@ -55,7 +55,8 @@ function gateLimit(gate: RunGate): Obstacle | null {
 
 function corrections({ counts }: RunGate): Obstacle | null {
   if (counts.corrected <= correctedShareMax * counts.entered) return null
-  const share = `${counts.corrected} corrections of ${counts.entered} entered records`
+  const left = counts.uncorrectable === 0 ? '' : ` (${counts.uncorrectable} of them could not be applied)`
+  const share = `${counts.corrected} corrections of ${counts.entered} entered records${left}`
   return hold('CORRECTIONS', `${share}: more than ${percent(correctedShareMax)}, so no verdict is given`)
 }
 

@@ -1,5 +1,6 @@
 import type { Evidence } from '../events/records.ts'
 import { planHashOf } from './compile-plan.ts'
+import type { AppliedCorrection } from './corrections.ts'
 import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { accept, createRunGate, enterThrough, noteApprovals } from './run-gate.ts'
@@ -30,7 +31,12 @@ export function replayVerdict(
     return differenceIn('judged', undefined, 'a record made before what was judged was kept with it')
   const gate = createRunGate(run, plan, verdict.limits)
   noteApprovals(gate, verdict.judged.approvals ?? [])
-  for (const record of evidence) if (record.place.run === run) accept(gate, record, 0, 0)
+  const { first, corrections } = asRead(evidence, verdict.corrections ?? [])
+  for (const record of first) if (record.place.run === run) accept(gate, record, 0, 0)
+  for (const { record, atMs } of corrections) {
+    enterThrough(gate, atMs)
+    accept(gate, record, 0, 0)
+  }
   enterThrough(gate, verdict.frontierMs)
   const answer = judge(gate, verdict.judged)
   const { frozen } = gate.calibration
@@ -47,6 +53,28 @@ export function replayVerdict(
     firstDifference('metrics', verdict.metrics, metrics) ??
     firstDifference('findings', verdict.findings ?? [], findings)
   )
+}
+
+/**
+ * The evidence as the gate had read it when it entered, and its corrections at the moments at which they came. A store keeps the newest version of a record;
+ * what stood before is on the verdict.
+ */
+function asRead(evidence: readonly Evidence[], applied: readonly AppliedCorrection[]) {
+  const newest = new Map<string, Evidence>()
+  for (const record of evidence)
+    if (record.version >= (newest.get(record.id)?.version ?? 0)) newest.set(record.id, record)
+  const corrected = new Set(applied.map(({ id }) => id))
+  const first = evidence.filter(({ id }) => !corrected.has(id))
+  const corrections: { readonly record: Evidence; readonly atMs: number }[] = []
+  for (const { id, version, atMs, before } of [...applied].reverse()) {
+    const record = newest.get(id)
+    if (record === undefined) continue
+    corrections.unshift({ record: { ...record, version }, atMs })
+    const metrics = record.metrics.map((metric) => before.metrics.find(({ name }) => name === metric.name) ?? metric)
+    newest.set(id, { ...record, version: before.version, metrics })
+  }
+  for (const id of corrected) first.push(...[newest.get(id)].flatMap((record) => record ?? []))
+  return { first, corrections }
 }
 
 function pick({ outcome, reasonCode, reason, n, nRequired }: Verdict) {

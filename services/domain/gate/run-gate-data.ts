@@ -2,8 +2,10 @@ import type { AdvanceState } from './advance-looks.ts'
 import type { Approval } from './approval-guard.ts'
 import type { Calibration } from './calibration.ts'
 import type { Completeness } from './completeness.ts'
+import type { AppliedCorrection } from './corrections.ts'
 import type { HarmState } from './harm-state.ts'
 import type { HourCounts } from './hourly-discordance.ts'
+import { journalFromData, journalToData, type PairJournalData } from './pair-journal.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
 import { type SliceSearchData, searchesFromData, searchesToData } from './slice-search.ts'
@@ -11,7 +13,7 @@ import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
 /** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
-const formatVersion = 6
+const formatVersion = 7
 
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {
@@ -27,6 +29,8 @@ export interface RunGateData {
   readonly searches: readonly (readonly [string, SliceSearchData])[]
   readonly approvals: readonly Approval[]
   readonly breaches: readonly Breach[]
+  readonly journals: readonly (readonly [string, PairJournalData])[]
+  readonly corrections: readonly AppliedCorrection[]
   readonly counts: RunGate['counts']
   readonly enteredThroughMs: number
 }
@@ -45,6 +49,8 @@ export function runGateToData(gate: RunGate): RunGateData {
     searches: searchesToData(gate.searches),
     approvals: gate.approvals,
     breaches: gate.breaches,
+    journals: [...gate.journals].map(([name, journal]) => [name, journalToData(journal)] as const),
+    corrections: gate.corrections,
     counts: gate.counts,
     enteredThroughMs: gate.enteredThroughMs,
   }
@@ -71,6 +77,8 @@ export function runGateFromData(
     searches: searchesFromData(data.searches),
     approvals: [...data.approvals],
     breaches: [...data.breaches],
+    journals: new Map(data.journals.map(([name, journal]) => [name, journalFromData(journal)])),
+    corrections: [...data.corrections],
     counts: { ...data.counts },
     enteredThroughMs: data.enteredThroughMs,
   }

@@ -3,9 +3,11 @@ import { type AdvanceState, addPair, addUnit, createAdvanceState, lookIfDue } fr
 import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts'
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
+import { type AppliedCorrection, applyCorrection, streamOf } from './corrections.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
 import { type HourCounts, noteHour } from './hourly-discordance.ts'
 import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
+import { createPairJournal, notePair, type PairJournal } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
@@ -62,6 +64,9 @@ export interface RunGate {
   /** Stage entries that a person has approved; see `guardIfApproved`. */
   readonly approvals: Approval[]
   readonly breaches: Breach[]
+  /** Pairs that have entered, by stream of the run (`/…`) or of a stage entry. */
+  readonly journals: Map<string, PairJournal>
+  readonly corrections: AppliedCorrection[]
   readonly counts: GateCounts
   /** Everything released at or before this has been entered. */
   enteredThroughMs: number
@@ -72,8 +77,10 @@ export interface GateCounts {
   /** Begun before a published frontier, or come after their release time was passed. */
   late: number
   duplicate: number
-  /** Newer versions of records that had entered: the numbers rest on what they correct. */
+  /** Newer versions of records that had entered. */
   corrected: number
+  /** Those of them that could not be put in the place of what they correct: the numbers rest on what is known to be wrong. */
+  uncorrectable: number
   /** Records and values that no evidence of the plan can have. */
   unusable: number
   /** Records turned away because too many waited. */
@@ -107,7 +114,18 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     searches: new Map(),
     approvals: [],
     breaches: [],
-    counts: { entered: 0, late: 0, duplicate: 0, corrected: 0, unusable: 0, refused: 0, unitsDropped: 0 },
+    journals: new Map(),
+    corrections: [],
+    counts: {
+      entered: 0,
+      late: 0,
+      duplicate: 0,
+      corrected: 0,
+      uncorrectable: 0,
+      unusable: 0,
+      refused: 0,
+      unitsDropped: 0,
+    },
     enteredThroughMs: 0,
   }
 }
@@ -119,7 +137,8 @@ export function releaseTimeOf(plan: AnalysisPlan, evidence: Evidence): number {
 }
 
 /**
- * Takes a record as read from the log. What comes after its release time was passed is late, a repetition or a correction: counted, never entered.
+ * Takes a record as read from the log. What comes after its release time was passed is late or a repetition: counted, never entered; or a newer version of
+ * what has entered, which takes its place (see `applyCorrection`).
  * `known`: this gate's snapshot has counted the record already; it is read again only because it may still have to enter.
  */
 export function accept(gate: RunGate, evidence: Evidence, partition: number, offset: number, known = false): void {
@@ -134,12 +153,26 @@ export function accept(gate: RunGate, evidence: Evidence, partition: number, off
   count('unusable', usable.unusable)
   const releaseMs = releaseTimeOf(gate.plan, evidence)
   if (releaseMs <= gate.enteredThroughMs || evidence.late) {
-    count(evidence.version > 0 ? 'corrected' : 'late')
+    if (evidence.version === 0) count('late')
+    else if (!known) correct(gate, usable.evidence)
     return
   }
   const outcome = push(gate.queue, { releaseMs, evidence: usable.evidence, partition, offset })
   if (outcome === 'duplicate') count('duplicate')
   if (outcome === 'full') count('refused')
+}
+
+function correct(gate: RunGate, evidence: Evidence): void {
+  const outcome = applyCorrection(gate, evidence)
+  gate.counts[outcome.kind === 'repeated' ? 'duplicate' : 'corrected'] += 1
+  if (outcome.kind === 'impossible') gate.counts.uncorrectable += 1
+  if (outcome.kind !== 'applied') return
+  for (const { test, action } of outcome.asked) addBreach(gate, test, action, evidence, gate.enteredThroughMs)
+}
+
+function addBreach(gate: RunGate, test: string, action: HarmAction, evidence: Evidence, releaseMs: number): void {
+  const { wave, stage_entry: stageEntry } = evidence.place
+  gate.breaches.push({ test, action, wave, stageEntry, evidenceId: evidence.id, releaseMs })
 }
 
 /** Tells the gate what people have approved, before the evidence of later stage entries enters. Repetitions change nothing. */
@@ -176,23 +209,27 @@ function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
 }
 
 function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
-  const stream = `${evidence.comparison}/${evidence.horizon_ms}`
+  const stream = streamOf(evidence)
   const chosen = pairPositionOf(gate.run, evidence.unit, gate.plan.pairsPerUnitMedian)
   const inRun = nextPairOf(gate.ledger, `/${stream}`, evidence.unit)
   const inStage = nextPairOf(gate.ledger, placePrefix(evidence.place) + stream, evidence.unit)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
   if (inRun === chosen) {
-    forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
+    const took = forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
+    notePair(journalOf(gate, evidence.place, `/${stream}`), gate.plan, evidence, took)
     addToSearches(gate.searches, gate.plan, evidence)
   }
   if (inStage === chosen) {
+    const took: string[] = []
     forAdvance(gate, evidence, (test, state) => {
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
       if (value?.baseline == null || value.candidate === null) return
+      took.push(test.id)
       addPair(state, value.baseline, value.candidate)
       if (test.slice === null)
         noteHour(hoursOf(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
     })
+    notePair(journalOf(gate, evidence.place, placePrefix(evidence.place) + stream), gate.plan, evidence, took)
   }
 }
 
@@ -233,7 +270,8 @@ function forHarm(
   evidence: Evidence,
   releaseMs: number,
   recordFor: (test: HarmTest, bits: HarmBits) => HarmRecord | null,
-): void {
+): readonly string[] {
+  const took: string[] = []
   for (const { test, bits } of readersOf(gate.readers, gate.plan, gate.questions, evidence).harm) {
     const state = gate.harm.get(test.id)
     if (state === undefined || !isInSlice(test.slice, evidence)) continue
@@ -241,14 +279,13 @@ function forHarm(
     if (record === null) continue
     guardIfApproved(test, state, gate.approvals, evidence.place)
     const { frozen } = gate.calibration
-    const action =
-      state.guard === null
-        ? addHarmRecord(test, state, gate.plan, frozen, record)
-        : addHarmRecord(guardTestOf(test), state.guard, gate.plan, frozen, record)
-    if (action === null) continue
-    const { wave, stage_entry: stageEntry } = evidence.place
-    gate.breaches.push({ test: test.id, action, wave, stageEntry, evidenceId: evidence.id, releaseMs })
+    const asked = state.guard ?? state
+    const before = asked.mixture.added
+    const action = addHarmRecord(state.guard === null ? test : guardTestOf(test), asked, gate.plan, frozen, record)
+    if (asked.mixture.added > before) took.push(test.id)
+    if (action !== null) addBreach(gate, test.id, action, evidence, releaseMs)
   }
+  return took
 }
 
 function forAdvance(
@@ -294,6 +331,17 @@ function completenessOf(gate: RunGate, evidence: Evidence): Completeness {
   return completeness
 }
 
+/** Journals are kept as long as the ledger keeps the units of their stream. */
+function journalOf(gate: RunGate, { wave, stage_entry: stageEntry }: Place, name: string): PairJournal {
+  let journal = gate.journals.get(name)
+  if (journal === undefined) {
+    journal = createPairJournal()
+    gate.journals.set(name, journal)
+    forgetOld(gate.journals, wave, stageEntry, 1)
+  }
+  return journal
+}
+
 function splitOf(gate: RunGate, place: Place): SplitWatch {
   const key = placePrefix(place)
   let split = gate.splits.get(key)
@@ -305,9 +353,9 @@ function splitOf(gate: RunGate, place: Place): SplitWatch {
   return split
 }
 
-function forgetOld(states: Map<string, unknown>, wave: string, stageEntry: number): void {
+function forgetOld(states: Map<string, unknown>, wave: string, stageEntry: number, kept = stageEntriesKept): void {
   for (const key of states.keys()) {
     const [keyWave, keyEntry] = key.split('/')
-    if (keyWave === wave && Number(keyEntry) < stageEntry - stageEntriesKept) states.delete(key)
+    if (keyWave === wave && Number(keyEntry) < stageEntry - kept) states.delete(key)
   }
 }

@@ -1,4 +1,5 @@
 import type { Comparison } from '../events/records.ts'
+import type { AppliedCorrection } from './corrections.ts'
 import type { DriftView } from './hourly-discordance.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
@@ -69,5 +70,7 @@ export interface Verdict {
   readonly limits?: RunGateLimits
   readonly counts?: GateCounts
   readonly seed?: string
+  /** Corrections that had been applied by then, in order; at most the first 500. */
+  readonly corrections?: readonly AppliedCorrection[]
   readonly gate: string
 }

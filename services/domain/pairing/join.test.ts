@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
-import type { AnalysisPlan } from '../gate/plan.ts'
 import { evidenceId } from './evidence-of.ts'
 import { lastUserMessageHash } from './exchange-facts.ts'
 import { planProblem, requestProblem, responseProblem } from './impossible-values.ts'
@@ -16,68 +15,7 @@ import {
   lowestOpenOffset,
 } from './join.ts'
 import type { RunFacts } from './run-facts.ts'
-
-const place = {
-  run: 'run',
-  wave: 'all',
-  stage_entry: 1,
-  stage: 'canary',
-  epoch: 2,
-  rule: 'all',
-  candidate_weight: 10_000,
-}
-
-const plan = {
-  version: 1,
-  hash: 'h',
-  metrics: [
-    {
-      name: 'error',
-      kind: 'binary',
-      role: 'guardrail',
-      lowerIsBetter: true,
-      mustHaveData: true,
-      horizonMs: 3_000,
-      budgetMs: null,
-      comparisons: ['live_ab', 'shadow_ab'],
-    },
-    {
-      name: 'fast_error',
-      kind: 'binary',
-      role: 'guardrail',
-      lowerIsBetter: true,
-      mustHaveData: false,
-      horizonMs: 2_000,
-      budgetMs: null,
-      comparisons: ['live_ab', 'shadow_ab'],
-    },
-    {
-      name: 'refusal',
-      kind: 'binary',
-      role: 'guardrail',
-      lowerIsBetter: true,
-      mustHaveData: true,
-      horizonMs: 3_000,
-      budgetMs: null,
-      comparisons: ['content_ab', 'live_ab'],
-    },
-    {
-      name: 'differs_exact',
-      kind: 'binary',
-      role: 'signal',
-      lowerIsBetter: true,
-      mustHaveData: false,
-      horizonMs: 3_000,
-      budgetMs: null,
-      comparisons: ['content_ab', 'aa'],
-    },
-  ],
-  legTimeoutMs: 3_000,
-  graceMs: 1_000,
-  shadowStartDelayMs: 500,
-} as unknown as AnalysisPlan
-
-const run: RunFacts = { plan, golden: () => null, price: () => null }
+import { place, request, response, run, shadowPlan } from './sample-exchange.ts'
 
 // As the service does it: the head first, the rest only when the head does not settle it.
 function applyRequest(join: Join, value: Request, facts: RunFacts, appendMs: number, offset: number): void {
@@ -92,88 +30,15 @@ function applyResponse(join: Join, value: Response, appendMs: number, offset: nu
   if (!applyHead(join, { name: 'Response', value })) applyWholeResponse(join, value, appendMs, offset)
 }
 
-function request(id: string, change: Partial<Request> = {}): Request {
-  return {
-    exchange_id: id,
-    route: 'r',
-    operation: 'chat.completions',
-    tenant: 't',
-    session: `s-${id}`,
-    assignment_unit: `u-${id}`,
-    turn: 0,
-    segments: {},
-    arrived_at: 0,
-    live_arm: 'baseline',
-    assignment: 'split',
-    place,
-    shadow_plan: null,
-    body: new TextEncoder().encode('{"messages":[{"role":"user","content":"hello"}]}'),
-    headers: {},
-    capture: 'full',
-    prompt_id: null,
-    prompt_version: null,
-    golden_ref: null,
-    traceparent: null,
-    client_request_id: null,
-    tap_drops: 0,
-    ...change,
-  }
-}
-
-function shadowPlan(id: string): ShadowPlan {
-  return {
-    exchange_id: id,
-    place,
-    deadline_at: 0,
-    legs: [
-      { arm: 'candidate', content_ab_p: 1, shadow_ab_p: 0.5, aa_p: 0 },
-      { arm: 'baseline', content_ab_p: 0, shadow_ab_p: 0.5, aa_p: 0.5 },
-    ],
-  }
-}
-
-function response(
-  id: string,
-  arm: 'baseline' | 'candidate',
-  leg: 'live' | 'shadow',
-  change: Partial<Response> = {},
-): Response {
-  return {
-    exchange_id: id,
-    arm,
-    leg,
-    attempt_id: `${id}-${arm}-${leg}`,
-    resolution: 'answered',
-    error_class: null,
-    status: 200,
-    started_at: 500,
-    first_token_at: 600,
-    ended_at: 900,
-    provider: 'p',
-    model_requested: 'm',
-    model_served: 'm',
-    prompt_version: null,
-    parameters_hash: '',
-    output: `answer of ${arm}`,
-    tool_calls: [],
-    finish_reason: 'stop',
-    refusal: null,
-    input_tokens: 1,
-    output_tokens: 2,
-    cached_tokens: null,
-    usage_source: 'reported',
-    cost_micro_usd: null,
-    truncated: false,
-    quota_remaining: null,
-    ...change,
-  }
-}
-
 type Step = (join: Join, offset: number) => void
 const at = 10_000
 
 /** All records of one exchange, each appended at the same broker millisecond so that their order is free. */
 function steps(id: string): Step[] {
+  return stepsAt(id, at)
+}
+
+function stepsAt(id: string, at: number): Step[] {
   return [
     (join, offset) => applyRequest(join, request(id), run, at, offset),
     (join, offset) => applyPlan(join, shadowPlan(id), at, offset),
@@ -182,6 +47,14 @@ function steps(id: string): Step[] {
       applyResponse(join, response(id, 'candidate', 'shadow', { resolution: 'failed', output: '' }), at, offset),
     (join, offset) => applyResponse(join, response(id, 'baseline', 'shadow'), at, offset),
   ]
+}
+
+interface Logged {
+  readonly id: string
+  readonly step: number
+  readonly appendMs: number
+  readonly offset: number
+  readonly idle: boolean
 }
 
 function play(join: Join, order: readonly Step[]): void {
@@ -260,6 +133,40 @@ describe('the join of one exchange partition', () => {
     const after = createJoin({ limit: 1_000, resumeThroughMs: at + 3_200 })
     play(after, steps('x').slice(lowestOpenOffset(before) ?? 0))
     expect(byId([...first, ...advance(after, through)])).toEqual(expected)
+  })
+
+  it('what a new owner makes again is what the former one sent, also whether it was late, so that no store prefers the wrong one', () => {
+    const gap = fc.integer({ min: 0, max: 2_500 })
+    const log = fc.array(fc.record({ id: fc.constantFrom('x', 'y', 'z'), step: fc.nat(4), gap, idle: fc.boolean() }), {
+      minLength: 4,
+      maxLength: 25,
+    })
+    const play = (join: Join, records: readonly Logged[], owner: 'former' | 'new') => {
+      const made: Evidence[] = []
+      for (const { id, step, appendMs, offset, idle } of records) {
+        made.push(...advance(join, appendMs))
+        stepsAt(id, appendMs)[step]?.(join, offset)
+        // Only who reads at the end of the log moves time by the clock.
+        if (idle && owner === 'former') made.push(...advance(join, appendMs + 400))
+      }
+      return [...made, ...advance(join, through)]
+    }
+    fc.assert(
+      fc.property(log, fc.nat(24), (entries, from) => {
+        let appendMs = at
+        const records = entries.map((entry, offset): Logged => {
+          // What is appended after the reader was at the end is later than the time it has moved to.
+          const logged = { ...entry, offset, appendMs }
+          appendMs += entry.gap + (entry.idle ? 401 : 0)
+          return logged
+        })
+        const sent = new Map(play(fresh(), records, 'former').map((evidence) => [evidence.id, evidence]))
+        const seen = new Set(records.slice(0, from).map(({ id }) => id))
+        for (const again of play(fresh(), records.slice(from), 'new'))
+          if (!seen.has(again.exchange_id)) expect(again).toEqual(sent.get(again.id))
+      }),
+      { numRuns: 200 },
+    )
   })
 
   it('a leg that is never heard of is lost: no outcome at the full horizon, counted against completeness', () => {
