@@ -283,6 +283,24 @@ interface components {
       readonly metrics: readonly components['schemas']['MetricVerdict'][]
       /** Slices that the search proves worse; absent from records of older gates */
       readonly findings?: readonly components['schemas']['SliceFinding'][]
+      /** What the baseline asked twice says of the noise and of the gate's own tests; absent from records of older gates */
+      readonly instrument?: {
+        /** Harm tests that were also run on the baseline against itself */
+        readonly audited: number
+        /** Those of them that fired */
+        readonly fired: readonly string[]
+        readonly noise: readonly {
+          readonly metric: string
+          /** Requests with all three answers, one per unit */
+          readonly n: number
+          readonly candidateRate: number | null
+          readonly baselineRate: number | null
+          /** Disagreement of the candidate beyond that of the baseline with itself */
+          readonly excess: number
+          readonly low: number
+          readonly high: number
+        }[]
+      }
       readonly n: number
       readonly nRequired: number | null
       readonly etaAtMs: number | null

@@ -82,6 +82,21 @@ function verdictText(verdict: Api['Verdict'], status: Api['RunStatus'], nowMs: n
     `the gate ${verdict.gate} last said${age}: ${verdict.outcome}: ${verdict.reason} [${verdict.reasonCode}]`,
     ...(metrics.length === 0 ? ['  it has no test to show'] : metrics.map((line) => `  ${line}`)),
     ...foundText(verdict.findings ?? []),
+    ...instrumentText(verdict.instrument),
+  ]
+}
+
+function instrumentText(instrument: Api['Verdict']['instrument']): readonly string[] {
+  if (instrument === undefined || (instrument.audited === 0 && instrument.noise.length === 0)) return []
+  const { audited, fired, noise } = instrument
+  const share = (rate: number) => `${(rate * 100).toFixed(1)} %`
+  return [
+    `  baseline against itself: ${fired.length} of ${audited} tests fired${fired.length === 0 ? '' : ` (${fired.join(', ')})`}`,
+    ...noise.map(({ metric, n, candidateRate, baselineRate, excess, low, high }) =>
+      candidateRate === null || baselineRate === null
+        ? `    ${metric}: ${excess.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] beyond its own noise, n = ${n}`
+        : `    ${metric}: candidate differs in ${share(candidateRate)}, the baseline from itself in ${share(baselineRate)}: excess ${share(excess)} [${share(low)}, ${share(high)}], n = ${n}`,
+    ),
   ]
 }
 

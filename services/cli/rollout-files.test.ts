@@ -194,8 +194,8 @@ describe('rollout files', () => {
     ],
     [
       'a metric of pairs in a live-only rollout',
-      `${good}shadow: { share: 0 }\nmetrics:\n  differs_exact: { role: guardrail }\n`,
-      /^11: metrics\.differs_exact: .*make it a signal/,
+      `${good}shadow: { share: 0 }\nmetrics:\n  output_tokens: { role: guardrail, harmRule: beyond_margin }\n`,
+      /^11: metrics\.output_tokens: .*make it a signal/,
     ],
     [
       'a budget that cannot pay for the shadow stages',

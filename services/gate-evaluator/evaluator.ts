@@ -276,6 +276,7 @@ function verdictOf(
     reason: judgement.reason,
     metrics: judgement.metrics,
     findings: judgement.findings,
+    instrument: judgement.instrument,
     n: judgement.n,
     nRequired: judgement.nRequired,
     etaAtMs: etaOf(entry, judgement, deps.clock.nowMs()),

@@ -25,8 +25,6 @@ const familyOf: Readonly<Record<string, HarmTest['family']>> = {
   refusal: 'safety',
   fast_refusal: 'safety',
   golden_wrong: 'quality',
-  differs_exact: 'quality',
-  differs_normalised: 'quality',
   latency_over_budget: 'latency',
   ttft_over_budget: 'latency',
   latency_ms: 'latency',

@@ -1,6 +1,7 @@
 import { looksExhausted, unitsEntered, unitsRequired } from './advance-looks.ts'
 import { lastChecks } from './before-advance.ts'
 import { advanceVerdict, harmVerdict } from './metric-verdicts.ts'
+import { type InstrumentView, instrumentView } from './noise-floor.ts'
 import { type Obstacle, obstacleChecks } from './obstacles.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
@@ -18,6 +19,7 @@ export interface Judgement {
   readonly metrics: readonly MetricVerdict[]
   /** Slices that the search found in this wave; they decide nothing. */
   readonly findings: readonly SliceFinding[]
+  readonly instrument: InstrumentView
   readonly n: number
   readonly nRequired: number | null
   /** The breach that decides, when one does. */
@@ -45,6 +47,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
   ]
   const slowest = slowestOf(gate, advanceTests, stage)
   const findings = searchFindings(gate, stage.wave)
+  const instrument = instrumentView(gate)
   const answer = (
     outcome: VerdictOutcome,
     reasonCode: string,
@@ -57,6 +60,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     reason,
     metrics,
     findings,
+    instrument,
     n: slowest?.entered ?? 0,
     nRequired: slowest?.required ?? null,
     breach,

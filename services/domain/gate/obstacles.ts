@@ -2,6 +2,7 @@ import type { Arm } from '../events/records.ts'
 import { unitsEntered } from './advance-looks.ts'
 import { worstShare } from './completeness.ts'
 import { imbalanceOf } from './completeness-balance.ts'
+import { instrumentView } from './noise-floor.ts'
 import type { AdvanceTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type RunGate } from './run-gate.ts'
@@ -35,6 +36,7 @@ export const obstacleChecks: readonly ObstacleCheck[] = [
   gateLimit,
   corrections,
   sampleRatio,
+  audit,
   incident,
   calibrating,
   incomplete,
@@ -68,6 +70,18 @@ function sampleRatio(gate: RunGate, stage: StageView): Obstacle | null {
   const counted = `${units.candidate} of ${units.baseline + units.candidate} units fell to the candidate`
   const due = `${Math.round(expectedCandidate)} were due (p = ${p.toExponential(1)})`
   return hold('SAMPLE_RATIO', `${counted}, ${due}: the split is broken, so no verdict is given`)
+}
+
+function audit(gate: RunGate): Obstacle | null {
+  const { audited, fired } = instrumentView(gate)
+  if (fired.length === 0) return null
+  const share = `${fired.length} of ${audited} tests`
+  const why =
+    'fired on the baseline against itself, where nothing was changed: the instrument is broken, so no verdict is given'
+  return hold(
+    'AA_ALARM',
+    `${share} (${fired[0]}) ${why}; look at what differs between live and shadow legs of the baseline`,
+  )
 }
 
 function incident(gate: RunGate): Obstacle | null {

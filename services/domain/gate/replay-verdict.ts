@@ -40,7 +40,7 @@ export function replayVerdict(
   enterThrough(gate, verdict.frontierMs)
   const answer = judge(gate, verdict.judged)
   const { frozen } = gate.calibration
-  const { outcome, reasonCode, reason, metrics, findings, n, nRequired } = answer
+  const { outcome, reasonCode, reason, metrics, findings, instrument, n, nRequired } = answer
   const entered = differenceIn('counts.entered', verdict.counts.entered, gate.counts.entered)
   const said =
     // Calibration is told beside the answer, which may be anything then.
@@ -51,7 +51,8 @@ export function replayVerdict(
     entered ??
     said ??
     firstDifference('metrics', verdict.metrics, metrics) ??
-    firstDifference('findings', verdict.findings ?? [], findings)
+    firstDifference('findings', verdict.findings ?? [], findings) ??
+    (verdict.instrument === undefined ? null : firstDifference('instrument', verdict.instrument, instrument))
   )
 }
 

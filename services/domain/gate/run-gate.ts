@@ -7,6 +7,7 @@ import { type AppliedCorrection, applyCorrection, streamOf } from './corrections
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
 import { type HourCounts, noteHour } from './hourly-discordance.ts'
 import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
+import { createNoiseFloor, type NoiseFloor, noteNoise } from './noise-floor.ts'
 import { createPairJournal, notePair, type PairJournal } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
 import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
@@ -67,6 +68,7 @@ export interface RunGate {
   /** Pairs that have entered, by stream of the run (`/…`) or of a stage entry. */
   readonly journals: Map<string, PairJournal>
   readonly corrections: AppliedCorrection[]
+  readonly noise: NoiseFloor
   readonly counts: GateCounts
   /** Everything released at or before this has been entered. */
   enteredThroughMs: number
@@ -116,6 +118,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     breaches: [],
     journals: new Map(),
     corrections: [],
+    noise: createNoiseFloor(),
     counts: {
       entered: 0,
       late: 0,
@@ -203,6 +206,7 @@ function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const kept = keepsEntry(gate.ledger, evidence.place)
   if (evidence.horizon_ms === gate.plan.legTimeoutMs) noteLegs(completenessOf(gate, evidence), evidence)
   if (isNotSampled(evidence) || !kept) return
+  if (evidence.comparison === 'aa' || evidence.comparison === 'content_ab') noteNoise(gate, evidence)
   if (evidence.comparison === 'aa') calibrateWith(gate.calibration, gate.plan, evidence)
   else if (evidence.comparison === 'live_ab') enterSingle(gate, evidence, releaseMs)
   else enterPair(gate, evidence, releaseMs)

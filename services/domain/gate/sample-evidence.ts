@@ -5,7 +5,14 @@ import type { RolloutSpec } from '../rollout/spec.ts'
 
 /** A rollout whose tests act on pairs without calibration, for the tests of gates. */
 export function sampleSpec(change: Partial<RolloutDocument> = {}): RolloutSpec {
-  const document: RolloutDocument = {
+  const result = specFromDocument(sampleDocument(change), null)
+  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
+  return result.spec
+}
+
+/** The file that says so. */
+export function sampleDocument(change: Partial<RolloutDocument> = {}): RolloutDocument {
+  return {
     name: 'sample',
     route: 'chat',
     change: 'model',
@@ -17,9 +24,6 @@ export function sampleSpec(change: Partial<RolloutDocument> = {}): RolloutSpec {
     calibrationPairs: 0,
     ...change,
   }
-  const result = specFromDocument(document, null)
-  if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  return result.spec
 }
 
 /** The `index`-th pair of texts in the shadow stage of `sampleSpec`, of a unit of its own, in which nobody refused. */
@@ -46,6 +50,11 @@ export function sampleEvidence(index: number, change: Partial<Evidence> = {}): E
     late: false,
     ...change,
   }
+}
+
+/** The same request's second answer of the baseline, beside its first. */
+export function again(pair: Evidence, metrics: Evidence['metrics']): Evidence {
+  return { ...pair, id: `${pair.id}-aa`, comparison: 'aa', metrics }
 }
 
 /** Whether each side of a pair refused: 0 or 1. */

@@ -1,6 +1,7 @@
 import type { Comparison } from '../events/records.ts'
 import type { AppliedCorrection } from './corrections.ts'
 import type { DriftView } from './hourly-discordance.ts'
+import type { InstrumentView } from './noise-floor.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
 import type { SliceFinding } from './slice-findings.ts'
@@ -52,6 +53,8 @@ export interface Verdict {
   readonly metrics: readonly MetricVerdict[]
   /** Slices that the search found, the likeliest beyond its margin first: they propose and decide nothing. Verdicts of older gates have none. */
   readonly findings?: readonly SliceFinding[]
+  /** What the baseline asked twice says of the noise and of the gate's own tests; absent from verdicts of older gates. */
+  readonly instrument?: InstrumentView
   readonly n: number
   readonly nRequired: number | null
   /** When the next look is expected at the present rate, ms since the epoch; null when unknown. */

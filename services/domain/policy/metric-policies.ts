@@ -82,6 +82,14 @@ function check(
       fix: 'add `golden: { file: … }` or make it a signal',
     })
   }
+  if (deciding && metric.name.startsWith('differs_')) {
+    problems.push({
+      path: [...path, 'role'],
+      message:
+        'a text that differs is no harm: also the baseline differs from itself, and only the excess over that says anything',
+      fix: 'make it a signal; the verdict shows its excess over the noise floor',
+    })
+  }
   if (deciding && entry?.kind === 'binary' && metric.margin.kind === 'absolute' && metric.margin.value >= 1) {
     problems.push({
       path: [...path, 'margin'],
