@@ -18,6 +18,8 @@ export function createAcks(deps: {
   readonly providers: ReadonlySet<string>
   /** Ids of the routes that callers can ask for here. */
   readonly routes: ReadonlySet<string>
+  /** Whether the gateway has a variant's prompt, or its callers send their own. */
+  hasPrompt(route: string, version: string | null): boolean
   readonly control: ControlState
   readonly clock: Clock
   readonly log: Logger
@@ -73,6 +75,7 @@ interface Served {
   readonly router: string
   readonly providers: ReadonlySet<string>
   readonly routes: ReadonlySet<string>
+  hasPrompt(route: string, version: string | null): boolean
 }
 
 /** Other gateways serve other routes; of these this one has nothing to say, unless a split counts on it. */
@@ -81,10 +84,11 @@ function concerns({ router, routes }: Served, split: Split): boolean {
 }
 
 /** Why this gateway cannot serve every variant of a split; null when it can. */
-function refusalOf({ providers, routes }: Served, split: Split): string | null {
+function refusalOf({ providers, routes, hasPrompt }: Served, split: Split): string | null {
   if (!routes.has(split.route)) return 'UNKNOWN_ROUTE'
   if (!split.variants.some(({ id }) => id === split.default_variant)) return 'UNKNOWN_VARIANT'
-  return split.variants.every(({ provider }) => providers.has(provider)) ? null : 'UNKNOWN_PROVIDER'
+  if (!split.variants.every(({ provider }) => providers.has(provider))) return 'UNKNOWN_PROVIDER'
+  return split.variants.every(({ prompt_version }) => hasPrompt(split.route, prompt_version)) ? null : 'UNKNOWN_PROMPT'
 }
 
 /**

@@ -1,21 +1,21 @@
 import { Worker } from 'node:worker_threads'
-import type { Variant } from '../domain/events/records.ts'
+import type { VariantChange } from '../domain/sampling/variant-change.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 
-/** Puts a variant's model and parameters into request bodies, in a thread of its own: a body of megabytes must not stall other calls. */
+/** Puts what a variant changes into request bodies, in a thread of its own: a body of megabytes must not stall other calls. */
 export interface BodyRewriter {
   /**
    * The new body; null when the given one is no JSON object that can be read and written again: then it must not be sent, since it asks for another
    * model. Rejects when the thread breaks down over it, or the gateway stops.
    */
-  rewrite(body: Uint8Array, variant: Pick<Variant, 'model' | 'parameters'>): Promise<Uint8Array | null>
+  rewrite(body: Uint8Array, change: VariantChange): Promise<Uint8Array | null>
   stop(): Promise<void>
 }
 
 export interface RewriteJob {
   readonly body: Uint8Array<ArrayBuffer>
-  readonly variant: Pick<Variant, 'model' | 'parameters'>
+  readonly change: VariantChange
 }
 
 interface Waiting {
@@ -62,10 +62,10 @@ class ThreadRewriter implements BodyRewriter {
     this.#start()
   }
 
-  rewrite(body: Uint8Array, { model, parameters }: Pick<Variant, 'model' | 'parameters'>): Promise<Uint8Array | null> {
+  rewrite(body: Uint8Array, change: VariantChange): Promise<Uint8Array | null> {
     const done = Promise.withResolvers<Uint8Array | null>()
     // A copy: a small body is a piece of a larger buffer, all of which would be handed over.
-    this.#queue.push({ job: { body: new Uint8Array(body), variant: { model, parameters } }, done })
+    this.#queue.push({ job: { body: new Uint8Array(body), change }, done })
     this.#next()
     return done.promise
   }

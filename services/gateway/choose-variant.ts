@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Variant } from '../domain/events/records.ts'
 import type { Routed } from '../domain/routing/effective.ts'
 import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
+import type { Prompt } from '../domain/sampling/prompt.ts'
+import type { VariantChange } from '../domain/sampling/variant-change.ts'
+import { promptOf } from '../platform/model-api/prompt-settings.ts'
 import { serves } from '../platform/model-api/provider-settings.ts'
 import type { GatewayConfig, RoutingFile } from './config.ts'
 import type { ControlState } from './control-state.ts'
@@ -11,7 +14,8 @@ import type { TapRequest } from './tap-messages.ts'
 /** Where one request goes, and what the tap is told about it. */
 export interface Chosen {
   readonly kind: 'chosen'
-  readonly url: string
+  /** The provider's address, and those of its fallbacks. */
+  readonly urls: readonly [string, ...string[]]
   readonly provider: Provider
   readonly tapped: TapRequest
   /** What was not done as asked: a turn that is no number, a variant that this gateway cannot serve. */
@@ -26,7 +30,7 @@ export type NotChosen = { readonly kind: 'unknown_route' } | { readonly kind: 'u
 type Provider = RoutingFile['providers'][number]
 
 interface ChooseDeps {
-  readonly config: Pick<GatewayConfig, 'routing' | 'hashKey'>
+  readonly config: Pick<GatewayConfig, 'routing' | 'prompts' | 'hashKey'>
   readonly control: Pick<ControlState, 'split' | 'route'>
 }
 
@@ -52,12 +56,13 @@ export function chooseVariant(
   const asker = { tenant: tenant.id, segments: tenant.segments, unit }
   const chosen = served(deps, route, operation, asker)
   if (chosen === null) return { kind: 'unserved', route: route.id }
-  const { variant, routed, provider, odd } = chosen
+  const { variant, prompt, routed, provider, odd } = chosen
+  const urlAt = (baseUrl: string) => providerUrl(baseUrl, operationPaths[operation], query)
   const turn = turnOf(headers)
   const promptVersion = headerOf(headers, 'x-penstock-prompt-version')
   return {
     kind: 'chosen',
-    url: providerUrl(provider.baseUrl, operationPaths[operation], query),
+    urls: [urlAt(provider.baseUrl), ...(provider.retries?.fallbackUrls ?? []).map(urlAt)],
     provider,
     oddities: [...(turn === null ? (['turn'] as const) : []), ...(odd ? (['variant'] as const) : [])],
     tapped: {
@@ -81,7 +86,7 @@ export function chooseVariant(
       traceparent: headerOf(headers, 'traceparent'),
       clientRequestId: headerOf(headers, 'x-request-id'),
       provider: variant.provider,
-      rewrite: rewriteFor(route.default, variant),
+      rewrite: rewriteFor(route.default, variant, prompt, operation),
     },
   }
 }
@@ -114,6 +119,7 @@ function providerNamed({ config }: ChooseDeps, name: string): Provider | undefin
 
 interface Served {
   readonly variant: Variant
+  readonly prompt: Prompt | null
   readonly routed: Routed
   readonly provider: Provider
   /** The split named a variant that this gateway cannot serve. */
@@ -123,8 +129,8 @@ interface Served {
 const unsplit: Routed = { arm: 'baseline', assignment: 'no_split', variant: null, place: null }
 
 /**
- * The variant that the split says. One that the split does not describe, or whose provider this gateway does not know (acked as rejected) or does not
- * have the operation, does not serve: the split's default, else the configured one, does meanwhile, outside of the experiment. An answer of one model
+ * The variant that the split says. One that the split does not describe, whose provider or prompt this gateway does not know (acked as rejected), or
+ * whose provider does not have the operation, does not serve: the split's default, else the configured one, does meanwhile, outside of the experiment. An answer of one model
  * is never booked to another. Null when none of them has the operation.
  */
 function served(
@@ -141,7 +147,9 @@ function served(
   const find = (id: string | null, routed: Routed, odd: boolean): Served | null => {
     const variant = split?.variants.find((candidate) => candidate.id === id)
     const provider = variant === undefined ? undefined : able(variant.provider)
-    return variant === undefined || provider === undefined ? null : { variant, routed, provider, odd }
+    if (variant === undefined || provider === undefined) return null
+    const prompt = promptOf(deps.config.prompts[route.id], variant.prompt_version)
+    return prompt === 'unknown' ? null : { variant, prompt, routed, provider, odd }
   }
   const routed = deps.control.route(route.id, asker)
   const odd = routed.variant !== null
@@ -151,15 +159,23 @@ function served(
   if (asSaid !== null) return asSaid
   const provider = able(route.default.provider)
   if (provider === undefined) return null
-  const variant = { ...route.default, prompt_version: null, parameters: {} }
-  return { variant, routed: odd ? unsplit : routed, provider, odd }
+  const { promptVersion: prompt_version = null, ...model } = route.default
+  const prompt = promptOf(deps.config.prompts[route.id], prompt_version)
+  // The configuration was refused if this prompt were missing.
+  if (prompt === 'unknown') return null
+  const variant = { ...model, prompt_version, parameters: {} }
+  return { variant, prompt, routed: odd ? unsplit : routed, provider, odd }
 }
 
-/** The route's own default passes byte for byte; any other variant needs its model and parameters in the body. */
-function rewriteFor(passed: Route['default'], variant: Variant): TapRequest['rewrite'] {
-  const asItCame =
-    variant.id === passed.id && variant.model === passed.model && Object.keys(variant.parameters).length === 0
-  return asItCame ? null : { model: variant.model, parameters: variant.parameters }
+/** The route's own default passes byte for byte; any other variant needs its model, parameters and prompt in the body. */
+function rewriteFor(
+  passed: Route['default'],
+  { id, model, parameters }: Variant,
+  prompt: Prompt | null,
+  operation: Operation,
+): VariantChange | null {
+  const asItCame = id === passed.id && model === passed.model && prompt === null && Object.keys(parameters).length === 0
+  return asItCame ? null : { operation, model, parameters, prompt }
 }
 
 /** A provider's address may hold a query of its own (a version of its API); the caller's follows it. */

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { Prompt } from '../domain/sampling/prompt.ts'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { promptOf, promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
 import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
 const settings = {
@@ -57,7 +59,13 @@ const file = z.object({
     .array(
       z.object({
         id: z.string().min(1),
-        default: z.object({ id: z.string().min(1), provider: z.string().min(1), model: z.string().min(1) }),
+        default: z.object({
+          id: z.string().min(1),
+          provider: z.string().min(1),
+          model: z.string().min(1),
+          promptVersion: z.string().min(1).optional(),
+        }),
+        prompts: promptSettings,
       }),
     )
     .min(1),
@@ -82,13 +90,29 @@ export type RoutingFile = z.infer<typeof file>
 export type GatewayConfig = ConfigOf<typeof settings> & {
   readonly routing: RoutingFile
   readonly apiKeys: Readonly<Record<string, string | null>>
+  /** Prompts by route and version; null for a route whose callers send their own. */
+  readonly prompts: Readonly<Record<string, Readonly<Record<string, Prompt>> | null>>
 }
 
 export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
   return loadConfig('gateway', settings, process.env, argv, (config): GatewayConfig => {
     const routing = readRoutingFile(config.providersFile)
     const keys = routing.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
-    return { ...config, routing, apiKeys: Object.fromEntries(keys) as Record<string, string | null> }
+    const prompts = routing.routes.map((route) => [route.id, readPrompts(route, config.providersFile)] as const)
+    const unknown = routing.routes.filter(
+      ({ id, default: { promptVersion } }) =>
+        promptOf(Object.fromEntries(prompts)[id], promptVersion ?? null) === 'unknown',
+    )
+    if (unknown.length > 0)
+      throw new ConfigError(
+        unknown.map(({ id, default: { promptVersion } }) => `route ${id}: no prompt ${promptVersion} in its prompts`),
+      )
+    return {
+      ...config,
+      routing,
+      prompts: Object.fromEntries(prompts),
+      apiKeys: Object.fromEntries(keys) as Record<string, string | null>,
+    }
   })
 }
 

@@ -63,7 +63,7 @@ it('a split is not acked before it is obeyed: the brakes that came with it may n
   const providers = new Set(['p'])
   const routes = new Set(['r'])
   const emit = (ack: Ack) => void acks.push(ack)
-  const { send } = createAcks({ router: 'g', providers, routes, control, clock, log, emit })
+  const { send } = createAcks({ router: 'g', providers, routes, hasPrompt: () => true, control, clock, log, emit })
   control.applySplit('r', split)
   send(true)
   expect(acks).toEqual([])
@@ -126,7 +126,10 @@ describe('acks', () => {
     const acks: Ack[] = []
     const emit = (ack: Ack) => void acks.push(ack)
     const routes = new Set(['r'])
-    createAcks({ router: 'gateway', providers: new Set(['p']), routes, control, clock, log, emit }).send(false)
+    const hasPrompt = (_: string, version: string | null) => version !== 'lost'
+    createAcks({ router: 'gateway', providers: new Set(['p']), routes, hasPrompt, control, clock, log, emit }).send(
+      false,
+    )
     return acks.map(({ outcome, code, epoch }) => [outcome, code, epoch])
   }
 
@@ -134,6 +137,8 @@ describe('acks', () => {
     expect(acked({})).toEqual([['applied', null, 3]])
     const foreign = split.variants.map((variant) => ({ ...variant, provider: variant.id === 'new' ? 'nobody' : 'p' }))
     expect(acked({ variants: foreign })).toEqual([['rejected', 'UNKNOWN_PROVIDER', 3]])
+    const unasked = split.variants.map((variant) => ({ ...variant, prompt_version: 'lost' }))
+    expect(acked({ variants: unasked })).toEqual([['rejected', 'UNKNOWN_PROMPT', 3]])
     expect(acked({ default_variant: 'gone' })).toEqual([['rejected', 'UNKNOWN_VARIANT', 3]])
   })
 

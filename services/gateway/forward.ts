@@ -1,12 +1,18 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { type Agent, request as upstreamRequest } from 'undici'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Agent, type Dispatcher, request as upstreamRequest } from 'undici'
 import type { Clock } from '../domain/time/clock.ts'
+import { neverConnected } from '../platform/http/never-connected.ts'
+import { parseRetryAfter } from '../platform/http/retry-after.ts'
+import type { RetryReason } from '../platform/model-api/provider-settings.ts'
 
 export interface ForwardOptions {
   readonly agent: Agent
-  readonly url: string
+  /** Taken in turn, one an attempt. */
+  readonly urls: readonly [string, ...string[]]
+  readonly retry: RetryPolicy | null
   readonly method: string
   readonly headers: Record<string, string | string[]>
   /** Null: none. A stream is passed on as it comes. */
@@ -17,6 +23,13 @@ export interface ForwardOptions {
   /** Names and values in turn, as received and as sent. */
   headersDown(headers: readonly string[]): string[]
   onChunk(chunk: Uint8Array): void
+}
+
+/** When a call is made again, at the same provider: only while nothing of an answer has been passed on, and only as configured. */
+export interface RetryPolicy {
+  readonly max: number
+  readonly on: readonly RetryReason[]
+  onRetry(why: RetryReason): void
 }
 
 export interface Forwarded {
@@ -59,14 +72,7 @@ export async function forward(options: ForwardOptions): Promise<Forwarded> {
   }
   const ended = (how: Forwarded['ended'], errorClass: string | null): Forwarded => ({ ended: how, errorClass, ...seen })
   try {
-    const upstream = await upstreamRequest(options.url, {
-      method: options.method,
-      dispatcher: options.agent,
-      headers: options.headers,
-      body: options.body,
-      signal,
-      responseHeaders: 'raw',
-    })
+    const upstream = await ask(options, signal)
     // The types know only the parsed form.
     const headers = upstream.headers as unknown as readonly string[]
     seen.status = upstream.statusCode
@@ -92,6 +98,48 @@ export async function forward(options: ForwardOptions): Promise<Forwarded> {
   } finally {
     response.off('close', onClose)
   }
+}
+
+const firstPauseMs = 100
+/** A provider that wants a longer pause than this is not waited for: the caller hears what it said. */
+const pauseMsMax = 2_000
+
+/** Asks until there is an answer to pass on, or none is to be had. */
+async function ask(options: ForwardOptions, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  const { urls, retry, body } = options
+  for (let attempt = 0; ; attempt += 1) {
+    // What was streamed is gone.
+    const again = retry !== null && attempt < retry.max && (body === null || body instanceof Uint8Array) ? retry : null
+    // Another address need not be waited for.
+    let pauseMs = urls.length > 1 ? 0 : firstPauseMs * 2 ** attempt
+    try {
+      const upstream = await upstreamRequest(urls[attempt % urls.length] ?? urls[0], {
+        method: options.method as Dispatcher.HttpMethod,
+        dispatcher: options.agent,
+        headers: options.headers,
+        body,
+        signal,
+        responseHeaders: 'raw',
+      })
+      const why = retryReason(upstream.statusCode)
+      if (again === null || why === null || !again.on.includes(why)) return upstream
+      const asked = headerValue(upstream.headers as unknown as readonly string[], 'retry-after') ?? undefined
+      pauseMs = Math.max(pauseMs, urls.length > 1 ? 0 : (parseRetryAfter(asked, options.clock.nowMs()) ?? 0))
+      if (pauseMs > pauseMsMax) return upstream
+      await upstream.body.dump({ limit: 65_536, signal })
+      again.onRetry(why)
+    } catch (error) {
+      if (again === null || signal.aborted || !neverConnected(error) || !again.on.includes('connection')) throw error
+      again.onRetry('connection')
+    }
+    await delay(pauseMs, undefined, { signal })
+  }
+}
+
+function retryReason(status: number): RetryReason | null {
+  if (status === 429) return 'rate_limited'
+  if (status === 503 || status === 529) return 'overloaded'
+  return status >= 500 ? 'provider_5xx' : null
 }
 
 export const nothingSeen: {

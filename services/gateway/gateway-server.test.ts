@@ -99,6 +99,7 @@ async function setUp(options: Options = {}) {
     bodiesBytesMax: 10_000_000,
     requestsMax: 10,
     apiKeys: {},
+    prompts: {},
     routing: {
       providers: [
         { id: 'p', baseUrl: p.url, api: 'openai' },

@@ -59,6 +59,10 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     'Requests that were not served quite as asked: a turn that is no number (turn), a variant that cannot be served (variant)',
     ['what'],
   )
+  const retries = metrics.counter('penstock_gateway_retries_total', 'Calls made again at the same provider, by why', [
+    'provider',
+    'why',
+  ])
   const count = ({ arm, outcome }: Counted) => requests.add(1, { arm, outcome })
   const answering = new WeakSet<Duplex>()
   const limited = limiter(deps)
@@ -67,6 +71,7 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     agent,
     room: createBodyRoom(config.bodiesBytesMax, metrics),
     odd: (what: Oddity) => oddities.add(1, { what }),
+    onRetry: (provider: string, why: string) => retries.add(1, { provider, why }),
   }
   const server = createServer((request, response) => {
     answering.add(request.socket)
@@ -122,6 +127,7 @@ interface AnswerDeps extends GatewayDeps {
   readonly agent: Agent
   readonly room: BodyRoom
   odd(what: Oddity): void
+  onRetry(provider: string, why: string): void
 }
 
 async function answer(deps: AnswerDeps, request: IncomingMessage, response: ServerResponse): Promise<Counted> {

@@ -65,7 +65,8 @@ export async function passThrough(
   const hasBody = length !== undefined || request.headers['transfer-encoding'] !== undefined
   const forwarded = await forward({
     agent: deps.agent,
-    url: to.url,
+    urls: [to.url],
+    retry: null,
     method: request.method ?? 'GET',
     headers: length === undefined ? headers : { ...headers, 'content-length': length },
     body: hasBody ? request : null,

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { parseRequestBody, withVariant } from '../domain/sampling/replay-body.ts'
+import { parseRequestBody } from '../domain/sampling/replay-body.ts'
+import { withChange } from '../domain/sampling/variant-change.ts'
 import type { RewriteJob } from './body-rewriter.ts'
 
 parentPort?.on('message', (job: RewriteJob) => {
@@ -8,10 +9,10 @@ parentPort?.on('message', (job: RewriteJob) => {
 })
 
 /** Null for what is no JSON object, and for what is nested deeper than can be written again. */
-function rewrite({ body, variant }: RewriteJob): Uint8Array<ArrayBuffer> | null {
+function rewrite({ body, change }: RewriteJob): Uint8Array<ArrayBuffer> | null {
   try {
     const parsed = parseRequestBody(body)
-    return typeof parsed === 'string' ? null : new TextEncoder().encode(JSON.stringify(withVariant(parsed, variant)))
+    return typeof parsed === 'string' ? null : new TextEncoder().encode(JSON.stringify(withChange(parsed, change)))
   } catch {
     return null
   }

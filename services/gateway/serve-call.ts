@@ -5,7 +5,7 @@ import type { Clock } from '../domain/time/clock.ts'
 import type { BodyRewriter } from './body-rewriter.ts'
 import type { Chosen } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
-import { type Forwarded, forward, nothingSeen } from './forward.ts'
+import { type Forwarded, forward, nothingSeen, type RetryPolicy } from './forward.ts'
 import { sendError } from './own-answers.ts'
 import { downstreamHeaders, upstreamHeaders } from './request-context.ts'
 import type { Tap } from './tap.ts'
@@ -16,6 +16,8 @@ export interface ServeDeps {
   readonly tap: Tap
   readonly rewriter: BodyRewriter
   readonly config: Pick<GatewayConfig, 'apiKeys' | 'legTimeoutMs'>
+  /** Told about each call that is made again. */
+  onRetry(provider: string, why: string): void
 }
 
 export interface Call {
@@ -42,7 +44,8 @@ export async function serveCall(deps: ServeDeps, call: Call): Promise<Resolution
         ? notForwarded(outgoing)
         : await forward({
             agent: deps.agent,
-            url: chosen.url,
+            urls: chosen.urls,
+            retry: retryPolicy(deps, chosen.provider),
             method: 'POST',
             headers: upstreamHeaders(call.headers, id, {
               api: chosen.provider.api,
@@ -66,6 +69,12 @@ export async function serveCall(deps: ServeDeps, call: Call): Promise<Resolution
     tapped.end({ resolution, errorClass, status, streamed, contentEncoding, startedAtMs, endedAtMs, quotaRemaining })
   }
   return resolutionOf(ended)
+}
+
+/** As the provider is configured; another provider or arm is never asked instead. */
+function retryPolicy(deps: ServeDeps, { id, retries }: Chosen['provider']): RetryPolicy | null {
+  if (retries === undefined) return null
+  return { max: retries.max, on: retries.on, onRetry: (why) => deps.onRetry(id, why) }
 }
 
 /** Why a body cannot be sent: it names another model, and could not be given this one. */

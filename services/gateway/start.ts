@@ -5,6 +5,7 @@ import { schemaTexts } from '../domain/events/schemas.ts'
 import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
 import type { Producer } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
+import { promptOf } from '../platform/model-api/prompt-settings.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import { ackEmitter, createAcks } from './acks.ts'
@@ -49,6 +50,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
     router: config.routerId,
     providers: new Set(config.routing.providers.map((provider) => provider.id)),
     routes: new Set(config.routing.routes.map((route) => route.id)),
+    hasPrompt: (route, version) => promptOf(config.prompts[route], version) !== 'unknown',
     control,
     clock: scope.clock,
     log: scope.log,

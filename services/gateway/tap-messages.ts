@@ -1,5 +1,6 @@
-import type { Arm, Assignment, Place, Resolution, Variant } from '../domain/events/records.ts'
+import type { Arm, Assignment, Place, Resolution } from '../domain/events/records.ts'
 import type { Operation } from '../domain/sampling/operations.ts'
+import type { VariantChange } from '../domain/sampling/variant-change.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
 export type TapMessage =
@@ -48,7 +49,7 @@ export interface TapRequest {
   readonly turn: number
   readonly provider: string
   /** What the body was rewritten to before it went to the provider; null: it went as it came. */
-  readonly rewrite: Pick<Variant, 'model' | 'parameters'> | null
+  readonly rewrite: VariantChange | null
 }
 
 /**

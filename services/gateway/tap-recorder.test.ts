@@ -248,7 +248,8 @@ describe('usage and parameters', () => {
       [done, 1],
     ])
     expect(plain.response.model_requested).toBe('asked')
-    const other = { model: 'candidate', parameters: { temperature: '0.5' } }
+    const operation = 'chat.completions' as const
+    const other = { operation, model: 'candidate', parameters: { temperature: '0.5' }, prompt: null }
     const rewritten = await (await setUp()).record(
       { request: { rewrite: other }, body: '{"messages":[1],"model":"asked","stream":true}' },
       [[done, 1]],

@@ -2,7 +2,8 @@ import type { Request, Response } from '../domain/events/records.ts'
 import { redactDocument } from '../domain/redaction/redact-document.ts'
 import type { Redactor } from '../domain/redaction/redactor.ts'
 import { parametersHash } from '../domain/sampling/parameters-hash.ts'
-import { parseRequestBody, withVariant } from '../domain/sampling/replay-body.ts'
+import { parseRequestBody } from '../domain/sampling/replay-body.ts'
+import { withChange } from '../domain/sampling/variant-change.ts'
 import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
 import { decodeContent } from '../platform/http/decode-content.ts'
 import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
@@ -105,7 +106,7 @@ interface Asked {
 function askedWith({ request, body }: Open): Asked {
   const parsed = body === null ? 'not_json' : parseRequestBody(body)
   if (typeof parsed === 'string') return { sent: null, parametersHash: '' }
-  const sent = request.rewrite === null ? parsed : withVariant(parsed, request.rewrite)
+  const sent = request.rewrite === null ? parsed : withChange(parsed, request.rewrite)
   try {
     return { sent, parametersHash: parametersHash(sent) }
   } catch {

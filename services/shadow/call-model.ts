@@ -1,6 +1,8 @@
-import { Agent, errors, request } from 'undici'
+import { Agent, request } from 'undici'
 import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
 import type { Clock } from '../domain/time/clock.ts'
+import { neverConnected } from '../platform/http/never-connected.ts'
+import { parseRetryAfter } from '../platform/http/retry-after.ts'
 import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
 import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
 import { keyHeader, type ProviderApi } from '../platform/model-api/provider-settings.ts'
@@ -103,20 +105,6 @@ async function callOnce(agent: Agent, clock: Clock, provider: Provider, call: Mo
     connected = !neverConnected(error)
     return ended('failed', status === null ? 'connection' : 'truncated', null)
   }
-}
-
-const connectFailures: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'])
-
-function neverConnected(error: unknown): boolean {
-  return error instanceof errors.ConnectTimeoutError || connectFailures.has((error as { code?: unknown } | null)?.code)
-}
-
-/** The pause that a Retry-After header asks for, ms: seconds or an HTTP date (RFC 9110, 10.2.3). Null when it is absent or says neither. */
-export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | null {
-  const text = typeof header === 'string' ? header.trim() : ''
-  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1_000
-  const atMs = Date.parse(text)
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs)
 }
 
 function headersOf(provider: Provider, { headers, requestId }: ModelCall): Record<string, string> {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { Prompt } from '../domain/sampling/prompt.ts'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
 import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
 const settings = {
@@ -33,12 +35,15 @@ const settings = {
 export type ShadowConfig = ConfigOf<typeof settings> & {
   readonly providers: ProvidersFile
   readonly apiKeys: Readonly<Record<string, string | null>>
+  /** Prompts by route and version; null for a route whose callers send their own. */
+  readonly prompts: Readonly<Record<string, Readonly<Record<string, Prompt>> | null>>
 }
 
 const priceSchema = z.object({ inputUsdPerMillion: z.number().min(0), outputUsdPerMillion: z.number().min(0) })
 
 const providersSchema = z.object({
   providers: z.array(z.object({ ...providerSettings, prices: z.record(z.string(), priceSchema).default({}) })),
+  routes: z.array(z.object({ id: z.string().min(1), prompts: promptSettings })).default([]),
   tenants: z.array(z.object({ id: z.string().min(1), shadowProviders: z.array(z.string()).default([]) })).default([]),
 })
 
@@ -49,7 +54,13 @@ export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
   return loadConfig('shadow', settings, process.env, argv, (config): ShadowConfig => {
     const providers = readProviders(config.providersFile)
     const keys = providers.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
-    return { ...config, providers, apiKeys: Object.fromEntries(keys) as Record<string, string | null> }
+    const prompts = providers.routes.map((route) => [route.id, readPrompts(route, config.providersFile)] as const)
+    return {
+      ...config,
+      providers,
+      prompts: Object.fromEntries(prompts),
+      apiKeys: Object.fromEntries(keys) as Record<string, string | null>,
+    }
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Arm, Place, Request, Resolution, Response, Variant } from '../domain/events/records.ts'
 import { type Operation, operationNamed } from '../domain/sampling/operations.ts'
 import { parametersHash } from '../domain/sampling/parameters-hash.ts'
+import type { Prompt } from '../domain/sampling/prompt.ts'
 import { replayBody } from '../domain/sampling/replay-body.ts'
 import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
 import type { CallResult, Provider } from './call-model.ts'
@@ -27,21 +28,27 @@ export interface LegTask {
 /** Which providers a tenant's text may go to besides the one that served it live. */
 export type AllowedProviders = (tenant: string) => ReadonlySet<string>
 
+/** The prompt of a route's version; `unknown` where the route keeps prompts and not this one. */
+export type PromptOf = (route: string, version: string | null) => Prompt | null | 'unknown'
+
 /** Why a leg is not even tried, or the body to send. */
 export function admitLeg(
   request: Request,
   variant: Variant,
   liveProvider: string | null,
-  allowed: AllowedProviders,
+  may: { readonly allowed: AllowedProviders; readonly promptOf: PromptOf },
 ):
   | { readonly kind: 'skip'; readonly why: string }
   | ({ readonly kind: 'send' } & Pick<LegTask, 'operation' | 'headers' | 'body'>) {
   const operation = operationNamed(request.operation)
   if (operation === null) return { kind: 'skip', why: 'operation' }
   if (request.capture !== 'full' || request.body.length === 0) return { kind: 'skip', why: 'capture' }
-  if (variant.provider !== liveProvider && !allowed(request.tenant).has(variant.provider))
+  if (variant.provider !== liveProvider && !may.allowed(request.tenant).has(variant.provider))
     return { kind: 'skip', why: 'provider_not_allowed' }
-  const replay = replayBody(request.body, variant, operation)
+  const prompt = may.promptOf(request.route, variant.prompt_version)
+  if (prompt === 'unknown') return { kind: 'skip', why: 'unknown_prompt' }
+  const { model, parameters } = variant
+  const replay = replayBody(request.body, { operation, model, parameters, prompt })
   if (replay.kind === 'refused') return { kind: 'skip', why: replay.reason }
   return { kind: 'send', operation, headers: versionHeaders(request.headers), body: replay.body }
 }

@@ -10,7 +10,7 @@ import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { type AwaitedAnswers, createAwaitedAnswers } from './awaited-answers.ts'
 import type { LegRunner } from './leg-runner.ts'
-import { type AllowedProviders, admitLeg, type LegTask, skippedResponse } from './leg-task.ts'
+import { type AllowedProviders, admitLeg, type LegTask, type PromptOf, skippedResponse } from './leg-task.ts'
 import type { Takeover } from './own-records.ts'
 import type { RouteView } from './route-view.ts'
 
@@ -24,6 +24,7 @@ export interface ShadowServiceDeps {
   readonly runner: LegRunner
   readonly metrics: Metrics
   readonly allowedProviders: AllowedProviders
+  readonly promptOf: PromptOf
   /** A record that cannot be used: resolves when its dead letter is acknowledged; throws when there is too much of it. */
   deadLetter(record: InRecord, code: string, reason: string): Promise<void>
   /** Called for every record that could be used, so that the share of the others is known. */
@@ -203,7 +204,7 @@ class LoggedPlanner implements ShadowService {
   }
 
   #startLeg(exchange: OpenExchange, record: InRecord, request: Request, arm: Arm, place: Place | null): void {
-    const { clock, runner, allowedProviders, view } = this.#deps
+    const { clock, runner, allowedProviders, promptOf, view } = this.#deps
     const split = view.split(request.route)
     const variant = variantOf(split, arm)
     if (split?.shadow == null || place === null || split.run !== place.run || variant === null) {
@@ -211,7 +212,7 @@ class LoggedPlanner implements ShadowService {
       return
     }
     const liveProvider = variantOf(split, request.live_arm)?.provider ?? null
-    const admitted = admitLeg(request, variant, liveProvider, allowedProviders)
+    const admitted = admitLeg(request, variant, liveProvider, { allowed: allowedProviders, promptOf })
     const leg = { exchangeId: request.exchange_id, arm, variant, promptVersion: request.prompt_version }
     if (admitted.kind === 'skip') {
       this.#respond(exchange, skippedResponse(leg, 'skipped_policy', admitted.why, clock.nowMs()))

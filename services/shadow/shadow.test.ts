@@ -4,7 +4,7 @@ import { planShadow } from '../domain/sampling/plan-shadow.ts'
 import { replayBody } from '../domain/sampling/replay-body.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
 import type { Budget } from './budget.ts'
-import { type CallResult, type ModelCaller, parseRetryAfter } from './call-model.ts'
+import type { CallResult, ModelCaller } from './call-model.ts'
 import { allowedCalls, createConcurrency, observeBaseline } from './concurrency.ts'
 import { createLegRunner } from './leg-runner.ts'
 import type { LegTask, Price } from './leg-task.ts'
@@ -17,6 +17,12 @@ const variant: Variant = {
   prompt_version: null,
   parameters: { temperature: '0.2' },
 }
+const change = {
+  operation: 'chat.completions',
+  model: variant.model,
+  parameters: variant.parameters,
+  prompt: null,
+} as const
 const shares = {
   share: 0.5,
   second_leg_share: 0.4,
@@ -82,9 +88,9 @@ describe('replaying', () => {
       messages: [],
       tools: [{ type: 'function' }],
     }
-    expect(replayBody(body(original), variant, 'chat.completions')).toMatchObject({ reason: 'stored_state' })
+    expect(replayBody(body(original), change)).toMatchObject({ reason: 'stored_state' })
     const { previous_response_id: _, ...asked } = original
-    expect(replayBody(body(asked), variant, 'chat.completions')).toEqual({
+    expect(replayBody(body(asked), change)).toEqual({
       kind: 'body',
       body: { model: 'model-b', temperature: 0.2, n: 1, messages: [], tools: [{ type: 'function' }] },
     })
@@ -112,18 +118,18 @@ describe('replaying', () => {
     ['completions', { prompt: 'x', n: 2, best_of: 3 }, { prompt: 'x', n: 1, best_of: 1 }],
     ['embeddings', { input: ['x'], user: 'u' }, { input: ['x'] }],
   ] as const)('of %s: %o', (operation, asked, expected) => {
-    const replay = replayBody(body(asked), { ...variant, parameters: {} }, operation)
+    const replay = replayBody(body(asked), { operation, model: 'model-b', parameters: {}, prompt: null })
     const wanted = { kind: 'body', body: { ...(expected as object), model: 'model-b' } }
     expect(replay).toEqual(typeof expected === 'string' ? { kind: 'refused', reason: expected } : wanted)
   })
 
   it('refuses tools that the provider would run, and what is no JSON object', () => {
-    expect(replayBody(body({ tools: [{ type: 'web_search' }] }), variant, 'chat.completions')).toEqual({
+    expect(replayBody(body({ tools: [{ type: 'web_search' }] }), change)).toEqual({
       kind: 'refused',
       reason: 'runs_tools',
     })
-    expect(replayBody(body([]), variant, 'chat.completions')).toEqual({ kind: 'refused', reason: 'not_an_object' })
-    expect(replayBody(new Uint8Array([1]), variant, 'chat.completions')).toEqual({
+    expect(replayBody(body([]), change)).toEqual({ kind: 'refused', reason: 'not_an_object' })
+    expect(replayBody(new Uint8Array([1]), change)).toEqual({
       kind: 'refused',
       reason: 'not_json',
     })
@@ -368,17 +374,5 @@ describe('running legs', () => {
     runner.submit({ ...task, exchangeId: 'y', route: 'other' })
     await settled()
     expect(calls).toEqual(['y-candidate-1'])
-  })
-})
-
-describe('Retry-After', () => {
-  it.each([
-    ['3', 3_000],
-    ['Thu, 01 Jan 1970 00:00:05 GMT', 4_000],
-    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
-    ['soon', null],
-    [undefined, null],
-  ])('%s', (header, expected) => {
-    expect(parseRetryAfter(header, 1_000)).toBe(expected)
   })
 })

@@ -8,6 +8,7 @@ import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
+import { promptOf } from '../platform/model-api/prompt-settings.ts'
 import { serves } from '../platform/model-api/provider-settings.ts'
 import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
 import type { Codec, ProjectingCodec } from '../platform/registry/codec.ts'
@@ -142,6 +143,7 @@ function createService(
     runner,
     producer: persistent,
     allowedProviders: (tenant) => allowed.get(tenant) ?? new Set(),
+    promptOf: (route, version) => promptOf(config.prompts[route], version),
     async deadLetter(record, code, reason) {
       const { topic, partition, offset } = record
       const letter = {

@@ -10,8 +10,8 @@ import { startGatewayServer } from '../../services/gateway/gateway-server.ts'
 import type { Tap } from '../../services/gateway/tap.ts'
 import { createTapRecorder, type TapRecord } from '../../services/gateway/tap-recorder.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
+import type { Logger } from '../../services/platform/log/logger.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
-import { silentLog } from '../support/silent-log.ts'
 
 export const tenantToken = 'tenant-token-in-memory'
 export const providerKey = 'provider-key-that-nobody-may-see'
@@ -23,14 +23,16 @@ interface ProviderCall {
   readonly body: string
 }
 
-/** What a provider says to one path: an object as JSON, a text as an event stream, both in pieces of a few bytes. */
-export type Script = Readonly<Record<string, object | string>>
+/** What a provider says to one path: an object as JSON, a text as an event stream, both in pieces of a few bytes; or what it does. */
+export type Script = Readonly<Record<string, object | string | ((response: ServerResponse) => void)>>
 
 /** A gateway before one provider on loopback, whose tap keeps records instead of sending them: no broker, no registry. */
 export interface GatewayInMemory {
   readonly url: string
   readonly calls: readonly ProviderCall[]
   readonly records: readonly TapRecord[]
+  /** Every line that the gateway logged, and its metrics now. */
+  said(): Promise<string>
   request(): Promise<Request>
   response(): Promise<Response>
   stop(): Promise<void>
@@ -49,6 +51,7 @@ async function startScripted(script: Script, calls: ProviderCall[]) {
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":{"message":"none","type":"x"}}')
       return
     }
+    if (typeof said === 'function') return said(response)
     const bytes = Buffer.from(typeof said === 'string' ? said : JSON.stringify(said))
     response.writeHead(200, { 'content-type': typeof said === 'string' ? 'text/event-stream' : 'application/json' })
     for (let at = 0; at < bytes.length; at += pieceBytes) {
@@ -66,12 +69,19 @@ async function startScripted(script: Script, calls: ProviderCall[]) {
 
 export async function startGatewayInMemory(
   script: Script,
-  options: { readonly routing?: Partial<GatewayConfig['routing']>; readonly split?: Split } = {},
+  options: {
+    readonly routing?: (baseUrl: string) => Partial<GatewayConfig['routing']>
+    readonly prompts?: GatewayConfig['prompts']
+    readonly split?: Split
+  } = {},
 ): Promise<GatewayInMemory> {
   const calls: ProviderCall[] = []
   const provider = await startScripted(script, calls)
   const baseUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/v1`
   const metrics = createPrometheusMetrics()
+  const lines: string[] = []
+  const write = (...line: readonly unknown[]) => void lines.push(JSON.stringify(line))
+  const log: Logger = { debug: write, info: write, warn: write, error: write, child: () => log }
   const records: TapRecord[] = []
   const recorder = createTapRecorder({
     redact: createRedactor({ pseudonym: () => 'x' }),
@@ -92,7 +102,7 @@ export async function startGatewayInMemory(
     },
     stop: async () => undefined,
   }
-  const rewriter = startBodyRewriter({ log: silentLog, metrics })
+  const rewriter = startBodyRewriter({ log, metrics })
   const tokenSha256 = createHash('sha256').update(tenantToken).digest('hex')
   const splits = options.split === undefined ? {} : { [options.split.route]: options.split }
   const file = { read: () => ({ splits, latches: {}, kills: {} }), save: () => undefined, stop: async () => undefined }
@@ -104,7 +114,8 @@ export async function startGatewayInMemory(
     bodyBytesMax: 1_000_000,
     bodiesBytesMax: 10_000_000,
     requestsMax: 10,
-    apiKeys: { o: providerKey, a: providerKey },
+    apiKeys: { o: providerKey, a: providerKey, spare: providerKey },
+    prompts: options.prompts ?? {},
     routing: {
       providers: [
         { id: 'o', baseUrl, api: 'openai' },
@@ -115,7 +126,7 @@ export async function startGatewayInMemory(
         { id: 'claude', default: { id: 'old', provider: 'a', model: 'm' } },
       ],
       tenants: [{ id: 't', tokenSha256, capture: 'full', segments: {}, passthrough: 'stateless' }],
-      ...options.routing,
+      ...options.routing?.(baseUrl),
     },
   } as unknown as GatewayConfig
   const server = await startGatewayServer({
@@ -125,7 +136,7 @@ export async function startGatewayInMemory(
     rewriter,
     clock: systemClock,
     metrics,
-    log: silentLog,
+    log,
     onAssigned: () => undefined,
   })
   const only = async <T>(name: TapRecord['name']): Promise<T> => {
@@ -138,6 +149,7 @@ export async function startGatewayInMemory(
     url: `http://127.0.0.1:${server.port}`,
     calls,
     records,
+    said: async () => [...lines, await metrics.text()].join('\n'),
     request: () => only<Request>('Request'),
     response: () => only<Response>('Response'),
     async stop() {

@@ -212,7 +212,7 @@ describe('what tenants may call', () => {
   it('is all of it, or single operations, as the file says', async () => {
     const tokenSha256 = createHash('sha256').update(tenantToken).digest('hex')
     const tenants = [{ ...tenant, tokenSha256, passthrough: 'all' as const, operations: ['embeddings' as const] }]
-    await start({ '/v1/files': {} }, { routing: { tenants } })
+    await start({ '/v1/files': {} }, { routing: () => ({ tenants }) })
     expect(await get('/v1/files')).toBe(200)
     expect(await get('/v1/files', 'POST')).toBe(200)
     expect(await get('/v1/chat/completions', 'POST')).toBe(403)

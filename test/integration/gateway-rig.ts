@@ -214,6 +214,7 @@ export function gatewayConfig(
     requestsMax: 200,
     localKillFile: '',
     apiKeys: { p: 'provider-secret' },
+    prompts: {},
     routing: {
       providers: [{ id: 'p', baseUrl: given.upstreamUrl, api: 'openai' }],
       routes: [{ id: 'r', default: { id: 'v', provider: 'p', model: 'json' } }],

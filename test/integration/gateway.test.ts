@@ -279,6 +279,15 @@ describe('the gateway, with the real client', () => {
     expect(await speakRaw(port, 'NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*"type":"invalid_request_error"/s)
     expect((await post('{"model":"json"}')).status).toBe(200)
   })
+
+  it('the provider’s key and the callers’ tokens are in no record and no metric', async () => {
+    expect(watch.records.length).toBeGreaterThan(20)
+    const texts = watch.records.map(({ value }) => {
+      return JSON.stringify(value) + ('body' in value ? Buffer.from(value.body).toString() : '')
+    })
+    for (const secret of ['provider-secret', token, quietToken])
+      expect(texts.join('') + (await scope.metrics.text())).not.toContain(secret)
+  })
 })
 
 async function speakRaw(port: number, text: string): Promise<string> {

@@ -51,7 +51,8 @@ export interface VariantDocument {
   readonly provider: string
   readonly model: string
   readonly promptVersion?: string
-  readonly parameters?: Readonly<Record<string, string | number | boolean>>
+  /** Null takes a parameter away that the caller sent. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean | null>>
 }
 
 export interface StageDocument {

@@ -1,5 +1,6 @@
 import type { Variant } from '../events/records.ts'
 import type { RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
+import { notParameters } from '../sampling/variant-change.ts'
 import * as defaults from './default-policy.ts'
 import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
 import { metricPolicies } from './metric-policies.ts'
@@ -254,6 +255,13 @@ function checkVariants(document: RolloutDocument, problems: PolicyProblem[]): vo
       fix: 'give the candidate its own id',
     })
   }
+  for (const arm of ['baseline', 'candidate'] as const)
+    for (const name of Object.keys(document[arm].parameters ?? {}).filter((given) => notParameters.includes(given)))
+      problems.push({
+        path: [arm, 'parameters', name],
+        message: `${name} is no parameter of a model: it is what is asked or how it is carried`,
+        fix: 'take it out; a prompt is changed by promptVersion, the model by `model`',
+      })
   const identity = (variant: VariantDocument) => JSON.stringify({ ...variantOf(variant), id: '' })
   if (identity(baseline) === identity(candidate)) {
     problems.push({

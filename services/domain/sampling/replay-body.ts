@@ -1,7 +1,6 @@
-import type { Variant } from '../events/records.ts'
 import { parseExactly } from './exact-json.ts'
-import type { Operation } from './operations.ts'
 import { restsOnStoredState, runsTools } from './unreplayable.ts'
+import { type VariantChange, withChange } from './variant-change.ts'
 
 /** Fields that make the provider keep state, link to kept state, or name a person. A replay must leave no trace and act on nothing. */
 export const statefulFields: readonly string[] = [
@@ -29,39 +28,23 @@ export type ReplayBody =
   | { readonly kind: 'refused'; readonly reason: ReplayRefusal }
 
 /**
- * The request body for another variant: its model and parameters, without stateful fields, one choice. Function tools stay declared, so that
+ * The request body for another variant: with what it changes, without stateful fields, one choice. Function tools stay declared, so that
  * the candidate may ask for them (nobody runs them).
  */
-export function replayBody(original: Uint8Array, variant: Variant, operation: Operation): ReplayBody {
+export function replayBody(original: Uint8Array, change: VariantChange): ReplayBody {
+  const { operation } = change
   const parsed = parseRequestBody(original)
   if (typeof parsed === 'string') return { kind: 'refused', reason: parsed }
   if (runsTools(parsed, operation)) return { kind: 'refused', reason: 'runs_tools' }
   if (restsOnStoredState(parsed)) return { kind: 'refused', reason: 'stored_state' }
   if (parsed['background'] === true) return { kind: 'refused', reason: 'background' }
-  const body: Record<string, unknown> = { ...withVariant(parsed, variant) }
+  const body: Record<string, unknown> = { ...withChange(parsed, change) }
   for (const field of statefulFields) delete body[field]
   if ('n' in body) body['n'] = 1
   if ('best_of' in body) body['best_of'] = 1
   // Responses are kept unless the request says otherwise.
   if (operation === 'responses') body['store'] = false
   return { kind: 'body', body }
-}
-
-/** Sets the variant's model and parameters; parameter values are JSON texts. */
-export function withVariant(
-  body: Readonly<Record<string, unknown>>,
-  variant: Pick<Variant, 'model' | 'parameters'>,
-): Readonly<Record<string, unknown>> {
-  const parameters = Object.entries(variant.parameters).map(([name, value]) => [name, parameterValue(value)] as const)
-  return { ...body, ...Object.fromEntries(parameters), model: variant.model }
-}
-
-function parameterValue(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }
 
 /** A request's body as an object; what it says of numbers is kept exactly (see parseExactly). */

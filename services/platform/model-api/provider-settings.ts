@@ -16,7 +16,19 @@ export const providerSettings = {
   operations: z.array(z.enum(forms)).optional(),
   apiKeyEnv: z.string().min(1).optional(),
   apiKeyFile: z.string().min(1).optional(),
+  /** Repetitions of live calls of which nothing was answered yet, at this provider alone. Without it there are none. */
+  retries: z
+    .strictObject({
+      max: z.number().int().min(1).max(5),
+      /** `connection`: nothing was sent. `rate_limited`: 429. `overloaded`: 503 and 529. `provider_5xx`: any other 5xx; it may have been paid for. */
+      on: z.array(z.enum(['connection', 'rate_limited', 'overloaded', 'provider_5xx'])).default(['connection']),
+      /** Other addresses of the same models, taken in turn from the second attempt on. */
+      fallbackUrls: z.array(z.url()).max(8).default([]),
+    })
+    .optional(),
 }
+
+export type RetryReason = 'connection' | 'rate_limited' | 'overloaded' | 'provider_5xx'
 
 export type ProviderApi = 'openai' | 'anthropic'
 
