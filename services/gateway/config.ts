@@ -46,6 +46,16 @@ const settings = {
     'requests under way at once; more are refused with 503',
     z.coerce.number().int().min(1).default(2_048),
   ),
+  drainMs: setting(
+    'PENSTOCK_GATEWAY_DRAIN_MS',
+    'how long running answers may go on when the gateway stops, ms; without it as long as the longest answer',
+    z.coerce.number().int().min(0).optional(),
+  ),
+  drainLeadMs: setting(
+    'PENSTOCK_GATEWAY_DRAIN_LEAD_MS',
+    'how long the gateway says that it is not ready before it takes no more connections, ms',
+    z.coerce.number().int().min(0).max(300_000).default(0),
+  ),
   localKillFile: setting(
     'PENSTOCK_GATEWAY_KILL_FILE',
     'while this file exists the candidate gets nothing',
@@ -87,12 +97,18 @@ const file = z.object({
 })
 
 export type RoutingFile = z.infer<typeof file>
-export type GatewayConfig = ConfigOf<typeof settings> & {
+export type GatewayConfig = Omit<ConfigOf<typeof settings>, 'drainMs'> & {
+  readonly drainMs: number
+  /** Ms that stopping may take: draining, and then what the tap still holds. */
+  readonly stopMs: number
   readonly routing: RoutingFile
   readonly apiKeys: Readonly<Record<string, string | null>>
   /** Prompts by route and version; null for a route whose callers send their own. */
   readonly prompts: Readonly<Record<string, Readonly<Record<string, Prompt>> | null>>
 }
+
+/** What the tap, the other parts and their connections get after the last answer. */
+const flushMs = 10_000
 
 export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
   return loadConfig('gateway', settings, process.env, argv, (config): GatewayConfig => {
@@ -107,8 +123,11 @@ export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
       throw new ConfigError(
         unknown.map(({ id, default: { promptVersion } }) => `route ${id}: no prompt ${promptVersion} in its prompts`),
       )
+    const drainMs = config.drainMs ?? config.legTimeoutMs
     return {
       ...config,
+      drainMs,
+      stopMs: config.drainLeadMs + drainMs + flushMs,
       routing,
       prompts: Object.fromEntries(prompts),
       apiKeys: Object.fromEntries(keys) as Record<string, string | null>,

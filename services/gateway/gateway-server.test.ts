@@ -95,6 +95,8 @@ async function setUp(options: Options = {}) {
     port: 0,
     hashKey: 'a-key-for-the-hashes',
     legTimeoutMs: 5_000,
+    drainMs: 5_000,
+    drainLeadMs: 0,
     bodyBytesMax: 1_000_000,
     bodiesBytesMax: 10_000_000,
     requestsMax: 10,
@@ -139,7 +141,7 @@ async function setUp(options: Options = {}) {
       headers: { authorization: 'Bearer token', ...headers },
       body,
     })
-  return { p, q, tapped, metrics, ask, port: server.port }
+  return { p, q, tapped, metrics, ask, port: server.port, stop: () => server.stop() }
 }
 
 describe('which model serves', () => {
@@ -296,6 +298,28 @@ describe('how a call ends', () => {
     controller.abort()
     await asking
     await expect.poll(() => slow.tapped[0]?.end).toMatchObject({ resolution: 'abandoned', errorClass: null })
+  })
+})
+
+describe('health', () => {
+  it('is ready while it listens, alive to its end, and cuts no stream when it stops', async () => {
+    const streams: ServerResponse[] = []
+    const { ask, port, stop, tapped } = await setUp({
+      behave: (response) => void streams.push(response.writeHead(200, { 'content-type': 'text/event-stream' })),
+      config: { drainLeadMs: 300 },
+    })
+    const health = async (path: string) => (await fetch(`http://127.0.0.1:${port}/-/${path}`)).status
+    const asking = ask()
+    await expect.poll(() => streams.length).toBe(1)
+    streams[0]?.write('data: 1\n\n')
+    const response = await asking
+    expect([await health('livez'), await health('readyz')]).toEqual([200, 200])
+    const stopped = stop()
+    expect([await health('livez'), await health('readyz')]).toEqual([200, 503])
+    streams[0]?.end('data: [DONE]\n\n')
+    expect(await response.text()).toBe('data: 1\n\ndata: [DONE]\n\n')
+    await stopped
+    expect(tapped[0]?.end).toMatchObject({ resolution: 'answered', status: 200 })
   })
 })
 

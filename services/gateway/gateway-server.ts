@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Agent } from 'undici'
@@ -10,6 +10,7 @@ import type { BodyRewriter } from './body-rewriter.ts'
 import { chooseVariant, type Oddity } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
+import { createDrain } from './drain.ts'
 import { localKill } from './local-kill.ts'
 import { answerMalformed, sendError } from './own-answers.ts'
 import { passThrough } from './pass-through.ts'
@@ -44,9 +45,9 @@ interface Counted {
 const requestTimeoutMs = 300_000
 /** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
 const idleMarginMs = 1_000
-/** Running answers get this long when the gateway stops; what the tap holds of them must get out within the process's deadline, too. */
-const drainMs = 5_000
 const killPath = '/-/kill'
+const livePath = '/-/livez'
+const readyPath = '/-/readyz'
 
 /** Serves the APIs of OpenAI and Anthropic. Nothing of Kafka or the tap is ever waited for. */
 export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServer> {
@@ -70,10 +71,13 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     ...deps,
     agent,
     room: createBodyRoom(config.bodiesBytesMax, metrics),
+    ready: () => !drain.draining,
     odd: (what: Oddity) => oddities.add(1, { what }),
     onRetry: (provider: string, why: string) => retries.add(1, { provider, why }),
   }
+  const drain = createDrain()
   const server = createServer((request, response) => {
+    drain.follow(response)
     answering.add(request.socket)
     response.once('close', () => answering.delete(request.socket))
     limited(request, response, () => answer(answerDeps, request, response))
@@ -94,12 +98,20 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     server.once('error', reject)
     server.listen(config.port, config.host, resolve)
   })
-  return { port: (server.address() as AddressInfo).port, stop: () => drain(server, agent) }
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      await drain.run(server, { leadMs: config.drainLeadMs, withinMs: config.drainMs, log: deps.log })
+      await agent.destroy()
+    },
+  }
 }
 
 type Handling = (request: IncomingMessage, response: ServerResponse, handle: () => Promise<Counted>) => Promise<Counted>
 
-/** Refuses what is more than may be under way; the local kill is always heard. */
+const ownPaths: ReadonlySet<string> = new Set([killPath, livePath, readyPath])
+
+/** Refuses what is more than may be under way; the local kill and questions of health are always heard. */
 function limiter({ config, metrics }: GatewayDeps): Handling {
   const running = metrics.gauge('penstock_gateway_running_requests', 'Requests under way, and connections to providers')
   metrics.gauge('penstock_gateway_requests_limit', 'Requests that may be under way at once').set(config.requestsMax)
@@ -109,7 +121,7 @@ function limiter({ config, metrics }: GatewayDeps): Handling {
     running.set(under)
   }
   return async (request, response, handle) => {
-    if (under >= config.requestsMax && pathOf(request) !== killPath) {
+    if (under >= config.requestsMax && !ownPaths.has(pathOf(request))) {
       request.resume()
       sendError(response, 503, 'the gateway serves as many requests as it may', 'server_error', { 'retry-after': '1' })
       return { arm: 'none', outcome: 'overloaded' }
@@ -126,6 +138,7 @@ function limiter({ config, metrics }: GatewayDeps): Handling {
 interface AnswerDeps extends GatewayDeps {
   readonly agent: Agent
   readonly room: BodyRoom
+  ready(): boolean
   odd(what: Oddity): void
   onRetry(provider: string, why: string): void
 }
@@ -133,6 +146,7 @@ interface AnswerDeps extends GatewayDeps {
 async function answer(deps: AnswerDeps, request: IncomingMessage, response: ServerResponse): Promise<Counted> {
   const path = pathOf(request)
   if (path === killPath) return { arm: 'none', outcome: localKill(deps, request, response) }
+  if (path === livePath || path === readyPath) return health(request, response, path === livePath || deps.ready())
   const refuse: Refuse = (status, message, type, outcome) => {
     request.resume()
     sendError(response, status, message, type)
@@ -170,6 +184,14 @@ async function answer(deps: AnswerDeps, request: IncomingMessage, response: Serv
   }
 }
 
+/** For what balances load and knows only the port that it sends to. */
+function health(request: IncomingMessage, response: ServerResponse, good: boolean): Counted {
+  request.resume()
+  response.writeHead(good ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' })
+  response.end(good ? 'ok\n' : 'not ready: draining\n')
+  return { arm: 'none', outcome: 'health' }
+}
+
 type Refuse = (...given: [number, string, Parameters<typeof sendError>[3], string]) => Counted
 
 interface Asked {
@@ -197,15 +219,4 @@ async function route(deps: AnswerDeps, asked: Asked): Promise<Counted> {
   deps.onAssigned(chosen.tapped.route, chosen.tapped.arm)
   const outcome = await serveCall(deps, { id, chosen, body, headers, response })
   return { arm: chosen.tapped.arm, outcome }
-}
-
-/** Takes no new connections, lets running answers end for a while, then closes. */
-async function drain(server: Server, agent: Agent): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const idle = setInterval(() => server.closeIdleConnections(), 100)
-  const late = setTimeout(() => server.closeAllConnections(), drainMs)
-  await closed
-  clearInterval(idle)
-  clearTimeout(late)
-  await agent.destroy()
 }

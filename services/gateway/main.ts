@@ -3,6 +3,7 @@ import { loadGatewayConfig } from './config.ts'
 import { startGateway } from './start.ts'
 
 const config = loadGatewayConfig(process.argv.slice(2))
-await runProcess({ name: 'gateway', logLevel: config.logLevel, adminPort: config.adminPort }, async (scope) => {
+const { logLevel, adminPort, stopMs } = config
+await runProcess({ name: 'gateway', logLevel, adminPort, deadlineMs: stopMs }, async (scope) => {
   await startGateway(scope, config)
 })

@@ -1,6 +1,7 @@
 import type { Arm, Assignment, Place, Resolution } from '../domain/events/records.ts'
 import type { Operation } from '../domain/sampling/operations.ts'
 import type { VariantChange } from '../domain/sampling/variant-change.ts'
+import type { Irregularity } from '../platform/model-api/answer.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
 export type TapMessage =
@@ -19,10 +20,14 @@ export type TapMessage =
 /** What a record lost on its way: its body, or all of it. */
 export type Lost = 'body' | 'record'
 
+/** What a streamed answer did that its form does not allow; `truncated`: it ended before its end. */
+export type Irregular = Irregularity | 'truncated'
+
 /** What the worker answers. `settled`: both records of the exchange are acknowledged or lost, nothing of it is held any more. */
 export type TapReply =
   | { readonly kind: 'settled'; readonly id: string }
   | { readonly kind: 'lost'; readonly what: Lost }
+  | { readonly kind: 'irregular'; readonly what: readonly Irregular[] }
   | { readonly kind: 'stopped' }
 
 export interface TapRequest {

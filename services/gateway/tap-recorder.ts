@@ -9,7 +9,7 @@ import { decodeContent } from '../platform/http/decode-content.ts'
 import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
 import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
 import { promptTokens, textTokens } from '../platform/model-api/token-estimate.ts'
-import type { Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
+import type { Irregular, Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
 
 export interface TapRecorderDeps {
   readonly redact: Redactor
@@ -51,7 +51,8 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
     })
   const finish = async (id: string, known: Open, end: TapEnd): Promise<void> => {
     const read = reading.then(async () => {
-      const value = await responseOf(deps.redact, id, known, end)
+      const { value, irregular } = await responseOf(deps.redact, id, known, end)
+      if (irregular.length > 0) deps.reply({ kind: 'irregular', what: irregular })
       // In one step, so that it is cut to its bounds before the next answer is read.
       return { written: write({ name: 'Response', value }, known.written) }
     })
@@ -157,7 +158,12 @@ function capturedBody(redact: Redactor, capture: TapRequest['capture'], body: Ui
   return capture === 'full' ? bytes : Buffer.from(redactDocument(redact, bytes.toString('utf8')).text)
 }
 
-async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd): Promise<Response> {
+interface Read {
+  readonly value: Response
+  readonly irregular: readonly Irregular[]
+}
+
+async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd): Promise<Read> {
   const { request } = known
   const content = await decodeContent(end.contentEncoding, known.chunks, answerBytesMax)
   const reader = createAnswerReader({ form: request.operation, streamed: end.streamed })
@@ -167,7 +173,7 @@ async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd
   const outcome = outcomeOf(answer, end, truncated)
   const { sent, parametersHash } = askedWith(known)
   const model = sent?.['model'] ?? request.rewrite?.model
-  return {
+  const value: Response = {
     exchange_id: id,
     arm: request.arm,
     leg: 'live',
@@ -189,6 +195,8 @@ async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd
     truncated,
     quota_remaining: end.quotaRemaining,
   }
+  const broken = end.streamed && outcome.error_class === 'truncated'
+  return { value, irregular: broken ? [...answer.irregular, 'truncated'] : answer.irregular }
 }
 
 /** As reported; else estimated where there is something whole to estimate from: a guess at a text that was left out would be 0. */

@@ -88,6 +88,20 @@ describe('the byte budget of the tap', () => {
     expect(threads[0]?.messages.at(-1)).toMatchObject({ kind: 'request', id: 'b' })
   })
 
+  it('leaves the room of others alone, however long one answer goes on, and counts what it is told of streams', async () => {
+    const { tap, threads, drops, metric } = setUp(100_000_000)
+    const endless = tap.begin('endless', request, Buffer.alloc(10))
+    for (let index = 0; index < 40; index += 1) endless.chunk(Buffer.alloc(500_000), index)
+    const kept = threads[0]?.messages.filter(({ kind }) => kind === 'chunk').length ?? 0
+    expect(kept * 500_000).toBeLessThanOrEqual(8 * 1024 * 1024)
+    expect(await drops()).toBe('penstock_tap_drops_total{what="answer"} 1')
+    endless.end(end)
+    expect(threads[0]?.messages.at(-1)).toMatchObject({ end: { truncated: true } })
+    threads[0]?.reply({ kind: 'irregular', what: ['reordered', 'truncated'] })
+    for (const what of ['reordered', 'truncated'])
+      expect(await metric(`penstock_tap_irregular_answers_total{what="${what}"}`)).toMatch(/ 1$/)
+  })
+
   it('leaves out a body that fits into no record', () => {
     const { tap, threads } = setUp(10_000_000)
     tap.begin('a', request, Buffer.alloc(900_000))

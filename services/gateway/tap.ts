@@ -41,6 +41,8 @@ const chunkBytes = 200
 const copies = 2
 /** Bodies leave this share of the budget to the heads of exchanges. */
 const bodyShare = 0.8
+/** Of one answer, as it came: a stream that never ends must not take the room of all others. Its text fits into no record long before. */
+const answerBytesMax = 8 * 1024 * 1024
 /** Larger bodies fit into no record. */
 const bodyBytesMax = 850_000
 const stopWaitMs = 5_000
@@ -96,6 +98,7 @@ class ThreadTap implements Tap {
     readonly exchanges: Gauge
     readonly drops: Counter
     readonly breakdowns: Counter
+    readonly irregular: Counter
   }
   #link: Link | null = null
   #dropped = 0
@@ -109,6 +112,11 @@ class ThreadTap implements Tap {
       bytes: metrics.gauge('penstock_tap_waiting_bytes', 'Bytes handed to the tap and not yet let go'),
       exchanges: metrics.gauge('penstock_tap_waiting_exchanges', 'Exchanges handed to the tap and not yet let go'),
       drops: metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what']),
+      irregular: metrics.counter(
+        'penstock_tap_irregular_answers_total',
+        'Streamed answers that ended early (truncated), had an event that is no JSON (garbled), content behind their end or out of order (reordered), or more text than is kept (oversized)',
+        ['what'],
+      ),
       breakdowns: metrics.counter('penstock_tap_breakdowns_total', 'Times that the thread of the tap ended by itself'),
     }
     metrics.gauge('penstock_tap_bytes_limit', 'Bytes that may wait in the tap').set(bytesMax)
@@ -127,10 +135,12 @@ class ThreadTap implements Tap {
     // Copies of their own: the body goes to the provider, too, and the socket reuses what it read answers into.
     link.thread.post({ kind: 'request', id, request, body: fits ? new Uint8Array(body) : null, dropped: this.#dropped })
     let truncated = false
+    let bytes = 0
     return {
       chunk: (data, atMs) => {
         if (truncated || link !== this.#link) return
-        if (!this.#admit(link, id, data.length * copies + chunkBytes, bodyShare)) {
+        bytes += data.length
+        if (bytes > answerBytesMax || !this.#admit(link, id, data.length * copies + chunkBytes, bodyShare)) {
           truncated = true
           this.#drop('answer')
           return
@@ -184,6 +194,7 @@ class ThreadTap implements Tap {
       link.held.delete(reply.id)
       this.#show()
     } else if (reply.kind === 'lost') this.#drop(reply.what)
+    else if (reply.kind === 'irregular') for (const what of reply.what) this.#observed.irregular.add(1, { what })
     else this.#stopped?.resolve()
   }
 

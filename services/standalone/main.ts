@@ -35,7 +35,8 @@ if (process.argv.includes('--validate')) {
   process.exit(0)
 }
 
-await runProcess({ name: 'penstock', logLevel: gateway.logLevel, adminPort: gateway.adminPort }, async (scope) => {
+const { logLevel, adminPort, stopMs } = gateway
+await runProcess({ name: 'penstock', logLevel, adminPort, deadlineMs: stopMs }, async (scope) => {
   await startRolloutController(scope.child('rollout-controller'), controller)
   await startGateEvaluator(scope.child('gate-evaluator'), gate)
   await startPairing(scope.child('pairing'), pairing)

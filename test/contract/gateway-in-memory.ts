@@ -8,6 +8,7 @@ import type { GatewayConfig } from '../../services/gateway/config.ts'
 import { createControlState } from '../../services/gateway/control-state.ts'
 import { startGatewayServer } from '../../services/gateway/gateway-server.ts'
 import type { Tap } from '../../services/gateway/tap.ts'
+import type { TapReply } from '../../services/gateway/tap-messages.ts'
 import { createTapRecorder, type TapRecord } from '../../services/gateway/tap-recorder.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import type { Logger } from '../../services/platform/log/logger.ts'
@@ -31,6 +32,7 @@ export interface GatewayInMemory {
   readonly url: string
   readonly calls: readonly ProviderCall[]
   readonly records: readonly TapRecord[]
+  readonly replies: readonly TapReply[]
   /** Every line that the gateway logged, and its metrics now. */
   said(): Promise<string>
   request(): Promise<Request>
@@ -83,6 +85,7 @@ export async function startGatewayInMemory(
   const write = (...line: readonly unknown[]) => void lines.push(JSON.stringify(line))
   const log: Logger = { debug: write, info: write, warn: write, error: write, child: () => log }
   const records: TapRecord[] = []
+  const replies: TapReply[] = []
   const recorder = createTapRecorder({
     redact: createRedactor({ pseudonym: () => 'x' }),
     async send(record, after) {
@@ -90,7 +93,7 @@ export async function startGatewayInMemory(
       records.push(record)
       return { lost: null }
     },
-    reply: () => undefined,
+    reply: (message) => void replies.push(message),
   })
   const tap: Tap = {
     begin(id, request, body) {
@@ -111,6 +114,8 @@ export async function startGatewayInMemory(
     port: 0,
     hashKey: 'a-key-for-the-hashes',
     legTimeoutMs: 5_000,
+    drainMs: 5_000,
+    drainLeadMs: 0,
     bodyBytesMax: 1_000_000,
     bodiesBytesMax: 10_000_000,
     requestsMax: 10,
@@ -149,6 +154,7 @@ export async function startGatewayInMemory(
     url: `http://127.0.0.1:${server.port}`,
     calls,
     records,
+    replies,
     said: async () => [...lines, await metrics.text()].join('\n'),
     request: () => only<Request>('Request'),
     response: () => only<Response>('Response'),

@@ -193,6 +193,25 @@ describe('the client of OpenAI', () => {
   })
 })
 
+describe('streams that are not what they should be', () => {
+  const part = (text: string, finish: string | null = null) =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: text }, finish_reason: finish }] })}\n\n`
+  const done = 'data: [DONE]\n\n'
+  it.each([
+    ['truncated', part(hello)],
+    ['reordered', part('', 'stop') + done + part(hello)],
+    ['garbled', `${part(hello, 'stop')}data: no JSON\n\n${done}`],
+  ])('pass as they are, and are counted: %s', async (what, stream) => {
+    await start({ '/v1/chat/completions': stream })
+    const headers = { authorization: `Bearer ${tenantToken}` }
+    const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers, body: '{}' })
+    expect(await response.text()).toBe(stream)
+    const resolution = what === 'truncated' ? 'failed' : 'answered'
+    expect(await gateway.response()).toMatchObject({ output: hello, resolution })
+    expect(gateway.replies).toContainEqual({ kind: 'irregular', what: [what] })
+  })
+})
+
 describe('what tenants may call', () => {
   const headers = { authorization: `Bearer ${tenantToken}` }
   const get = async (path: string, method = 'GET') => (await fetch(`${gateway.url}${path}`, { method, headers })).status

@@ -213,6 +213,9 @@ export function gatewayConfig(
     bodiesBytesMax: 20_000_000,
     requestsMax: 200,
     localKillFile: '',
+    drainMs: 5_000,
+    drainLeadMs: 0,
+    stopMs: 10_000,
     apiKeys: { p: 'provider-secret' },
     prompts: {},
     routing: {

@@ -74,7 +74,10 @@ export function createScope(options: ScopeOptions): OwnedScope {
     ...scopeFor(options.log, ''),
     stop,
     failed,
-    unready: () => [...probes].filter(([, probe]) => !probe()).map(([name]) => name),
+    unready: () => [
+      ...(stopper.signal.aborted ? ['stopping'] : []),
+      ...[...probes].filter(([, probe]) => !probe()).map(([name]) => name),
+    ],
   }
 }
 

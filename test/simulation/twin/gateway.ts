@@ -68,6 +68,7 @@ export class TwinGateway {
       router: this.#name,
       providers: new Set(['p']),
       routes: new Set([route]),
+      hasPrompt: () => true,
       control,
       clock: scope.clock,
       log: scope.log,
