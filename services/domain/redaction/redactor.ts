@@ -1,3 +1,5 @@
+import { isAddress, isCard, isIban } from './validators.ts'
+
 /** Replaces what identifies or unlocks by stable pseudonyms; counts what it found by kind. */
 export type Redactor = (text: string) => { readonly text: string; readonly counts: Readonly<Record<string, number>> }
 
@@ -6,6 +8,8 @@ interface Detector {
   readonly pattern: RegExp
   /** Confirms a match, so that ordinary numbers and words stay. */
   valid(match: string): boolean
+  /** What is the same value however it is written: one value, one pseudonym. */
+  canonical(match: string): string
   /** Whether a valid match may begin within an invalid one: digits of a phone number before those of a card. Only for patterns of bounded length. */
   readonly overlapping?: boolean
 }
@@ -40,36 +44,68 @@ const insideEscape = String.raw`(?<!\\(?=[bfnrtu])|\\u[0-9a-fA-F]{0,3})`
 // No letters of scripts that write without spaces: there the words before an address would be taken for a part of it.
 const email = String.raw`[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}-])`
 const card = String.raw`(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5})(?!\w|[.-]\d)`
+/** ISO 13616: country, check digits, and 11 to 30 more characters, in one run or in groups of four. */
+const iban = String.raw`[A-Za-z]{2}\d{2}(?:[A-Za-z0-9]{11,30}|(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,4})?)(?![A-Za-z0-9])`
+/** Four numbers, or groups of hexadecimal digits that two colons may shorten; one that an IPv4 address ends holds that, too. */
+const address = String.raw`(?:(?:[0-9a-fA-F]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})|\d{1,3}(?:\.\d{1,3}){3})(?![\w:]|\.\d)`
 const phone = String.raw`(?:\+[1-9](?:[ .()-]{0,2}\d){6,14}|\(\d{3}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}([.-])\d{3}\1\d{4})(?!\w|[.-]\d)`
+
+function asWritten(match: string): string {
+  return match
+}
+
+function digitsOf(match: string): string {
+  return match.replaceAll(/\D/g, '')
+}
+
+function withoutSpaces(match: string): string {
+  return match.replaceAll(' ', '')
+}
 
 /** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
 const detectors: readonly Detector[] = [
-  { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true },
-  { kind: 'KEY', pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'), valid: () => true },
+  { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true, canonical: asWritten },
+  { kind: 'KEY', pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'), valid: () => true, canonical: asWritten },
   {
     kind: 'KEY',
     pattern: new RegExp(`${begins('[A-Za-z0-9]')}(?:${prefixed})`, 'g'),
     // Words joined by hyphens ("sk-learn-pipelines-explained") have neither digits nor capitals; one random key in a million has neither.
     valid: (match) => /[0-9A-Z]/.test(match),
+    canonical: asWritten,
   },
   {
     kind: 'EMAIL',
     pattern: new RegExp(`(?!')${insideEscape}${email}`, 'gu'),
     valid: (match) => !/\.\.|[@.-]\.|\.@/.test(match),
+    canonical: (match) => match.toLowerCase(),
+  },
+  {
+    kind: 'IBAN',
+    pattern: new RegExp(begins('[A-Za-z0-9]') + iban, 'g'),
+    valid: (match) => isIban(withoutSpaces(match)),
+    canonical: (match) => withoutSpaces(match).toUpperCase(),
+  },
+  {
+    kind: 'IP',
+    pattern: new RegExp(begins(String.raw`[\w:]|\d\.`) + address, 'g'),
+    valid: isAddress,
+    canonical: (match) => match.toLowerCase(),
   },
   {
     kind: 'CARD',
     pattern: new RegExp(begins(String.raw`\w|\d[.-]`) + card, 'g'),
     valid: (match) => isCard(match.replaceAll(/[ -]/g, '')),
+    canonical: digitsOf,
     overlapping: true,
   },
   {
     kind: 'PHONE',
     pattern: new RegExp(begins(String.raw`[\w+.-]`) + phone, 'g'),
     valid: (match) => {
-      const digits = match.replaceAll(/\D/g, '').length
+      const digits = digitsOf(match).length
       return digits >= 7 && digits <= 15
     },
+    canonical: digitsOf,
   },
 ]
 
@@ -81,7 +117,7 @@ export function createRedactor(options: { pseudonym(kind: string, value: string)
     for (const detector of detectors) {
       result = replaceFound(detector, result, (match) => {
         counts[detector.kind] = (counts[detector.kind] ?? 0) + 1
-        return `<${detector.kind}_${options.pseudonym(detector.kind, match)}>`
+        return `<${detector.kind}_${options.pseudonym(detector.kind, detector.canonical(match))}>`
       })
     }
     return { text: result, counts }
@@ -103,22 +139,4 @@ function replaceFound(
     } else if (overlapping === true) pattern.lastIndex = found.index + 1
   }
   return result + text.slice(copied)
-}
-
-/** 13 to 19 digits of a known issuer that pass Luhn's check (ISO/IEC 7812). */
-function isCard(digits: string): boolean {
-  if (
-    digits.length < 13 ||
-    digits.length > 19 ||
-    !/^(?:4|5[1-5]|2[2-7]|3[4-7]|6)/.test(digits) ||
-    /^(\d)\1+$/.test(digits)
-  )
-    return false
-  let sum = 0
-  for (let index = 0; index < digits.length; index += 1) {
-    const digit = Number(digits[digits.length - 1 - index])
-    const doubled = index % 2 === 1 ? digit * 2 : digit
-    sum += doubled > 9 ? doubled - 9 : doubled
-  }
-  return sum % 10 === 0
 }
