@@ -231,7 +231,7 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
       took.push(test.id)
       addPair(state, value.baseline, value.candidate)
       if (test.slice === null)
-        noteHour(hoursOf(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
+        noteHour(hoursFor(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
     })
     notePair(journalOf(gate, evidence.place, placePrefix(evidence.place) + stream), gate.plan, evidence, took)
   }
@@ -299,13 +299,18 @@ function forAdvance(
 ): void {
   for (const { test, first } of readersOf(gate.readers, gate.plan, gate.questions, evidence).advance) {
     if (!isInSlice(test.slice, evidence)) continue
-    const state = advanceStateOf(gate, evidence.place.wave, evidence.place.stage_entry, test.id)
+    const state = advanceStateFor(gate, evidence.place, test.id)
     add(test, state, first)
     lookIfDue(test, state, gate.plan, gate.calibration.frozen)
   }
 }
 
+/** What is known of a question; an empty state when nothing is. Asking changes nothing. */
 export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, test: string): AdvanceState {
+  return gate.advance.get(`${wave}/${stageEntry}/${test}`) ?? createAdvanceState()
+}
+
+function advanceStateFor(gate: RunGate, { wave, stage_entry: stageEntry }: Place, test: string): AdvanceState {
   const key = `${wave}/${stageEntry}/${test}`
   let state = gate.advance.get(key)
   if (state === undefined) {
@@ -316,11 +321,19 @@ export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, 
   return state
 }
 
-export function hoursOf(gate: RunGate, wave: string, test: AdvanceTest): HourCounts[] {
-  const key = `${wave}/${test.metric}/${test.comparison}`
+export function hoursOf(gate: RunGate, wave: string, test: AdvanceTest): readonly HourCounts[] {
+  return gate.hours.get(hoursKey(wave, test)) ?? []
+}
+
+function hoursFor(gate: RunGate, wave: string, test: AdvanceTest): HourCounts[] {
+  const key = hoursKey(wave, test)
   const hours = gate.hours.get(key) ?? []
   gate.hours.set(key, hours)
   return hours
+}
+
+function hoursKey(wave: string, test: AdvanceTest): string {
+  return `${wave}/${test.metric}/${test.comparison}`
 }
 
 function completenessOf(gate: RunGate, evidence: Evidence): Completeness {

@@ -3,6 +3,7 @@ import { schemaTexts } from '../../../services/domain/events/schemas.ts'
 import { topics } from '../../../services/flow.ts'
 import { startGateOn } from '../../../services/gate-evaluator/start.ts'
 import { startPairingOn } from '../../../services/pairing/start.ts'
+import { ClickHouseError } from '../../../services/platform/clickhouse/clickhouse-store.ts'
 import { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import { sendPersistently } from '../../../services/platform/kafka/persistent-producer.ts'
 import type { InRecord, OutRecord, Transport } from '../../../services/platform/kafka/transport.ts'
@@ -64,6 +65,7 @@ export function controllerProgram(name: string): Program {
 /** Where records end that the sink writes, as a store does that knows tokens: a range with the same token is one range. */
 export class RecordStore {
   readonly #ranges = new Map<string, readonly string[]>()
+  isAway = false
 
   async insertRowBinary(
     _table: string,
@@ -71,6 +73,7 @@ export class RecordStore {
     rows: Buffer,
     { deduplicationToken }: { readonly deduplicationToken: string },
   ): Promise<void> {
+    if (this.isAway) throw new ClickHouseError('nobody answers', { code: 'STORE_AWAY', retriable: true })
     if (!this.#ranges.has(deduplicationToken)) this.#ranges.set(deduplicationToken, rows.toString().split('\n'))
   }
 

@@ -1,27 +1,17 @@
-import type { Arm, Command, ShadowPlan } from '../../../services/domain/events/records.ts'
-import { compileRollout } from '../../../services/domain/policy/compile-rollout.ts'
+import type { Arm, ShadowPlan } from '../../../services/domain/events/records.ts'
 import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
-import { topics } from '../../../services/flow.ts'
 import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import type { OutRecord, Producer } from '../../../services/platform/kafka/transport.ts'
 import type { Draw } from '../cell.ts'
 import { uniforms } from '../virtual-run.ts'
 import { answerRecord, route, type Served, TwinGateway, type Visit } from './gateway.ts'
-import {
-  codec,
-  controllerProgram,
-  gateProgram,
-  openBroker,
-  pairingProgram,
-  RecordStore,
-  sinkProgram,
-} from './installation.ts'
+import { controllerProgram, gateProgram, openBroker, pairingProgram, RecordStore, sinkProgram } from './installation.ts'
+import { createPeople } from './people.ts'
 import type { Fault, Schedule } from './schedule.ts'
 import { type Surroundings, VirtualProcess } from './virtual-process.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 export const startMs = 1_800_000_000_000
-export const runId = 'twin'
 /** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
 const settlingMs = 30_000
 
@@ -86,9 +76,12 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   const processes = new Map(programs.map((program) => [program.name, new VirtualProcess(program, around)]))
   for (const process of processes.values()) process.boot()
   await time.run(startMs + 2_000)
-  await apply(broker, time.nowMs)
+  const people = await createPeople(time, broker)
+  people.apply(document)
   const beganMs = time.nowMs
-  for (const fault of schedule.faults) time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, processes }))
+  for (const fault of schedule.faults)
+    time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, store, processes }))
+  for (const deed of schedule.deeds) time.at(beganMs + deed.atMs, () => people.act(deed))
   visits(time, uniform, schedule, (visit) => {
     const first = uniform() < 0.5 ? 0 : 1
     for (const index of [first, 1 - first]) {
@@ -121,35 +114,31 @@ function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Dr
   }
 }
 
-/** As the API does it: the compiled file as a command. */
-async function apply(broker: MemoryTransport, nowMs: number): Promise<void> {
-  const compiled = compileRollout(document, null)
-  if (compiled.kind !== 'compiled') throw new TypeError(JSON.stringify(compiled.problems))
-  const { spec, plan } = compiled
-  const command: Command = {
-    id: 'apply',
-    run: runId,
-    wave: null,
-    stage_entry: null,
-    kind: 'apply',
-    by: 'somebody',
-    reason: 'a new model',
-    payload: JSON.stringify({ spec, plan }),
-    at: nowMs,
-  }
-  const producer = await broker.producer()
-  await producer.send([{ topic: topics.commands.name, key: runId, value: codec.encode('Command', command) }])
+interface Struck {
+  readonly time: VirtualTime
+  readonly broker: MemoryTransport
+  readonly store: RecordStore
+  readonly processes: ReadonlyMap<string, VirtualProcess>
 }
 
-function strike(
-  fault: Fault,
-  { time, broker, processes }: { time: VirtualTime; broker: MemoryTransport; processes: Map<string, VirtualProcess> },
-): void {
-  if (fault.kind === 'broker-stall') {
-    broker.stall()
-    time.after(fault.forMs, () => broker.unstall())
-  } else if (fault.kind === 'kill') processes.get(fault.process)?.kill(fault.forMs)
-  else processes.get(fault.process)?.pause(fault.forMs)
+function strike(fault: Fault, { time, broker, store, processes }: Struck): void {
+  switch (fault.kind) {
+    case 'broker-stall':
+      broker.stall()
+      time.after(fault.forMs, () => broker.unstall())
+      break
+    case 'store-away':
+      store.isAway = true
+      time.after(fault.forMs, () => {
+        store.isAway = false
+      })
+      break
+    case 'kill':
+      processes.get(fault.process)?.kill(fault.forMs)
+      break
+    default:
+      processes.get(fault.process)?.pause(fault.forMs)
+  }
 }
 
 /** Users come one by one, each twice or so; from the middle on the candidate fails them when the schedule says so. */

@@ -3,7 +3,14 @@ import { uniforms } from '../virtual-run.ts'
 /** What happens to an installation, and when; times are ms from the start of the traffic. */
 export type Fault =
   | { readonly kind: 'kill' | 'pause'; readonly process: string; readonly atMs: number; readonly forMs: number }
-  | { readonly kind: 'broker-stall'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'broker-stall' | 'store-away'; readonly atMs: number; readonly forMs: number }
+
+/** What people do meanwhile. A hold is resumed, and a kill released, `forMs` later. */
+export interface Deed {
+  readonly kind: 'hold' | 'kill' | 'rollback'
+  readonly atMs: number
+  readonly forMs: number
+}
 
 export interface Schedule {
   readonly seed: number
@@ -22,6 +29,7 @@ export interface Schedule {
     readonly missing: number
   }
   readonly faults: readonly Fault[]
+  readonly deeds: readonly Deed[]
 }
 
 const processNames = [
@@ -38,7 +46,7 @@ const processNames = [
 
 const hourMs = 3_600_000
 
-/** A schedule of faults from a seed: kills and pauses of every process, stalls of the broker, clocks an hour off, odd exchanges. */
+/** A schedule from a seed: kills and pauses of every process, stalls of the broker, a store that is away, clocks an hour off, odd exchanges, and what people do. */
 export function scheduleOf(seed: number): Schedule {
   const uniform = uniforms(seed * 7 + 3)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)] as T
@@ -50,11 +58,12 @@ export function scheduleOf(seed: number): Schedule {
     forMs: Math.round(200 + uniform() ** 2 * 12_000),
   })
   const faults = Array.from({ length: 1 + Math.floor(uniform() * 8) }, process)
-  const stall: Fault = {
-    kind: 'broker-stall',
+  const some = <T>(chance: number, make: () => T): readonly T[] => (uniform() < chance ? [make()] : [])
+  const lasting = <K extends string>(kind: K) => ({
+    kind,
     atMs: Math.round(uniform() * trafficMs),
     forMs: Math.round(uniform() * 5_000),
-  }
+  })
   return {
     seed,
     harm: uniform() < 0.5 ? 'errors' : 'none',
@@ -66,11 +75,12 @@ export function scheduleOf(seed: number): Schedule {
     },
     transactionFaults: pick([0, 0, 0.1, 0.3]),
     oddities: { late: 0.02, twice: 0.02, shuffled: 0.05, missing: 0.01 },
-    faults: uniform() < 0.3 ? [...faults, stall] : faults,
+    faults: [...faults, ...some(0.3, () => lasting('broker-stall')), ...some(0.2, () => lasting('store-away'))],
+    deeds: some(0.3, () => lasting(pick(['hold', 'kill', 'rollback'] as const))),
   }
 }
 
 /** The same traffic with nothing going wrong. */
 export function undisturbed(schedule: Schedule): Schedule {
-  return { ...schedule, faults: [], transactionFaults: 0, skewMs: { gateway: 0, gate: 0 } }
+  return { ...schedule, faults: [], deeds: [], transactionFaults: 0, skewMs: { gateway: 0, gate: 0 } }
 }

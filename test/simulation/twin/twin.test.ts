@@ -2,15 +2,19 @@ import { describe, expect, it } from 'vitest'
 import { recordsOf } from './installation.ts'
 import { type Outcome, runSchedule } from './run-schedule.ts'
 import { scheduleOf, undisturbed } from './schedule.ts'
-import { violations } from './violations.ts'
+import { lastRun, violations } from './violations.ts'
 
 const texts = async ({ broker }: Outcome, topic: string) =>
   (await recordsOf(broker, topic)).map(({ timestampMs, value }) => `${timestampMs} ${value?.toString('base64')}`)
 
 describe('the installation under virtual time', () => {
-  it.each(['none', 'errors'] as const)('keeps its promises when nothing goes wrong, harm: %s', async (harm) => {
+  it.each([
+    { harm: 'none', phase: 'completed' },
+    { harm: 'errors', phase: 'rolled_back' },
+  ] as const)('ends as it should when nothing goes wrong, harm: $harm', async ({ harm, phase }) => {
     const outcome = await runSchedule({ ...undisturbed(scheduleOf(1)), harm })
     expect(await violations(outcome)).toEqual([])
+    expect((await lastRun(outcome.broker))?.state.phase).toBe(phase)
     expect(outcome.served.filter(({ arm }) => arm === 'candidate').length).toBeGreaterThan(20)
   })
 

@@ -1,15 +1,14 @@
 import type { Evidence } from '../../../services/domain/events/records.ts'
-import { createAdvanceState } from '../../../services/domain/gate/advance-looks.ts'
 import { accept, createRunGate, enterThrough } from '../../../services/domain/gate/run-gate.ts'
 import { type RunGateData, runGateToData } from '../../../services/domain/gate/run-gate-data.ts'
-import { isActive } from '../../../services/domain/rollout/moves.ts'
 import type { Run } from '../../../services/domain/rollout/run.ts'
 import { readRun } from '../../../services/domain/rollout/run-document.ts'
 import { topics } from '../../../services/flow.ts'
 import { createSnapshotCollector } from '../../../services/gate-evaluator/gate-snapshot.ts'
 import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import { openBroker, pairingProgram, recordsOf, storedTopics, valuesOf } from './installation.ts'
-import { type Outcome, runId, startMs } from './run-schedule.ts'
+import { runId } from './people.ts'
+import { type Outcome, startMs } from './run-schedule.ts'
 import { VirtualProcess } from './virtual-process.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -39,7 +38,8 @@ async function storeViolations({ broker, store, endMs }: Outcome): Promise<reado
   return found
 }
 
-async function controlViolations({ broker, served, schedule, endMs }: Outcome): Promise<readonly string[]> {
+async function controlViolations(outcome: Outcome): Promise<readonly string[]> {
+  const { broker, served, schedule } = outcome
   const found: string[] = []
   const splits = await valuesOf(broker, topics.splits.name, 'Split')
   for (const [index, { decoded }] of splits.entries())
@@ -49,20 +49,30 @@ async function controlViolations({ broker, served, schedule, endMs }: Outcome): 
   for (const id of new Set(ids))
     if (ids.filter((other) => other === id).length > 1) found.push(`decisions: ${id} more than once`)
   const run = await lastRun(broker)
-  if (run === null) return [...found, 'runs: no run at the end']
+  // A run that was refused, because a kill was open when the controller came to it, never was.
+  if (run === null) return decisions.length > 0 ? found : [...found, 'runs: no run and no decision at the end']
   const latches = await valuesOf(broker, topics.brakes.name, 'Latch')
   const [latch] = latches
   if (new Set(latches.map(({ decoded }) => decoded.id)).size > 1) found.push('brakes: more than one latch')
   if (latch !== undefined) {
-    if (run.state.phase !== 'rolled_back') found.push(`latched, but the run is ${run.state.phase} at the end`)
+    // A latch binds a run that is over no more than any other.
+    if (!['rolled_back', 'completed'].includes(run.state.phase))
+      found.push(`latched, but the run is ${run.state.phase} at the end`)
     const after = served.filter(
       ({ arm, atMs }) => arm === 'candidate' && atMs > latch.timestampMs + obeyedWithinMs(schedule),
     )
     if (after.length > 0) found.push(`the candidate got ${after.length} requests long after the latch`)
   }
   if (schedule.harm === 'none' && latch !== undefined) found.push(`latched without harm: ${latch.decoded.reason}`)
-  if (isActive(run) && run.state.since < endMs - 60_000) found.push(`the run has been ${run.state.phase} for a minute`)
-  return [...found, ...(await leaseViolations({ broker, served }))]
+  const kills = await valuesOf(broker, topics.brakes.name, 'Kill')
+  for (const { timestampMs, decoded } of kills) {
+    const end = kills.find((other) => other.timestampMs > timestampMs)?.timestampMs ?? Number.POSITIVE_INFINITY
+    const killed = served.filter(
+      ({ arm, atMs }) => arm === 'candidate' && atMs > timestampMs + obeyedWithinMs(schedule) && atMs < end,
+    )
+    if (decoded.released_at === null && killed.length > 0) found.push(`killed, but ${killed.length} requests went on`)
+  }
+  return [...found, ...(await leaseViolations(outcome))]
 }
 
 /** A gateway that hears nothing falls back when its lease ends: the longest fault and the lease. */
@@ -70,10 +80,16 @@ function obeyedWithinMs({ faults }: Outcome['schedule']): number {
   return 8_000 + Math.max(0, ...faults.map(({ forMs }) => forMs))
 }
 
-/** Without a gate that sees, nobody is sent to a canary for longer than the lease and the way of a heartbeat. */
-async function leaseViolations({ broker, served }: Pick<Outcome, 'broker' | 'served'>): Promise<readonly string[]> {
+/**
+ * Without a gate that sees, nobody is sent to a canary for longer than the lease and the way of a heartbeat. A lease counts from receipt: a beat that waited
+ * while its gateway stood still, or the broker, is as good as new.
+ */
+async function leaseViolations({ broker, served, schedule }: Outcome): Promise<readonly string[]> {
   const beats = (await recordsOf(broker, topics.heartbeats.name)).map(({ timestampMs }) => timestampMs)
-  const leaseMs = 8_000 + 100
+  const stood = schedule.faults.filter(
+    (fault) => fault.kind === 'broker-stall' || (fault.kind === 'pause' && fault.process.startsWith('gateway')),
+  )
+  const leaseMs = 8_100 + Math.max(0, ...stood.map(({ forMs }) => forMs))
   const unguarded = served.filter(
     ({ arm, place, atMs }) =>
       arm === 'candidate' &&
@@ -83,7 +99,7 @@ async function leaseViolations({ broker, served }: Pick<Outcome, 'broker' | 'ser
   return unguarded.length === 0 ? [] : [`${unguarded.length} requests went to a canary that no gate guarded`]
 }
 
-async function lastRun(broker: MemoryTransport): Promise<Run | null> {
+export async function lastRun(broker: MemoryTransport): Promise<Run | null> {
   const last = (await recordsOf(broker, topics.runs.name)).filter(({ key }) => key === runId).at(-1)
   return last?.value == null ? null : readRun(last.value.toString())
 }
@@ -113,7 +129,8 @@ async function gateViolations(
   for (const { key, value } of await recordsOf(broker, topics.snapshots.name)) snapshots.onRecord(key ?? '', value)
   const data = snapshots.snapshotOf(runId)?.data
   const run = await lastRun(broker)
-  if (data === undefined || run === null) return ['gate: no snapshot']
+  if (run === null) return []
+  if (data === undefined) return ['gate: no snapshot']
   const fresh = createRunGate(runId, run.plan, { waitingMax: 100_000, unitsMax: 100_000 })
   let offset = 0
   for (const record of evidence.values()) accept(fresh, record, 0, offset++)
@@ -122,14 +139,10 @@ async function gateViolations(
   return was === should ? [] : [`gate: its state differs\n  ${was}\n  ${should}`]
 }
 
-/**
- * Without what depends on how often a record was sent and read (a repetition of what has entered is counted as late), and on which stages were asked about
- * before anything of them had come.
- */
-function comparable({ counts, advance, ...data }: RunGateData): string {
+/** Without what depends on how often a record was sent and read: a repetition of what has entered is counted as late. */
+function comparable({ counts, ...data }: RunGateData): string {
   const { duplicate: _, late: __, ...counted } = counts
-  const empty = JSON.stringify(createAdvanceState())
-  return JSON.stringify({ ...data, counted, advance: advance.filter(([, state]) => JSON.stringify(state) !== empty) })
+  return JSON.stringify({ ...data, counted })
 }
 
 /** First record of each piece of evidence: later ones are repetitions. */
