@@ -1,33 +1,23 @@
-import { type Service, services, topics } from '../services/flow.ts'
+import { principalOf, type Right, rightsOf, type Service, topics } from '../services/flow.ts'
 
-/** Services that write in Kafka transactions: the controller's state, decision and split become visible together or not at all. */
-const transactional: ReadonlySet<string> = new Set([services.rolloutController.name])
-
-/**
- * What each service may do, one line of `kafka-acls --add` arguments each: read what it consumes, write what it produces, nothing else.
- * Principals are `User:penstock-<service>`; consumer groups and transactional ids begin with the service's name, as every service's configuration defaults to.
- */
+/** The rights of `services/flow.ts`, one line of `kafka-acls --add` arguments each. */
 export function aclLines(flow: readonly Service[]): readonly string[] {
-  const deploy = Object.values(topics).map(
-    (topic) =>
-      `--allow-principal User:penstock-deploy --operation Create --operation Describe --operation AlterConfigs --topic ${topic.name}`,
+  const deploy = Object.values(topics).map((topic) =>
+    lineOf('User:penstock-deploy', {
+      resource: 'topic',
+      name: topic.name,
+      prefixed: false,
+      operations: ['Create', 'Describe', 'AlterConfigs'],
+    }),
   )
-  return [...deploy, ...flow.flatMap(linesOf)]
+  return [
+    ...deploy,
+    ...flow.flatMap((service) => rightsOf(service).map((right) => lineOf(principalOf(service.name), right))),
+  ]
 }
 
-function linesOf(service: Service): readonly string[] {
-  const { name } = service
-  const principal = `--allow-principal User:penstock-${name}`
-  return [
-    ...service.consumes.map((topic) => `${principal} --operation Read --operation Describe --topic ${topic}`),
-    ...service.produces.map((topic) => `${principal} --operation Write --operation Describe --topic ${topic}`),
-    ...(service.consumes.length > 0
-      ? [`${principal} --operation Read --operation Describe --group ${name} --resource-pattern-type prefixed`]
-      : []),
-    ...(transactional.has(name)
-      ? [
-          `${principal} --operation Write --operation Describe --transactional-id ${name} --resource-pattern-type prefixed`,
-        ]
-      : []),
-  ]
+function lineOf(principal: string, { resource, name, prefixed, operations }: Right): string {
+  const words = operations.map((operation) => `--operation ${operation}`).join(' ')
+  const on = resource === 'cluster' ? '--cluster' : `--${resource} ${name}`
+  return `--allow-principal ${principal} ${words} ${on}${prefixed ? ' --resource-pattern-type prefixed' : ''}`
 }

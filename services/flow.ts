@@ -13,7 +13,7 @@ export interface Topic {
   readonly encoding: 'avro' | 'json'
   readonly partitions: number
   readonly kept: { readonly cleanup: 'delete'; readonly retentionMs: number } | { readonly cleanup: 'compact' }
-  /** Whose clock stamps records: the broker's where order by arrival matters. */
+  /** Whose clock stamps records: the broker's where order by arrival matters, and on signs of life, which say by their own when they were sent. */
   readonly timestamps: 'LogAppendTime' | 'CreateTime'
 }
 
@@ -120,7 +120,7 @@ export const topics = {
     encoding: 'avro',
     partitions: 1,
     kept: { cleanup: 'delete', retentionMs: 300_000 },
-    timestamps: 'CreateTime',
+    timestamps: 'LogAppendTime',
   },
   acks: {
     name: 'control.acks.v1',
@@ -129,7 +129,7 @@ export const topics = {
     encoding: 'avro',
     partitions: 1,
     kept: { cleanup: 'delete', retentionMs: 90 * dayMs },
-    timestamps: 'CreateTime',
+    timestamps: 'LogAppendTime',
   },
   deadLetters: {
     name: 'llm.dead-letters.v1',
@@ -215,3 +215,47 @@ export const services = {
     usesRegistry: true,
   },
 } as const satisfies Record<string, Service>
+
+/** One thing that a principal may do, in the words of `kafka-acls`. */
+export interface Right {
+  readonly resource: 'topic' | 'group' | 'transactional-id' | 'cluster'
+  readonly name: string
+  readonly prefixed: boolean
+  readonly operations: readonly string[]
+}
+
+/** Services that write in Kafka transactions: the controller's state, decision and split become visible together or not at all. */
+const transactional: ReadonlySet<string> = new Set([services.rolloutController.name])
+/** Services that are asked whether the installation is well: they may look at all of it, and change nothing. */
+const looking: ReadonlySet<string> = new Set([services.api.name])
+
+/** Who a service is on a broker that has an authoriser. */
+export function principalOf(name: string): string {
+  return `User:penstock-${name}`
+}
+
+/**
+ * What each service may do: read what it consumes, write what it produces, nothing else. Consumer groups and transactional ids begin with the
+ * service's name, as every service's configuration defaults to.
+ */
+export function rightsOf({ name, consumes, produces }: Service): readonly Right[] {
+  const right = (resource: Right['resource'], of: string, operations: readonly string[], prefixed = false): Right => ({
+    resource,
+    name: of,
+    prefixed,
+    operations,
+  })
+  return [
+    ...consumes.map((topic) => right('topic', topic, ['Read', 'Describe'])),
+    ...produces.map((topic) => right('topic', topic, ['Write', 'Describe'])),
+    ...(consumes.length > 0 ? [right('group', name, ['Read', 'Describe'], true)] : []),
+    ...(transactional.has(name) ? [right('transactional-id', name, ['Write', 'Describe'], true)] : []),
+    ...(looking.has(name)
+      ? [
+          ...Object.values(topics).map((topic) => right('topic', topic.name, ['Describe', 'DescribeConfigs'])),
+          ...Object.values<Service>(services).map((service) => right('group', service.name, ['Describe'], true)),
+          right('cluster', 'kafka-cluster', ['Describe']),
+        ]
+      : []),
+  ]
+}

@@ -22,6 +22,43 @@ interface components {
       /** What is wrong and what to write instead */
       readonly message: string
     }
+    readonly DoctorReport: {
+      /** Version of the API */
+      readonly version: string
+      /** The API's clock */
+      readonly at: number
+      readonly checks: readonly components['schemas']['Check'][]
+    }
+    readonly Check: {
+      /**
+       * What was looked at; `api` and `clocks` also come from the CLI
+       * @enum {unknown}
+       */
+      readonly part:
+        | 'api'
+        | 'broker'
+        | 'topics'
+        | 'rights'
+        | 'schemas'
+        | 'store'
+        | 'redis'
+        | 'services'
+        | 'lag'
+        | 'gates'
+        | 'routers'
+        | 'brakes'
+        | 'dead letters'
+        | 'clocks'
+      /**
+       * `warn` needs a look, `fail` keeps something from working
+       * @enum {unknown}
+       */
+      readonly state: 'ok' | 'warn' | 'fail'
+      /** What was seen */
+      readonly what: string
+      /** What to do; null when all is well */
+      readonly fix: string | null
+    }
     /** a text of 1 to 2000 characters that says why, kept with the decision */
     readonly Reason: string
     readonly ApplyRequest: {
@@ -460,7 +497,8 @@ interface components {
   responses: {
     /**
      * 400 not readable as JSON; 401 no or an unknown token; 403 its role does not suffice; 404 no such run, route or operation; 409 it does
-     *     not fit the state; 413 body above 64 MiB; 415 not JSON; 422 fields are wrong; 503 Kafka or the store is away; 504 no decision in time
+     *     not fit the state; 413 body above 64 MiB; 415 not JSON; 422 fields are wrong; 503 Kafka or the store is away, or the API is
+     *     starting; 504 no decision in time
      */
     readonly Problem: {
       headers: {

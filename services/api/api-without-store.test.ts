@@ -13,7 +13,7 @@ import type { InRecord } from '../platform/kafka/transport.ts'
 import { systemClock } from '../platform/lifecycle/clocks.ts'
 import { createScope } from '../platform/lifecycle/process-scope.ts'
 import { createAvroCodec } from '../platform/registry/avro-codec.ts'
-import { assembleApi } from './assemble-api.ts'
+import { assembleApi, openServing } from './assemble-api.ts'
 import { ask, because, log, metrics, tokens } from './sample-api.ts'
 
 const names = Object.keys(schemaTexts) as (keyof Records & string)[]
@@ -66,7 +66,9 @@ async function startApi(store: ClickHouseStore | null) {
   await startController(transport, run)
   const scope = createScope({ log, metrics, clock: systemClock, deadlineMs: 5_000 })
   stops.push(() => scope.stop())
-  return { transport, server: await assembleApi(scope, { transport, codec, store, tokens }) }
+  const serving = await openServing(scope, { transport, codec, store })
+  const doctor = { report: async () => ({ version: '1', at: 0, checks: [] }) }
+  return { transport, server: assembleApi(scope, { tokens, doctor, serving: () => serving }) }
 }
 
 /** Everything on a topic, from its beginning. */

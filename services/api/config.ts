@@ -20,6 +20,11 @@ const settings = {
   clickhouseUser: setting('PENSTOCK_CLICKHOUSE_READER', 'reading account', z.string().default('reader')),
   clickhousePassword: setting('PENSTOCK_CLICKHOUSE_READER_PASSWORD', 'its password', z.string().default('')),
   clickhouseDatabase: setting('PENSTOCK_CLICKHOUSE_DATABASE', 'database', z.string().default('penstock')),
+  redisUrl: setting(
+    'PENSTOCK_REDIS_URL',
+    'Redis of shadow, for `penstock doctor` alone; empty: not looked at',
+    z.string().default(''),
+  ),
 } as const
 
 /** From least to most: each role may do what the ones before it may. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { InjectOptions } from 'fastify'
 import type { Evidence } from '../domain/events/records.ts'
+import { codeVersion } from '../domain/gate/code-version.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { draftRun, latchOf, startMs, verdictOf } from '../domain/rollout/sample-run.ts'
 import { status } from '../domain/rollout/status.ts'
@@ -8,7 +9,8 @@ import { transition } from '../domain/rollout/transition.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import { answerProblems } from './answer-contract.ts'
 import { createApiServer } from './api-server.ts'
-import type { Handlers } from './call.ts'
+import type { Api } from './api-types.ts'
+import { type Handlers, ok } from './call.ts'
 import type { Commander } from './commander.ts'
 import { roles } from './config.ts'
 import type { EvidenceReader } from './evidence-reader.ts'
@@ -72,10 +74,12 @@ export interface World {
   readonly sent: { readonly what: string; readonly value: unknown }[]
   refuse: ApiProblem | null
   broken: Error | null
+  /** What the doctor says. */
+  checks: Api['DoctorReport']['checks']
 }
 
 export function newWorld(...runs: readonly Run[]): World {
-  return { runs, kills: [], sent: [], refuse: null, broken: null }
+  return { runs, kills: [], sent: [], refuse: null, broken: null, checks: [] }
 }
 
 /** An API on a world of its own: tokens are called after their roles. */
@@ -123,6 +127,7 @@ export function serverOf(world: World, logger: Logger = log) {
     ...readOperations(model, pairs, evidence),
     ...runOperations(deps),
     ...routeOperations(deps),
+    getDoctor: async () => ok({ version: codeVersion, at: startMs, checks: world.checks }),
   }
   return createApiServer({ handlers, tokens, log: logger, metrics })
 }

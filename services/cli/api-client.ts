@@ -19,8 +19,8 @@ export class ApiError extends PenstockError {
 const timeoutMs = 30_000
 
 /** One call; GET without a body, else POST. Throws ApiError in the API's own words. */
-export async function callApi<T>(config: CliConfig, path: string, body?: object): Promise<T> {
-  const response = await send(config, path, body)
+export async function callApi<T>(config: CliConfig, path: string, body?: object, withinMs = timeoutMs): Promise<T> {
+  const response = await send(config, path, body, withinMs)
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok && answer !== null) return answer as T
   const { code, detail, problems } = (answer ?? {}) as Partial<Api['Problem']>
@@ -34,14 +34,14 @@ export async function callApi<T>(config: CliConfig, path: string, body?: object)
   throw new ApiError(code, detail + hint, exitCodeOf(response.status), problems)
 }
 
-async function send(config: CliConfig, path: string, body?: object): Promise<Response> {
+async function send(config: CliConfig, path: string, body: object | undefined, withinMs: number): Promise<Response> {
   const json = body === undefined ? {} : { 'content-type': 'application/json' }
   try {
     return await fetch(config.url + path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${config.token}`, ...json },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(withinMs),
     })
   } catch (error) {
     throw new ApiError(

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { declareBacktest } from './backtest-commands.ts'
+import { doctor } from './doctor-command.ts'
 import { type PlanOptions, planCommand } from './plan-command.ts'
 import { explain, get, pairs, type WaitOptions, wait } from './read-commands.ts'
 import { declareReplay } from './replay-commands.ts'
@@ -63,6 +64,7 @@ export function declareCommands(program: Command, act: Act): void {
     )
   }
   declareBrakes(program, act)
+  declareDoctor(program, act)
   declareReplay(program, act)
   declareBacktest(program, act)
   declareStats(program, act)
@@ -195,6 +197,18 @@ function declareBrakes(program: Command, act: Act): void {
     'penstock release support --reason "provider is back"',
     'penstock release latest --latch --reason "false alarm: the client retried"',
   ])
+}
+
+function declareDoctor(program: Command, act: Act): void {
+  const looking = program
+    .command('doctor')
+    .description('look at the whole installation: one line for each part, and for what is wrong what to do')
+    .action(() => act((session) => doctor(session)))
+  withHelp(
+    looking,
+    'Ends with 0 when nothing fails (warnings are no failure), with 1 when something does. Changes nothing and never waits for long.',
+    ['penstock doctor', 'penstock --json doctor'],
+  )
 }
 
 function seconds(text: string): number {

@@ -120,11 +120,33 @@ describe('the commands', () => {
 
   it.each([
     ...['lint', 'plan', 'apply', 'get', 'status', 'promote', 'hold', 'resume', 'rollback', 'approve', 'reject'],
-    ...['kill', 'release', 'explain', 'pairs'],
+    ...['kill', 'release', 'explain', 'pairs', 'doctor'],
   ])('%s shows an example with --help, without any installation', async (verb) => {
     const help = await penstock(null, [verb, '--help'])
     expect(help).toMatchObject({ code: 0, err: '' })
     expect(help.out).toMatch(new RegExp(`Examples:\\n  penstock (--json )?${verb}`))
+  })
+
+  it('doctor ends with 1 when something fails, and says what and what to do', async () => {
+    const world = newWorld()
+    world.checks = [{ part: 'store', state: 'warn', what: 'it is full', fix: 'empty it' }]
+    const warned = await penstock(await apiOn(world), ['doctor'])
+    expect(warned).toMatchObject({ code: 0, err: '' })
+    expect(warned.out).toMatch(
+      /^ok {4}api .* answers, version .*\n.*\nwarn {2}store {9}it is full -> empty it\n\n0 failing, /,
+    )
+    world.checks = [{ part: 'broker', state: 'fail', what: 'no answer', fix: 'start it' }]
+    expect(await penstock(await apiOn(world), ['doctor'])).toMatchObject({ code: 1 })
+    const json = await penstock(await apiOn(world), ['--json', 'doctor'])
+    expect(JSON.parse(json.out)).toMatchObject({ failing: 1, checks: [{ part: 'api' }, {}, world.checks[0]] })
+  })
+
+  it('doctor says what is in the way when it cannot ask', async () => {
+    const nobody = await penstock(await apiOn(newWorld(), 'nobody-at-all'), ['doctor'])
+    expect(nobody).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}api .* -> set PENSTOCK_TOKEN/) })
+    const away = await penstock({ url: 'http://127.0.0.1:1', token: 't', source: 'the test' }, ['doctor'])
+    expect(away).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}api .* -> start the API/) })
+    expect(await penstock(null, ['doctor'])).toMatchObject({ code: 2, out: '' })
   })
 
   it('print JSON on demand, and what would steer a terminal not at all', async () => {

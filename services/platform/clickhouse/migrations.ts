@@ -23,9 +23,7 @@ export async function runMigrations(store: ClickHouseStore, folder: string): Pro
   )
   const applied: string[] = []
   const present: string[] = []
-  for (const name of migrationNames(folder)) {
-    const text = readFileSync(join(folder, name), 'utf8')
-    const digest = createHash('sha256').update(text).digest('hex')
+  for (const [name, digest] of migrationDigests(folder)) {
     const known = done.get(name)
     if (known !== undefined && known !== digest) {
       throw new ClickHouseError(`migration ${name} was changed after it had been applied; add a new file instead`, {
@@ -36,11 +34,23 @@ export async function runMigrations(store: ClickHouseStore, folder: string): Pro
       present.push(name)
       continue
     }
-    for (const statement of statementsOf(text)) await store.command(statement)
+    for (const statement of statementsOf(readFileSync(join(folder, name), 'utf8'))) await store.command(statement)
     await store.command(`INSERT INTO penstock_migrations (name, digest) VALUES ('${name}', '${digest}')`)
     applied.push(name)
   }
   return { applied, present }
+}
+
+/** Name → SHA-256 in hex of every migration of a folder, in their order. Throws ClickHouseError when their names or numbers are wrong. */
+export function migrationDigests(folder: string): ReadonlyMap<string, string> {
+  return new Map(
+    migrationNames(folder).map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(folder, name), 'utf8'))
+        .digest('hex'),
+    ]),
+  )
 }
 
 function migrationNames(folder: string): readonly string[] {

@@ -12,9 +12,10 @@ export async function startKafkajsReader(
   admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
-  options: ReaderOptions,
+  options: ReaderOptions & { readonly clientId: string },
 ): Promise<Reader> {
-  const groupId = `reader-${randomUUID()}`
+  // Rights to groups are given by the service's name that their ids begin with.
+  const groupId = `${options.clientId}-reader-${randomUUID()}`
   const bounds = await fetchBounds(admin, names, options.topics)
   const startOf = (bound: Bound) => startOffset(options.startAt, bound)
   const targets = new Map(

@@ -1,6 +1,6 @@
-import { Kafka, logLevel } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { ensureTopics } from './ensure-topics.ts'
+import { createKafkajsClient } from './kafkajs-client.ts'
 import { startKafkajsGroup } from './kafkajs-group.ts'
 import { createKafkajsProducer } from './kafkajs-producer.ts'
 import { startKafkajsReader } from './kafkajs-reader.ts'
@@ -8,7 +8,6 @@ import { createKafkajsTransactional } from './kafkajs-transactional.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { defaultMaxBatchBytes } from './record-size.ts'
 import { createSharedAdmin } from './shared-admin.ts'
-import { patchKafkajsTimer } from './timer-patch.ts'
 import { createTopicNames } from './topic-names.ts'
 import type { Transport } from './transport.ts'
 
@@ -25,22 +24,14 @@ const requestTimeoutMs = 15_000
 
 /** The transport on kafkajs 2.2.4. Nothing connects before it is used. */
 export function createKafkajsTransport(options: KafkajsTransportOptions): Transport {
-  patchKafkajsTimer()
   const { log } = options
-  const kafka = new Kafka({
+  const kafka = createKafkajsClient({
     clientId: options.clientId,
-    brokers: options.brokers.split(',').map((broker) => broker.trim()),
+    brokers: options.brokers,
+    log,
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
-    logLevel: logLevel.WARN,
-    logCreator:
-      () =>
-      ({ level, log: entry }) => {
-        const { message, timestamp: _, ...fields } = entry
-        if (level === logLevel.ERROR) log.warn({ kafka: fields }, message)
-        else log.debug({ kafka: fields }, message)
-      },
   })
   const names = createTopicNames(options.topicPrefix)
   const admin = createSharedAdmin(kafka)
@@ -50,7 +41,7 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
       createKafkajsProducer({ kafka, names, counts, log }, { maxBatchBytes: defaultMaxBatchBytes, ...settings }),
     transactional: (id) => createKafkajsTransactional(kafka, names, counts, id),
     consume: (consumer) => startKafkajsGroup(kafka, admin, names, log, consumer),
-    read: (reader) => startKafkajsReader(kafka, admin, names, log, reader),
+    read: (reader) => startKafkajsReader(kafka, admin, names, log, { ...reader, clientId: options.clientId }),
     partitionCount: (topic) => counts.of(topic),
     async endOffsets(topic) {
       const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>

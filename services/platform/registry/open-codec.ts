@@ -42,7 +42,7 @@ export async function openCodec<Records extends object>(
       if (id === null)
         throw new RegistryError(
           `${options.subjectPrefix}${name} is not registered in this version; run the deploy step`,
-          { code: 'NOT_REGISTERED' },
+          { code: 'NOT_REGISTERED', retriable: true },
         )
       cache.ids[name] = id
     }),

@@ -32,14 +32,14 @@ export function createRegistryClient(url: string): RegistryClient {
       }
     },
     async textOf(id) {
-      const response = await ask(`${base}/schemas/ids/${id}`, {})
+      const response = await callRegistry(`${base}/schemas/ids/${id}`, {})
       if (response.status === 404) return null
       if (!response.ok) throw away(new Error(`status ${response.status}`), `asking for schema ${id}`)
       const { schema } = (await response.json()) as { readonly schema: string }
       return schema
     },
     async register(subject, schemaText, compatibility) {
-      const config = await ask(`${base}/config/${encodeURIComponent(subject)}`, {
+      const config = await callRegistry(`${base}/config/${encodeURIComponent(subject)}`, {
         method: 'PUT',
         headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
         body: JSON.stringify({ compatibility }),
@@ -49,7 +49,7 @@ export function createRegistryClient(url: string): RegistryClient {
           new Error(`status ${config.status}: ${await config.text()}`),
           `setting the compatibility of ${subject}`,
         )
-      const response = await ask(`${base}/subjects/${encodeURIComponent(subject)}/versions`, {
+      const response = await callRegistry(`${base}/subjects/${encodeURIComponent(subject)}/versions`, {
         method: 'POST',
         headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
         body: JSON.stringify({ schema: schemaText }),
@@ -64,7 +64,8 @@ export function createRegistryClient(url: string): RegistryClient {
   }
 }
 
-async function ask(url: string, init: RequestInit): Promise<Response> {
+/** One call of the Confluent API. Throws RegistryError REGISTRY_AWAY when there is no answer in time. */
+export async function callRegistry(url: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, { ...init, signal: AbortSignal.timeout(callTimeoutMs) })
   } catch (cause) {

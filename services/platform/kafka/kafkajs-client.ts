@@ -1,0 +1,27 @@
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import type { Logger } from '../log/logger.ts'
+import { patchKafkajsTimer } from './timer-patch.ts'
+
+/** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
+export function createKafkajsClient(
+  options: Omit<KafkaConfig, 'brokers' | 'logLevel' | 'logCreator'> & {
+    /** host:port, comma separated. */
+    readonly brokers: string
+    readonly log: Logger
+  },
+): Kafka {
+  patchKafkajsTimer()
+  const { brokers, log, ...rest } = options
+  return new Kafka({
+    ...rest,
+    brokers: brokers.split(',').map((broker) => broker.trim()),
+    logLevel: logLevel.WARN,
+    logCreator:
+      () =>
+      ({ level, log: entry }) => {
+        const { message, timestamp: _, ...fields } = entry
+        if (level === logLevel.ERROR) log.warn({ kafka: fields }, message)
+        else log.debug({ kafka: fields }, message)
+      },
+  })
+}
