@@ -1,7 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { seedOf } from './cell.ts'
+import { runOf } from './cell.ts'
 import { cells } from './cells.ts'
-import { uniforms } from './virtual-run.ts'
 
 /** One stretch of runs of one cell, from `first` on; answered with what each run gave, in order. */
 export interface Task {
@@ -10,11 +9,17 @@ export interface Task {
   readonly runs: number
 }
 
+export interface Answer {
+  readonly values: readonly number[]
+  readonly processorSeconds: number
+}
+
 parentPort?.on('message', (task: Task) => {
   const cell = cells.find(({ name }) => name === task.cell)
   if (cell === undefined) throw new Error(`no cell ${task.cell}`)
-  const values = Array.from({ length: task.runs }, (_, index) =>
-    cell.run(uniforms(seedOf(cell.name, task.first + index))),
-  )
-  parentPort?.postMessage(values)
+  const before = process.threadCpuUsage()
+  const values = Array.from({ length: task.runs }, (_, index) => runOf(cell, task.first + index))
+  const { user, system } = process.threadCpuUsage(before)
+  const answer: Answer = { values, processorSeconds: (user + system) / 1e6 }
+  parentPort?.postMessage(answer)
 })

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { binomialCdf, binomialSfGe } from '../../services/domain/stats/special-functions/binomial.ts'
-import { type Aim, seedOf, summaryOf } from './cell.ts'
+import { type Aim, runOf, summaryOf } from './cell.ts'
 import { cells } from './cells.ts'
-import { uniforms } from './virtual-run.ts'
+import type { Results } from './results.ts'
+import { simulationPage } from './simulation-page.ts'
 
 /** Chance alone must explain what a short version misses; else it is a failure. */
 const chanceMin = 1e-3
@@ -17,12 +19,16 @@ function chanceOf(aim: Aim, values: readonly number[]): number {
 
 describe('every cell of the simulation suite, in its short version', () => {
   it.each(cells)('$name: $world', (cell) => {
-    const values = Array.from({ length: cell.shortRuns }, (_, index) =>
-      cell.run(uniforms(seedOf(cell.name, index + 1))),
-    )
+    const values = Array.from({ length: cell.shortRuns }, (_, index) => runOf(cell, index + 1))
     const { value, low, high } = summaryOf(cell.aim, values)
     expect(chanceOf(cell.aim, values), `${value} (${low} to ${high}) in ${values.length} runs`).toBeGreaterThan(
       chanceMin,
     )
   })
+})
+
+it('the page says what was measured', () => {
+  const file = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const results = JSON.parse(file('results.json')) as Results
+  expect(file('../../services/docs/simulations.md')).toBe(simulationPage(cells, results))
 })

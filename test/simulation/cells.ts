@@ -1,6 +1,16 @@
-import { controlCells } from './control-cells.ts'
-import { nullWorlds } from './null-worlds.ts'
-import { powerCells } from './power-cells.ts'
+import { advanceCells } from './advance-cells.ts'
+import type { Cell } from './cell.ts'
+import { harmCells } from './harm-cells.ts'
+import { latencyCells } from './latency-cells.ts'
+import { naiveCells, nullCells, peekingCell } from './null-cells.ts'
 import { sliceCells } from './slice-cells.ts'
 
-export const cells = [...nullWorlds, ...powerCells, ...sliceCells, ...controlCells]
+export const cells: readonly Cell[] = [
+  ...nullCells,
+  ...naiveCells,
+  peekingCell,
+  ...harmCells,
+  ...latencyCells,
+  ...advanceCells,
+  ...sliceCells,
+]

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
+import { uniforms } from './draws.ts'
+import type { LegChange } from './traffic.ts'
+import { planOf, VirtualRun } from './virtual-run.ts'
 
 /** Units of the candidate, of those that `exchange` feeds, that the gate had to see until it latched. */
 function unitsFrom(run: VirtualRun, most: number, exchange: (index: number) => void): number {

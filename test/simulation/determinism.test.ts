@@ -10,7 +10,9 @@ import {
   releaseTimeOf,
 } from '../../services/domain/gate/run-gate.ts'
 import { type RunGateData, runGateFromData, runGateToData } from '../../services/domain/gate/run-gate-data.ts'
-import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
+import { uniforms } from './draws.ts'
+import type { LegChange } from './traffic.ts'
+import { planOf, VirtualRun } from './virtual-run.ts'
 
 const plan = planOf({ legTimeout: '3s', shadow: { startWithin: '1s' }, calibrationPairs: 0 })
 const limits = { waitingMax: 100_000, unitsMax: 1_000_000 }
@@ -20,7 +22,7 @@ const stage = { wave: 'all', stageEntry: 1, stageName: 'stage', candidateWeight:
 /** Live singles and pairs of a run whose candidate turns bad half way; enough sticky keys that the gate latches by itself. */
 function evidenceOf(seed: number): readonly Evidence[] {
   const uniform = uniforms(seed)
-  const run = new VirtualRun(plan, weight)
+  const run = new VirtualRun(plan, weight, { keepsEvidence: true })
   for (let i = 0; i < 360; i += 1) {
     const isCandidate = uniform() < run.share
     const rate = isCandidate && i > 180 ? 0.5 : 0.02

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { uniforms } from './draws.ts'
 import { countRuns, expectAtMost, median } from './rates.ts'
-import { type LegChange, planOf, uniforms, VirtualRun } from './virtual-run.ts'
+import type { LegChange } from './traffic.ts'
+import { planOf, VirtualRun } from './virtual-run.ts'
 
 /** As in the demonstration: short legs, a budget of a second, ten requests a second, a tenth of them on the candidate. */
 const plan = planOf({

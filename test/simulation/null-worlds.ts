@@ -1,174 +1,184 @@
-import type { Cell, Draw } from './cell.ts'
-import { normal } from './cell.ts'
-import { type LegChange, planOf, VirtualRun } from './virtual-run.ts'
+import { autoregression, type Draw, normal } from './draws.ts'
+import type { LegChange, Traffic } from './traffic.ts'
 
-/** The false-rollback budget of a whole run. */
-const aim = { kind: 'share-at-most', share: 0.05 } as const
+/** A world in which the candidate is no worse; what it tells is the same for the gate and for a rule that the gate does not use. */
+export type World = (uniform: Draw, traffic: Traffic) => void
+
 const looks = 100
-const plan = planOf()
-const failed: LegChange = { resolution: 'failed', durationMs: 300 }
+export const failed: LegChange = { resolution: 'failed', durationMs: 300 }
 const timedOut: LegChange = { resolution: 'timed_out', durationMs: 60_000 }
 
-/** A leg of a model whose answers are refused, fail, or are slow now and then; `failing` says how it fails. */
-function legOf(uniform: Draw, failing: LegChange, slowMs: number): LegChange {
-  if (uniform() < 0.01) return failing
+/** Tells `n` exchanges and looks a hundred times. */
+function tell(traffic: Traffic, n: number, each: (index: number) => void): void {
+  const every = Math.ceil(n / looks)
+  for (let index = 0; index < n; index += 1) {
+    each(index)
+    if (index % every === every - 1) traffic.look()
+  }
+}
+
+/** A leg that is refused, fails, or is slow now and then. */
+function legOf(uniform: Draw, slowMs: number): LegChange {
+  if (uniform() < 0.01) return failed
+  const isSlow = uniform() < 0.008
   return {
     refused: uniform() < 0.04,
-    durationMs: uniform() < 0.008 ? 45_000 : slowMs,
-    ttftMs: uniform() < 0.005 ? 6_000 : 300,
+    durationMs: isSlow ? 45_000 : slowMs,
+    ttftMs: isSlow ? 6_000 : 300,
   }
 }
 
-/** Feeds `exchanges` of a world and looks a hundred times; 1 when any look says rollback. */
-function peek(run: VirtualRun, exchanges: number, exchange: (index: number) => void): number {
-  for (let index = 0; index < exchanges; index += 1) {
-    exchange(index)
-    if (index % Math.ceil(exchanges / looks) === 0 && run.judge().outcome === 'rollback') return 1
-  }
-  run.settle()
-  return run.judge().outcome === 'rollback' ? 1 : 0
-}
-
-/** Live traffic at 10 % and shadow pairs of the same rates; the candidate's answers come late, but as often within the budget. */
-function mixed(uniform: Draw, baselineFails: LegChange, candidateFails: LegChange): number {
-  const run = new VirtualRun(plan, 10_000)
-  const candidate = () => legOf(uniform, candidateFails, 20_000)
-  const baseline = () => legOf(uniform, baselineFails, 400)
-  return peek(run, 1_200, (i) => {
-    if (uniform() < run.share) run.live('candidate', `user-${i}`, candidate())
-    else run.live('baseline', `user-${i}`, baseline())
-    run.pair('content_ab', `session-${i}`, baseline(), candidate())
-    if (i % 10 === 0) run.pair('shadow_ab', `session-${i}`, baseline(), candidate())
-    run.wait(2_000)
+/** Live traffic at 10 %, content pairs and shadow pairs, of the same rates in both arms; the candidate answers later. */
+export const onePairASession: World = (uniform, traffic) => {
+  tell(traffic, 1_000, (i) => {
+    const isCandidate = uniform() < traffic.share
+    traffic.live(isCandidate ? 'candidate' : 'baseline', `user-${i}`, legOf(uniform, isCandidate ? 20_000 : 400))
+    traffic.pair('content_ab', `session-${i}`, legOf(uniform, 400), legOf(uniform, 20_000))
+    if (i % 5 === 0) traffic.pair('shadow_ab', `session-${i}`, legOf(uniform, 400), legOf(uniform, 20_000))
+    traffic.wait(2_000)
   })
 }
 
-/** Sessions of twenty pairs with a lean of their own (logit sd 1.2) as to who is refused; over sessions nobody is refused more. */
-export function leaningSessions(uniform: Draw, each: (session: number, onlyCandidate: boolean | null) => void): void {
-  for (let session = 0; session < 150; session += 1) {
-    const lean = 1 / (1 + Math.exp(-1.2 * normal(uniform)))
-    for (let pair = 0; pair < 20; pair += 1) {
-      const worse = uniform() < lean
-      each(session, uniform() < 0.06 ? worse : null)
-    }
+/** 80 sessions of twenty pairs, each with a lean of its own (logit sd 1.2) as to who is refused; over sessions nobody is refused more. */
+export const twentyPairsASession: World = (uniform, traffic) => {
+  const leans = Array.from({ length: 80 }, () => 1 / (1 + Math.exp(-1.2 * normal(uniform))))
+  tell(traffic, 1_600, (i) => {
+    const session = Math.floor(i / 20)
+    const isWorse = uniform() < (leans[session] ?? 0)
+    const isDiscordant = uniform() < 0.5
+    traffic.pair(
+      'content_ab',
+      `session-${session}`,
+      { refused: isDiscordant && !isWorse },
+      { refused: isDiscordant && isWorse },
+    )
+    traffic.wait(500)
+  })
+}
+
+/** Tenants that keep their place in the split while the share grows from 10 to 50 %, some busy, each with a rate of errors of its own (lognormal, sd 2, mean 4 %). */
+export function stickyByTenant(tenants: number, busyness: number): World {
+  return (uniform, traffic) => {
+    const rates = Array.from({ length: tenants }, () => Math.min(0.5, 0.04 * Math.exp(2 * normal(uniform) - 2)))
+    const places = Array.from({ length: tenants }, () => uniform())
+    tell(traffic, 5_000, (i) => {
+      if (i === 2_500) traffic.enterStage(50_000)
+      const tenant = Math.floor(uniform() ** busyness * tenants)
+      const isCandidate = (places[tenant] ?? 0) < traffic.share
+      const leg = uniform() < (rates[tenant] ?? 0) ? failed : {}
+      traffic.live(isCandidate ? 'candidate' : 'baseline', `tenant-${tenant}`, leg)
+      traffic.wait(1_000)
+    })
   }
 }
 
-function clustered(uniform: Draw): number {
-  const run = new VirtualRun(plan, 0)
-  leaningSessions(uniform, (session, only) => {
-    run.pair('content_ab', `session-${session}`, { refused: only === false }, { refused: only === true })
-    run.wait(500)
+/** Equal rates of errors, but the candidate fails at once and the baseline by its timeout; the candidate's good answers come late. Ten pairs a second. */
+export const tiesWithLateLegs: World = (uniform, traffic) => {
+  const leg = (failing: LegChange, tookMs: number): LegChange =>
+    uniform() < 0.03 ? failing : { refused: uniform() < 0.04, durationMs: tookMs, ttftMs: 300 }
+  tell(traffic, 1_200, (i) => {
+    traffic.pair('shadow_ab', `session-${i}`, leg(timedOut, 400), leg(failed, 20_000))
+    const isCandidate = uniform() < traffic.share
+    const live = isCandidate ? leg(failed, 20_000) : leg(timedOut, 400)
+    traffic.live(isCandidate ? 'candidate' : 'baseline', `user-${i}`, live)
+    traffic.wait(100)
   })
-  run.settle()
-  return run.rollback() === null ? 0 : 1
 }
 
-/** Tenants that keep their place in the split while the share grows, each with a rate of errors of its own (gamma-like, mean 1 %). */
-export function stickyTenants(
-  uniform: Draw,
-  tenants: number,
-  requests: number,
-  each: (tenant: number, place: number, isError: boolean) => void,
-): void {
-  const rates = Array.from({ length: tenants }, () => 0.01 * Math.exp(1.2 * normal(uniform) - 0.72))
-  const places = Array.from({ length: tenants }, () => uniform())
-  for (let i = 0; i < requests; i += 1) {
-    const tenant = Math.floor(uniform() * tenants)
-    each(tenant, places[tenant] ?? 0, uniform() < (rates[tenant] ?? 0))
-  }
-}
-
-function sticky(uniform: Draw, tenants: number): number {
-  const run = new VirtualRun(plan, 10_000)
-  let seen = 0
-  stickyTenants(uniform, tenants, 4_000, (tenant, place, isError) => {
-    if (seen === 2_000) run.enterStage(50_000)
-    seen += 1
-    run.live(place < run.share ? 'candidate' : 'baseline', `tenant-${tenant}`, isError ? failed : {})
-    run.wait(1_000)
+/**
+ * Every answer of the candidate that takes longer than two seconds is told as an error first and corrected when it is there; in the middle sixty answers
+ * stall. One pair in 400 is corrected only after its outcome is final, in either direction.
+ */
+export const corrections: World = (uniform, traffic) => {
+  tell(traffic, 1_200, (i) => {
+    const [baseline, candidate] = [legOf(uniform, 400), legOf(uniform, 400)]
+    const stalls = (i >= 600 && i < 660) || uniform() < 0.05
+    const late: LegChange = { durationMs: 25_000, refused: candidate.refused ?? false }
+    if (i % 400 === 399) {
+      const first = { baseline: i === 799 ? failed : baseline, candidate: i === 799 ? candidate : failed, late: true }
+      traffic.pair('shadow_ab', `session-${i}`, baseline, candidate, { first })
+    } else if (stalls) {
+      const first = { baseline, candidate: failed, late: false }
+      traffic.pair('shadow_ab', `session-${i}`, baseline, late, { first })
+    } else traffic.pair('shadow_ab', `session-${i}`, baseline, candidate)
+    traffic.wait(250)
   })
-  run.settle()
-  return run.rollback() === null ? 0 : 1
 }
 
-/** Shares of 1, 10 and 50 %, a tenant at 100 % and one at 0 %, and a base rate of errors that swings by 80 % over a day. */
-function shares(uniform: Draw): number {
-  const run = new VirtualRun(plan, 1_000)
-  const stages: Readonly<Record<number, number>> = { 2000: 10_000, 4000: 50_000 }
-  return peek(run, 6_000, (i) => {
+/** Shares of 1, 10 and 50 %, one tenant at 100 % and one at 0 %, and a base rate of errors that swings by 80 % over the day. */
+export const sharesAndTenants: World = (uniform, traffic) => {
+  const exchanges = 4_800
+  const stages: Readonly<Record<number, number>> = { 1600: 10_000, 3200: 50_000 }
+  tell(traffic, exchanges, (i) => {
     const next = stages[i]
-    if (next !== undefined) run.enterStage(next)
-    const rate = 0.03 * (1 + 0.8 * Math.sin((2 * Math.PI * i) / 6_000))
-    const error: LegChange = uniform() < rate ? failed : {}
+    if (next !== undefined) traffic.enterStage(next)
+    const rate = 0.025 * (1 - 0.8 * Math.sin((2 * Math.PI * i) / exchanges))
     const who = uniform()
-    if (who < 0.15) run.live('candidate', `whole-${i}`, error, { rule: 'tenant-all', candidate_weight: 100_000 })
-    else if (who < 0.25) run.live('baseline', `none-${i}`, error, { rule: 'tenant-none', candidate_weight: 0 })
-    else run.live(uniform() < run.share ? 'candidate' : 'baseline', `user-${i}`, error)
-    run.wait(14_400)
+    const error: LegChange = uniform() < rate ? failed : {}
+    if (who < 0.15) traffic.live('candidate', `whole-${i}`, error, { rule: 'tenant-all', candidate_weight: 100_000 })
+    else if (who < 0.25) traffic.live('baseline', `none-${i}`, error, { rule: 'tenant-none', candidate_weight: 0 })
+    else traffic.live(uniform() < traffic.share ? 'candidate' : 'baseline', `user-${i}`, error)
+    traffic.wait(18_000)
   })
 }
 
-function soundSplit(uniform: Draw): number {
-  const run = new VirtualRun(plan, 10_000)
-  for (let i = 0; i < 3_000; i += 1) {
-    run.live(uniform() < run.share ? 'candidate' : 'baseline', `user-${i}`, {})
-    run.wait(100)
-    if (i % 30 === 0 && run.judge().reasonCode === 'SAMPLE_RATIO') return 1
+/**
+ * Lengths with the same mean: the baseline's are lognormal with sd 1.5, the candidate's hardly vary, so that most answers are longer and few are very much
+ * shorter. First 300 pairs of the baseline with itself, from which margin and clip are frozen.
+ */
+export const skewedScores: World = (uniform, traffic) => {
+  const baseline = (): LegChange => ({ lengthChars: 400 * Math.exp(1.5 * normal(uniform)) })
+  const candidate = (): LegChange => ({ lengthChars: 400 * Math.exp(1.125 + 0.2 * normal(uniform) - 0.02) })
+  for (let i = 0; i < 300; i += 1) {
+    traffic.pair('aa', `noise-${i}`, baseline(), baseline())
+    traffic.wait(1_000)
   }
-  run.settle()
-  return run.judge().reasonCode === 'SAMPLE_RATIO' ? 1 : 0
+  tell(traffic, 1_000, (i) => {
+    traffic.pair('content_ab', `session-${i}`, baseline(), candidate())
+    traffic.wait(1_000)
+  })
 }
 
-/** Worlds in which the candidate is no worse: what fires there is false. */
-export const nullWorlds: readonly Cell[] = [
-  {
-    name: 'null/one-pair-a-session',
-    world: 'harmless, late answers, tied rates, 100 looks: rolled back',
-    aim,
-    shortRuns: 40,
-    run: (uniform) => mixed(uniform, failed, failed),
-  },
-  {
-    name: 'null/fails-sooner',
-    world: 'fails at once where the baseline times out, equally often, 100 looks: rolled back',
-    aim,
-    shortRuns: 20,
-    run: (uniform) => mixed(uniform, timedOut, failed),
-  },
-  {
-    name: 'null/twenty-pairs-a-session',
-    world: 'sessions of 20 pairs that lean one way (logit sd 1.2): rolled back',
-    aim,
-    shortRuns: 40,
-    run: clustered,
-  },
-  {
-    name: 'null/sticky-200-tenants',
-    world: '200 sticky tenants with error rates of their own, share 10 then 50 %: rolled back',
-    aim,
-    shortRuns: 20,
-    run: (uniform) => sticky(uniform, 200),
-  },
-  {
-    name: 'null/sticky-2000-tenants',
-    world: '2,000 sticky tenants, the same: rolled back',
-    aim,
-    shortRuns: 20,
-    run: (uniform) => sticky(uniform, 2_000),
-  },
-  {
-    name: 'null/shares-and-tenants',
-    world: 'shares 1, 10, 50 %, a tenant at 100 % and one at 0 %, base rate ±80 % a day, 100 looks: rolled back',
-    aim,
-    shortRuns: 10,
-    run: shares,
-  },
-  {
-    name: 'null/sound-split',
-    world: 'a split as it should be, looked at 100 times: called broken',
-    aim: { kind: 'share-at-most', share: 0.001 },
-    shortRuns: 10,
-    run: soundSplit,
-  },
-]
+/** Log latencies of both arms share a state of minutes (AR(1), sd .3); .8 % of the answers take longer than the budget of 30 s. 40 a minute. */
+export const autocorrelatedLatency: World = (uniform, traffic) => {
+  const step = autoregression(uniform, 0.9, 0.3)
+  let state = 0
+  tell(traffic, 4_000, (i) => {
+    if (i % 40 === 0) state = step()
+    const durationMs = 30_000 * Math.exp(state + 0.5 * normal(uniform) - 2.409 * Math.hypot(0.3, 0.5))
+    const leg: LegChange = { durationMs, ttftMs: 300 }
+    traffic.live(uniform() < traffic.share ? 'candidate' : 'baseline', `user-${i}`, leg)
+    traffic.wait(1_500)
+  })
+}
+
+/** Refused pairs of the same rates, with fourteen deaths of whoever decides. */
+export const restarts: World = (uniform, traffic) => {
+  tell(traffic, 1_500, (i) => {
+    const [baseline, candidate] = [uniform() < 0.06, uniform() < 0.06]
+    traffic.pair('content_ab', `session-${i}`, { refused: baseline }, { refused: candidate })
+    traffic.wait(1_000)
+    if (i % 100 === 99) traffic.restart()
+  })
+}
+
+/**
+ * A segment of 8 % of the traffic is sampled whole, of the rest a quarter. In it the candidate is refused 8 points more often, elsewhere so much less often
+ * that overall nobody is refused more.
+ */
+export const oversampled: World = (uniform, traffic) => {
+  const gain = (0.08 * 0.08) / 0.92
+  tell(traffic, 8_000, (i) => {
+    const isEnterprise = uniform() < 0.08
+    const inclusionP = isEnterprise ? 1 : 0.25
+    const [drawn, sampled] = [uniform(), uniform()]
+    const [worse, better] = isEnterprise ? [0.11, 0.03] : [0.03, 0.03 + gain]
+    if (sampled < inclusionP) {
+      const refused = { baseline: drawn >= worse && drawn < worse + better, candidate: drawn < worse }
+      const segments = { tier: isEnterprise ? 'enterprise' : 'free' }
+      const legs = [{ refused: refused.baseline }, { refused: refused.candidate }] as const
+      traffic.pair('content_ab', `session-${i}`, ...legs, { segments, inclusionP })
+    }
+    traffic.wait(1_000)
+  })
+}

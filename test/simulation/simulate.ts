@@ -4,19 +4,25 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { type Cell, isMet, summaryOf } from './cell.ts'
-import type { Task } from './cell-worker.ts'
+import { type Cell, isMet } from './cell.ts'
+import type { Answer, Task } from './cell-worker.ts'
 import { cells } from './cells.ts'
+import { type CellResult, type Results, readResults, resultOf, seedRule, sourceDigest } from './results.ts'
 import { simulationPage } from './simulation-page.ts'
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..')
 const page = join('services', 'docs', 'simulations.md')
+const kept = join('test', 'simulation', 'results.json')
 const runsDefault = 2_000
 const runsPerTask = 10
-const usage = `npm run simulate [-- --runs <n>] [-- --cell <name>…]
+const usage = `npm run simulate [-- --runs <n>] [-- --cell <name>…] [-- --page]
 
-Runs every cell ${runsDefault} times, parallel over the cores, and writes ${page}.
-With --cell (repeatable; a name or its beginning, such as null/) only those, and the page is left alone.
+Runs every cell ${runsDefault} times, parallel over the cores. Each cell that is through is kept in ${kept}
+and ${page} is written anew, so that stopping early loses the cell that runs and no other.
+
+  --runs <n>     runs of each cell
+  --cell <name>  only these (repeatable; a name or its beginning, such as null/); the other rows stay as they are
+  --page         runs nothing, writes the page from what is kept
 `
 
 process.exitCode = await main(process.argv.slice(2))
@@ -24,34 +30,62 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { runs: { type: 'string' }, cell: { type: 'string', multiple: true }, help: { type: 'boolean' } },
+    options: {
+      runs: { type: 'string' },
+      cell: { type: 'string', multiple: true },
+      page: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   })
   const runs = Number(values.runs ?? runsDefault)
-  const wanted = values.cell ?? []
-  const chosen = wanted.length === 0 ? cells : cells.filter(({ name }) => wanted.some((want) => name.startsWith(want)))
+  const wanted = values.cell ?? ['']
+  const chosen = cells.filter(({ name }) => wanted.some((want) => name.startsWith(want)))
   if (values.help === true || !Number.isSafeInteger(runs) || runs < 1 || chosen.length === 0) {
     process.stdout.write(usage)
     return values.help === true ? 0 : 2
   }
-  const beganMs = Date.now()
-  const results = await runCells(chosen, runs)
-  if (wanted.length === 0) {
-    const machine = {
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      node: process.version,
-      seconds: Math.round((Date.now() - beganMs) / 1_000),
-      command: `npm run simulate -- --runs ${runs}`,
-    }
-    writeFileSync(join(root, page), simulationPage(results, machine))
-    process.stdout.write(`${page} written\n`)
+  if (values.page === true) {
+    keep([])
+    return 0
   }
-  return results.every(({ cell, values: measured }) => isMet(cell.aim, summaryOf(cell.aim, measured).value)) ? 0 : 1
+  const sources = sourceDigest(root)
+  let allMet = true
+  await runCells(chosen, runs, (cell, measured, processorSeconds) => {
+    const result = resultOf(cell, measured, sources, processorSeconds)
+    keep([result])
+    report(cell, result)
+    allMet &&= isMet(cell.aim, result)
+  })
+  process.stdout.write(`${kept} and ${page} written\n`)
+  return allMet ? 0 : 1
 }
 
-/** All tasks over one worker a core; values keep the order of their seeds, however the tasks end. */
-async function runCells(chosen: readonly Cell[], runs: number): Promise<readonly { cell: Cell; values: number[] }[]> {
-  const results = chosen.map((cell) => ({ cell, values: Array.from({ length: runs }, () => Number.NaN), left: runs }))
+/** Puts new rows beside those that are kept, drops those of cells that are no more, and writes both files. */
+function keep(fresh: readonly CellResult[]): void {
+  const before = readResults(join(root, kept))?.cells ?? {}
+  const rows = cells.flatMap(({ name }): readonly CellResult[] => {
+    const row = fresh.find(({ cell }) => cell === name) ?? before[name]
+    return row === undefined ? [] : [row]
+  })
+  const results: Results = {
+    seeds: seedRule,
+    machine: { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
+    cells: Object.fromEntries(rows.map((row) => [row.cell, row])),
+  }
+  writeFileSync(join(root, kept), `${JSON.stringify(results, null, 2)}\n`)
+  writeFileSync(join(root, page), simulationPage(cells, results))
+}
+
+type Through = (cell: Cell, values: readonly number[], processorSeconds: number) => void
+
+/** Tasks of one cell after the other over one worker a core; values keep the order of their seeds, however the tasks end. */
+async function runCells(chosen: readonly Cell[], runs: number, through: Through): Promise<void> {
+  const results = chosen.map((cell) => ({
+    cell,
+    values: Array.from({ length: runs }, () => Number.NaN),
+    left: runs,
+    seconds: 0,
+  }))
   const tasks = results.flatMap((result) =>
     Array.from({ length: Math.ceil(runs / runsPerTask) }, (_, index) => {
       const first = index * runsPerTask
@@ -64,33 +98,37 @@ async function runCells(chosen: readonly Cell[], runs: number): Promise<readonly
     const worker = new Worker(new URL('./cell-worker.ts', import.meta.url))
     for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
       const { result, first } = task
-      const values = await answerOf(worker, { cell: result.cell.name, first: first + 1, runs: task.runs })
+      const { values, processorSeconds } = await answerOf(worker, {
+        cell: result.cell.name,
+        first: first + 1,
+        runs: task.runs,
+      })
+      result.seconds += processorSeconds
       result.values.splice(first, values.length, ...values)
       result.left -= values.length
       ended += 1
       if (process.stderr.isTTY) process.stderr.write(`\r${ended} of ${total} tasks  ${result.cell.name.padEnd(40)}`)
-      if (result.left === 0) report(result.cell, result.values)
+      if (result.left === 0) through(result.cell, result.values, result.seconds)
     }
     await worker.terminate()
   }
   await Promise.all(Array.from({ length: cpus().length }, work))
-  return results
 }
 
-function answerOf(worker: Worker, task: Task): Promise<readonly number[]> {
+function answerOf(worker: Worker, task: Task): Promise<Answer> {
   return new Promise((done, fail) => {
     worker.once('error', fail)
-    worker.once('message', (values: readonly number[]) => {
+    worker.once('message', (answer: Answer) => {
       worker.off('error', fail)
-      done(values)
+      done(answer)
     })
     worker.postMessage(task)
   })
 }
 
-function report({ name, aim }: Cell, values: readonly number[]): void {
-  const { value, low, high } = summaryOf(aim, values)
-  const shown = [value, low, high].map((number) => Number(number.toPrecision(4)))
-  const met = isMet(aim, value) ? 'met ' : 'OPEN'
-  process.stdout.write(`${met} ${name}: ${shown[0]} (${shown[1]} to ${shown[2]}), ${values.length} runs\n`)
+function report({ name, aim }: Cell, result: CellResult): void {
+  const [value, low, high] = [result.value, result.low, result.high].map((number) => Number(number.toPrecision(4)))
+  const met = isMet(aim, result) ? 'met ' : 'OPEN'
+  const time = `${((1_000 * result.processorSeconds) / result.runs).toFixed(0)} ms a run`
+  process.stdout.write(`${met} ${name}: ${value} (${low} to ${high}), ${result.runs} runs, ${time}\n`)
 }

@@ -1,4 +1,5 @@
-import type { Cell, Draw } from './cell.ts'
+import type { Cell } from './cell.ts'
+import type { Draw } from './draws.ts'
 import { planOf, VirtualRun } from './virtual-run.ts'
 
 const off = { role: 'signal' } as const
@@ -18,7 +19,7 @@ const plan = planOf({
 const sliceTest = 'harm/refusal/content_ab/paired_binary/tier=enterprise'
 
 /** Feeds pairs of which 8 % are in the segment; there the candidate alone refuses with `only`, elsewhere as often as the baseline. */
-function segmentRun(uniform: Draw, pairs: number, only: number, each: (run: VirtualRun) => boolean): number {
+function segmentRun(uniform: Draw, pairs: number, only: number): VirtualRun {
   const run = new VirtualRun(plan, 0)
   for (let i = 0; i < pairs; i += 1) {
     const isEnterprise = uniform() < 0.08
@@ -26,16 +27,15 @@ function segmentRun(uniform: Draw, pairs: number, only: number, each: (run: Virt
     const drawn = uniform()
     const refused = { baseline: drawn >= worse && drawn < worse + 0.03, candidate: drawn < worse }
     const segments = { tier: isEnterprise ? 'enterprise' : 'free' }
-    run.pair('content_ab', `session-${i}`, { refused: refused.baseline }, { refused: refused.candidate }, segments)
+    const legs = [{ refused: refused.baseline }, { refused: refused.candidate }] as const
+    run.pair('content_ab', `session-${i}`, ...legs, { segments })
     run.wait(500)
-    if (i % 100 === 0 && each(run)) return 1
   }
   run.settle()
-  return each(run) ? 1 : 0
+  return run
 }
 
-const isFound = (run: VirtualRun) => run.gate.harm.get(sliceTest)?.rejectedAtMs != null
-const isAdvanced = (run: VirtualRun) => run.judge().outcome === 'advance'
+const isFound = (run: VirtualRun) => Number(run.gate.harm.get(sliceTest)?.rejectedAtMs != null)
 
 /** A declared critical segment with its own test and its own required size. */
 export const sliceCells: readonly Cell[] = [
@@ -43,21 +43,24 @@ export const sliceCells: readonly Cell[] = [
     name: 'slice/critical-planted',
     world: 'a critical segment of 8 % with +5 points (3 against 8 %), 10,000 pairs: proven worse by its own test',
     aim: { kind: 'share-at-least', share: 0.85 },
-    shortRuns: 10,
-    run: (uniform) => segmentRun(uniform, 10_000, 0.08, isFound),
+    plan,
+    shortRuns: 5,
+    run: (uniform) => isFound(segmentRun(uniform, 10_000, 0.08)),
   },
   {
     name: 'slice/critical-null',
     world: 'the same segment without harm, 10,000 pairs: its test fires',
     aim: { kind: 'share-at-most', share: 0.01 },
-    shortRuns: 10,
-    run: (uniform) => segmentRun(uniform, 10_000, 0.03, isFound),
+    plan,
+    shortRuns: 5,
+    run: (uniform) => isFound(segmentRun(uniform, 10_000, 0.03)),
   },
   {
     name: 'slice/too-few-pairs',
     world: 'the planted segment with 2,000 pairs in all, of which it has 160: the stage advances',
     aim: { kind: 'share-at-most', share: 0 },
-    shortRuns: 20,
-    run: (uniform) => segmentRun(uniform, 2_000, 0.08, isAdvanced),
+    plan,
+    shortRuns: 10,
+    run: (uniform) => Number(segmentRun(uniform, 2_000, 0.08).judge().outcome === 'advance'),
   },
 ]

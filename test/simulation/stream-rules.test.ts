@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { noteApprovals } from '../../services/domain/gate/run-gate.ts'
-import { planOf, uniforms, VirtualRun } from './virtual-run.ts'
+import { uniforms } from './draws.ts'
+import { planOf, VirtualRun } from './virtual-run.ts'
 
 /** Pairs at a discordance of 12 %, all else equal; `only` is the candidate's part of it. */
 function refusals(run: VirtualRun, seed: number, pairs: number, only: number, until = () => false): number {

@@ -1,28 +1,26 @@
 import type { Arm, Comparison, Evidence, MetricValue, Place } from '../../services/domain/events/records.ts'
 import { compilePlan } from '../../services/domain/gate/compile-plan.ts'
 import { type Judgement, judge } from '../../services/domain/gate/judge.ts'
-import type { AnalysisPlan } from '../../services/domain/gate/plan.ts'
+import type { AnalysisPlan, PlannedMetric } from '../../services/domain/gate/plan.ts'
 import { accept, type Breach, createRunGate, enterThrough, type RunGate } from '../../services/domain/gate/run-gate.ts'
+import { type RunGateData, runGateFromData, runGateToData } from '../../services/domain/gate/run-gate-data.ts'
+import { defaultShadow } from '../../services/domain/policy/default-policy.ts'
 import type { RolloutDocument } from '../../services/domain/policy/rollout-document.ts'
 import { specFromDocument } from '../../services/domain/policy/spec-from-document.ts'
 import type { LegFacts } from '../../services/domain/scoring/leg-facts.ts'
 import { legOutcome } from '../../services/domain/scoring/leg-outcomes.ts'
-
-/** Uniform numbers in [0, 1) from a seed (xorshift128, Marsaglia 2003): the same run for the same seed on every machine. */
-export function uniforms(seed: number): () => number {
-  let [x, y, z, w] = [123_456_789 ^ seed, 362_436_069 ^ (seed * 747_796_405), 521_288_629, 88_675_123]
-  const next = () => {
-    const t = x ^ (x << 11)
-    ;[x, y, z] = [y, z, w]
-    w = w ^ (w >>> 19) ^ t ^ (t >>> 8)
-    return (w >>> 0) / 2 ** 32
-  }
-  for (let i = 0; i < 20; i += 1) next()
-  return next
-}
+import {
+  answered,
+  fullWeight,
+  type LegChange,
+  type PairComparison,
+  type PairOptions,
+  startMs,
+  type Traffic,
+} from './traffic.ts'
 
 /** The plan that `apply` would keep, of a rollout file with everything at its defaults but for `changes`. */
-export function planOf(changes: Partial<RolloutDocument> = {}): AnalysisPlan {
+export function planOf(changes: Partial<RolloutDocument> = {}, attempt = 1): AnalysisPlan {
   const document: RolloutDocument = {
     name: 'simulated',
     route: 'route',
@@ -35,45 +33,52 @@ export function planOf(changes: Partial<RolloutDocument> = {}): AnalysisPlan {
   }
   const result = specFromDocument(document, null)
   if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
-  return compilePlan(result.spec)
+  return compilePlan(result.spec, attempt)
 }
 
-const answered: Omit<LegFacts, 'arm' | 'leg'> = {
-  resolution: 'answered',
-  durationMs: 800,
-  ttftMs: 200,
-  inputTokens: 100,
-  outputTokens: 100,
-  costMicroUsd: 100,
-  refused: false,
-  lengthChars: 400,
-  exactHash: '',
-  normalisedHash: '',
-  goldenWrong: null,
-  hasOutput: true,
-  isWhole: true,
+const limits = { waitingMax: 1_000_000, unitsMax: 10_000_000 }
+
+/** One record that pairing would emit: the horizon at which it is final, and the metrics that a test reads. */
+interface Stream {
+  readonly horizonMs: number
+  readonly metrics: readonly PlannedMetric[]
 }
 
-export type LegChange = Partial<typeof answered>
-
-const startMs = 1_800_000_000_000
-const fullWeight = 100_000
+type Resolutions = Pick<Evidence, 'arm' | 'baseline_resolution' | 'candidate_resolution'>
 
 /** One run's real gate, fed with the evidence that pairing would make of legs, in virtual time. */
-export class VirtualRun {
+export class VirtualRun implements Traffic {
   readonly plan: AnalysisPlan
-  readonly gate: RunGate
+  gate: RunGate
   nowMs = startMs
   /** All evidence so far, in the order of the log. */
   readonly fed: Evidence[] = []
+  /** True when any look said rollback. */
+  stopped = false
   /** Arrivals of the candidate's units (pairs, or live units of the candidate) that have been fed. */
   readonly #arrivals: number[] = []
+  readonly #streams: Readonly<Record<Comparison, readonly Stream[]>>
+  readonly #corrections: { readonly dueMs: number; readonly evidence: Evidence }[] = []
+  readonly #keepsEvidence: boolean
+  readonly #judgesAtLooks: boolean
   #exchanges = 0
   #place: Place
 
-  constructor(plan: AnalysisPlan, weight: number) {
+  constructor(
+    plan: AnalysisPlan,
+    weight: number,
+    options: { readonly keepsEvidence?: boolean; readonly judgesAtLooks?: boolean } = {},
+  ) {
     this.plan = plan
-    this.gate = createRunGate('run', plan, { waitingMax: 1_000_000, unitsMax: 10_000_000 })
+    this.gate = createRunGate('run', plan, limits)
+    this.#keepsEvidence = options.keepsEvidence ?? false
+    this.#judgesAtLooks = options.judgesAtLooks ?? false
+    this.#streams = {
+      live_ab: streamsOf(plan, 'live_ab'),
+      content_ab: streamsOf(plan, 'content_ab'),
+      shadow_ab: streamsOf(plan, 'shadow_ab'),
+      aa: streamsOf(plan, 'aa'),
+    }
     this.#place = {
       run: 'run',
       wave: 'all',
@@ -89,64 +94,98 @@ export class VirtualRun {
     return this.#place.candidate_weight
   }
 
-  /** The next stage entry, at another weight. */
+  get stageEntry(): number {
+    return this.#place.stage_entry
+  }
+
+  get share(): number {
+    return this.weight / fullWeight
+  }
+
   enterStage(weight: number): void {
     this.#place = { ...this.#place, stage_entry: this.#place.stage_entry + 1, candidate_weight: weight }
   }
 
-  /** A live exchange of one unit; `place` for rules of their own. */
-  live(arm: Arm, unit: string, leg: LegChange, place: Partial<Place> = {}): void {
+  live(arm: Arm, unit: string, leg: LegChange, place: Partial<Place> | null = null): void {
     const facts: LegFacts = { ...answered, ...leg, arm, leg: 'live' }
     if (arm === 'candidate') this.#arrivals.push(this.nowMs)
-    for (const horizonMs of this.#horizons()) {
-      const metrics = this.#metrics('live_ab', horizonMs, (metric) => {
+    const isCandidate = arm === 'candidate'
+    const resolutions: Resolutions = {
+      arm,
+      baseline_resolution: isCandidate ? null : facts.resolution,
+      candidate_resolution: isCandidate ? facts.resolution : null,
+    }
+    const at = place === null ? this.#place : { ...this.#place, ...place }
+    for (const stream of this.#streams.live_ab) {
+      const metrics: MetricValue[] = []
+      for (const metric of stream.metrics) {
         const value = legOutcome(metric, facts, true)
-        return value === null
-          ? null
-          : { baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null }
-      })
-      this.#feed('live_ab', horizonMs, unit, metrics, { arm, [`${arm}_resolution`]: facts.resolution }, place)
+        if (value === null) continue
+        const { name } = metric
+        metrics.push({ name, baseline: isCandidate ? null : value, candidate: isCandidate ? value : null })
+      }
+      this.#feed(this.#evidence('live_ab', stream, unit, metrics, resolutions, at))
     }
     this.#exchanges += 1
   }
 
-  /** A pair of legs: live against shadow (content_ab) or both in the shadow (shadow_ab). */
   pair(
-    comparison: 'content_ab' | 'shadow_ab',
+    comparison: PairComparison,
     unit: string,
     baseline: LegChange,
     candidate: LegChange,
-    segments: Readonly<Record<string, string>> = {},
+    { segments = {}, inclusionP = 1, first }: PairOptions = {},
   ): void {
-    const legs = {
-      baseline: { ...answered, ...baseline, arm: 'baseline', leg: comparison === 'content_ab' ? 'live' : 'shadow' },
-      candidate: { ...answered, ...candidate, arm: 'candidate', leg: 'shadow' },
-    } as const
-    this.#arrivals.push(this.nowMs)
-    for (const horizonMs of this.#horizons()) {
-      const metrics = this.#metrics(comparison, horizonMs, (metric) => {
-        const [left, right] = [legOutcome(metric, legs.baseline, true), legOutcome(metric, legs.candidate, true)]
-        return left === null || right === null ? null : { baseline: left, candidate: right }
+    if (comparison !== 'aa') this.#arrivals.push(this.nowMs)
+    const own = {
+      segments,
+      // Whoever samples asks the baseline a second time for the same part of each segment.
+      inclusion_p: comparison === 'shadow_ab' ? inclusionP * defaultShadow.secondLegShare : inclusionP,
+    }
+    for (const stream of this.#streams[comparison]) {
+      const record = (left: LegChange, right: LegChange) => ({
+        ...this.#pairEvidence(comparison, stream, unit, left, right),
+        ...own,
       })
-      const resolutions = {
-        baseline_resolution: legs.baseline.resolution,
-        candidate_resolution: legs.candidate.resolution,
-        segments,
+      if (first === undefined) {
+        this.#feed(record(baseline, candidate))
+        continue
       }
-      this.#feed(comparison, horizonMs, unit, metrics, resolutions, {})
+      this.#feed(record(first.baseline, first.candidate))
+      const corrected = { ...record(baseline, candidate), version: 1 }
+      if (first.late) this.#corrections.push({ dueMs: this.nowMs + this.#finalMs() + 1, evidence: corrected })
+      else this.#feed(corrected)
     }
     this.#exchanges += 1
   }
 
-  /** Time passes, and what is final by then enters. */
   wait(ms: number): void {
     this.nowMs += ms
     enterThrough(this.gate, this.nowMs)
+    for (let next = this.#corrections[0]; next !== undefined && next.dueMs <= this.nowMs; next = this.#corrections[0]) {
+      this.#corrections.shift()
+      this.#feed(next.evidence)
+    }
+  }
+
+  /** A breach is never taken back, so that the last look sees what any number of them would have seen; asking for the whole answer as well is optional. */
+  look(): void {
+    if (this.rollback() !== null || (this.#judgesAtLooks && this.judge().outcome === 'rollback')) this.stopped = true
+  }
+
+  /** From the snapshot, as JSON; what waited is read again from the log. */
+  restart(): void {
+    const waiting = this.gate.queue.heap.map(({ evidence }) => evidence)
+    const data = JSON.parse(JSON.stringify(runGateToData(this.gate))) as RunGateData
+    const restored = runGateFromData('run', this.plan, limits, data)
+    if (restored === null) throw new Error('the snapshot was refused')
+    this.gate = restored
+    for (const evidence of waiting) accept(restored, evidence, 0, 0, true)
   }
 
   /** All that was fed becomes final. */
   settle(): void {
-    this.wait(this.plan.legTimeoutMs + this.plan.shadowStartDelayMs + this.plan.graceMs)
+    this.wait(this.#finalMs())
   }
 
   judge(): Judgement {
@@ -161,7 +200,8 @@ export class VirtualRun {
 
   /** The first breach that latches; null while there is none. */
   rollback(): Breach | null {
-    return this.gate.breaches.find((breach) => breach.action === 'rollback') ?? null
+    for (const breach of this.gate.breaches) if (breach.action === 'rollback') return breach
+    return null
   }
 
   get candidateUnits(): number {
@@ -179,49 +219,58 @@ export class VirtualRun {
     return this.#arrivals.filter((arrival) => arrival <= arrivedMs).length
   }
 
-  /** The candidate's share of the units of this stage. */
-  get share(): number {
-    return this.weight / fullWeight
+  #finalMs(): number {
+    return this.plan.legTimeoutMs + this.plan.shadowStartDelayMs + this.plan.graceMs
   }
 
-  #horizons(): readonly number[] {
-    return [...new Set([...this.plan.metrics.map((metric) => metric.horizonMs), this.plan.legTimeoutMs])]
+  #pairEvidence(
+    comparison: PairComparison,
+    stream: Stream,
+    unit: string,
+    baseline: LegChange,
+    candidate: LegChange,
+  ): Evidence {
+    const left: LegFacts = {
+      ...answered,
+      ...baseline,
+      arm: 'baseline',
+      leg: comparison === 'shadow_ab' ? 'shadow' : 'live',
+    }
+    const right: LegFacts = {
+      ...answered,
+      ...candidate,
+      arm: comparison === 'aa' ? 'baseline' : 'candidate',
+      leg: 'shadow',
+    }
+    const metrics: MetricValue[] = []
+    for (const metric of stream.metrics) {
+      const [before, after] = [legOutcome(metric, left, true), legOutcome(metric, right, true)]
+      if (before !== null && after !== null) metrics.push({ name: metric.name, baseline: before, candidate: after })
+    }
+    const resolutions = { arm: null, baseline_resolution: left.resolution, candidate_resolution: right.resolution }
+    return this.#evidence(comparison, stream, unit, metrics, resolutions, this.#place)
   }
 
-  #metrics(
+  #evidence(
     comparison: Comparison,
-    horizonMs: number,
-    outcomeOf: (
-      metric: AnalysisPlan['metrics'][number],
-    ) => { baseline: number | null; candidate: number | null } | null,
-  ): readonly MetricValue[] {
-    return this.plan.metrics.flatMap((metric): readonly MetricValue[] => {
-      if (metric.horizonMs !== horizonMs || !metric.comparisons.includes(comparison)) return []
-      const value = outcomeOf(metric)
-      return value === null ? [] : [{ name: metric.name, ...value }]
-    })
-  }
-
-  #feed(
-    comparison: Comparison,
-    horizonMs: number,
+    stream: Stream,
     unit: string,
     metrics: readonly MetricValue[],
-    own: Partial<Evidence>,
-    place: Partial<Place>,
-  ): void {
-    const evidence: Evidence = {
-      id: `${this.#exchanges}/${comparison}/${horizonMs}`,
+    resolutions: Resolutions,
+    place: Place,
+  ): Evidence {
+    return {
+      id: `${this.#exchanges}/${comparison}/${stream.horizonMs}`,
       version: 0,
-      place: { ...this.#place, ...place },
+      place,
       exchange_id: String(this.#exchanges),
       comparison,
       source: 'pairing',
-      horizon_ms: horizonMs,
+      horizon_ms: stream.horizonMs,
       arrived_at: this.nowMs,
-      arm: null,
-      baseline_resolution: null,
-      candidate_resolution: null,
+      arm: resolutions.arm,
+      baseline_resolution: resolutions.baseline_resolution,
+      candidate_resolution: resolutions.candidate_resolution,
       unit,
       assignment_unit: unit,
       turn: 0,
@@ -230,9 +279,27 @@ export class VirtualRun {
       inclusion_p: 1,
       metrics,
       late: false,
-      ...own,
     }
-    this.fed.push(evidence)
+  }
+
+  #feed(evidence: Evidence): void {
+    if (this.#keepsEvidence) this.fed.push(evidence)
     accept(this.gate, evidence, 0, this.#exchanges)
   }
+}
+
+/** Records at horizons at which nothing is compared are not emitted, but for the full one; values that no test reads are left out. */
+function streamsOf(plan: AnalysisPlan, comparison: Comparison): readonly Stream[] {
+  const tests = [...plan.harm, ...plan.advance].filter((test) => comparison === 'aa' || test.comparison === comparison)
+  const read = new Set(tests.map((test) => test.metric))
+  const metrics = plan.metrics.filter(
+    ({ name, comparisons }) =>
+      read.has(name) &&
+      (comparisons.includes(comparison) || (comparison === 'aa' && comparisons.includes('content_ab'))),
+  )
+  const horizons = new Set([...metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])
+  return [...horizons].map((horizonMs) => ({
+    horizonMs,
+    metrics: metrics.filter((metric) => metric.horizonMs === horizonMs),
+  }))
 }

@@ -62,6 +62,10 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
     unitsMin: spec.unitsMin,
     stickyKeysMin: spec.stickyKeysMin,
     joinCompletenessMin: spec.joinCompletenessMin,
+    inclusionMin:
+      spec.inclusionMin === null
+        ? null
+        : { content_ab: spec.inclusionMin, shadow_ab: spec.inclusionMin * spec.shadow.secondLegShare },
     exceedance: spec.exceedance,
     golden: spec.golden === null ? null : { digest: spec.golden.digest, chunks: spec.golden.chunks },
     prices: spec.prices,

@@ -123,6 +123,8 @@ export interface AnalysisPlan {
   readonly unitsMin: number
   readonly stickyKeysMin: number
   readonly joinCompletenessMin: number
+  /** Where segments are sampled unequally: the smallest inclusion probability, to which questions about all pairs thin. Null: nothing is thinned. */
+  readonly inclusionMin: Readonly<Record<'content_ab' | 'shadow_ab', number>> | null
   readonly exceedance: {
     readonly windowMs: number
     readonly subWindows: number

@@ -94,6 +94,24 @@ describe('the gate of a run', () => {
     expect(drawn.harm.get('harm/refusal/content_ab/paired_binary')?.mixture.whole.n).toBeLessThan(300)
   })
 
+  it('thins pairs of a segment that is sampled more often for questions about all pairs, but not for those about the segment', () => {
+    const slice = { key: 'tier', value: 'rare' }
+    const sampled = Array.from({ length: 400 }, (_, i) =>
+      pair(i, 0, 0, { segments: { tier: i % 2 === 0 ? 'rare' : 'usual' }, inclusion_p: i % 2 === 0 ? 1 : 0.25 }),
+    )
+    const enteredOf = (gate: RunGate) =>
+      ['', '/tier=rare'].map(
+        (end) => gate.harm.get(`harm/refusal/content_ab/paired_binary${end}`)?.mixture.whole.n ?? 0,
+      )
+    const [overall = 0, rare] = enteredOf(
+      fed(planOf({ criticalSlices: [slice], statistics: { inclusionMin: 0.25 } }), sampled),
+    )
+    expect(rare).toBe(200)
+    expect(overall).toBeGreaterThan(225)
+    expect(overall).toBeLessThan(275)
+    expect(enteredOf(fed(planOf({ criticalSlices: [slice] }), sampled))).toEqual([400, 200])
+  })
+
   it('does not enter what comes after its release time was passed', () => {
     const plan = planOf()
     const gate = fed(plan, harmless(10))

@@ -14,7 +14,7 @@ import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.t
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
 import { addToSearches, type SliceSearch } from './slice-search.ts'
 import { createSplitWatch, noteExposure, type SplitWatch } from './split-watch.ts'
-import { pairPositionOf } from './unit-choice.ts'
+import { isThinnedOut, pairPositionOf } from './unit-choice.ts'
 import {
   countOnce,
   createUnitLedger,
@@ -218,14 +218,18 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const inRun = nextPairOf(gate.ledger, `/${stream}`, evidence.unit)
   const inStage = nextPairOf(gate.ledger, placePrefix(evidence.place) + stream, evidence.unit)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
+  const isThin = isThinnedOut(gate.run, gate.plan, evidence)
   if (inRun === chosen) {
-    const took = forHarm(gate, evidence, releaseMs, () => ({ kind: 'pair', evidence }))
+    const took = forHarm(gate, evidence, releaseMs, ({ slice }) =>
+      isThin && slice === null ? null : { kind: 'pair', evidence },
+    )
     notePair(journalOf(gate, evidence.place, `/${stream}`), gate.plan, evidence, took)
     addToSearches(gate.searches, gate.plan, evidence)
   }
   if (inStage === chosen) {
     const took: string[] = []
     forAdvance(gate, evidence, (test, state) => {
+      if (isThin && test.slice === null) return
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
       if (value?.baseline == null || value.candidate === null) return
       took.push(test.id)

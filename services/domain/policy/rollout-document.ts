@@ -35,6 +35,7 @@ export interface RolloutDocument {
     readonly unitsMin?: number
     readonly stickyKeysMin?: number
     readonly pairsPerUnitMedian?: number
+    readonly inclusionMin?: number
     readonly joinCompletenessMin?: number
     readonly alphaAdvance?: number
     readonly betaTotal?: number

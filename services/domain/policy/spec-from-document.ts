@@ -51,6 +51,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     unitsMin: statistics.unitsMin ?? defaults.defaultUnitsMin,
     stickyKeysMin: statistics.stickyKeysMin ?? defaults.defaultStickyKeysMin,
     // Unknown: the first pair of a unit, which every unit has.
+    inclusionMin: statistics.inclusionMin ?? null,
     pairsPerUnitMedian: statistics.pairsPerUnitMedian ?? 1,
     joinCompletenessMin: statistics.joinCompletenessMin ?? defaults.defaultJoinCompletenessMin,
     alphaAdvance: statistics.alphaAdvance ?? defaults.defaultAlphaAdvance,

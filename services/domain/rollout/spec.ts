@@ -65,6 +65,8 @@ export interface RolloutSpec {
   readonly stickyKeysMin: number
   /** Median pairs of a unit (session), as known from traffic: the pair of a unit that enters is drawn with this mean. */
   readonly pairsPerUnitMedian: number
+  /** Smallest probability with which an exchange gets its pair, where whoever samples takes some segments more often; null: all alike. */
+  readonly inclusionMin: number | null
   readonly joinCompletenessMin: number
   readonly alphaAdvance: number
   /** Total miss probability over guardrails and gates; per guardrail it is divided (correct β, not α). */

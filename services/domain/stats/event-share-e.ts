@@ -34,11 +34,9 @@ export function addEvent(
   requireWithin({ share: q }, 1e-9, 1 - 1e-9)
   const nullRatio = event.nullRatio ?? 1
   const nullShare = (q * nullRatio) / (q * nullRatio + 1 - q)
-  rateRatioGrid.forEach((ratio, index) => {
-    const mixed = nullShare * ratio + 1 - nullShare
-    const increment = event.candidate ? Math.log(ratio / mixed) : -Math.log(mixed)
-    segment.logRatios[index] = (segment.logRatios[index] ?? 0) + increment
-  })
+  const increments = incrementsOf(nullShare)[event.candidate ? 'candidate' : 'baseline']
+  for (let index = 0; index < increments.length; index += 1)
+    segment.logRatios[index] = (segment.logRatios[index] ?? 0) + (increments[index] ?? 0)
   if (event.candidate) {
     segment.candidateEvents += 1
     segment.numerator += 1 - q
@@ -46,6 +44,28 @@ export function addEvent(
     segment.baselineEvents += 1
     segment.denominator += q
   }
+}
+
+interface Increments {
+  readonly candidate: readonly number[]
+  readonly baseline: readonly number[]
+}
+
+/** What an event adds at each R depends on the share alone, and a run has few shares: the logarithms are taken once. */
+const knownIncrements = new Map<number, Increments>()
+const knownMax = 256
+
+function incrementsOf(nullShare: number): Increments {
+  const known = knownIncrements.get(nullShare)
+  if (known !== undefined) return known
+  const mixed = rateRatioGrid.map((ratio) => nullShare * ratio + 1 - nullShare)
+  const increments = {
+    candidate: rateRatioGrid.map((ratio, index) => Math.log(ratio / (mixed[index] ?? 1))),
+    baseline: mixed.map((value) => -Math.log(value)),
+  }
+  if (knownIncrements.size >= knownMax) knownIncrements.clear()
+  knownIncrements.set(nullShare, increments)
+  return increments
 }
 
 /** ln E for H0 R ≤ 1: each likelihood ratio is a supermartingale for every R ≤ 1, because π grows with R; so is their average. */

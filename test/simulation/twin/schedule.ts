@@ -1,4 +1,4 @@
-import { uniforms } from '../virtual-run.ts'
+import { uniforms } from '../draws.ts'
 
 /** What happens to an installation, and when; times are ms from the start of the traffic. */
 export type Fault =
