@@ -15,6 +15,8 @@ export type TapMessage =
     }
   | { readonly kind: 'chunk'; readonly id: string; readonly data: Uint8Array; readonly atMs: number }
   | { readonly kind: 'end'; readonly id: string; readonly end: TapEnd }
+  /** Asks for a sign of life. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'stop' }
 
 /** What a record lost on its way: its body, or all of it. */
@@ -28,6 +30,7 @@ export type TapReply =
   | { readonly kind: 'settled'; readonly id: string }
   | { readonly kind: 'lost'; readonly what: Lost }
   | { readonly kind: 'irregular'; readonly what: readonly Irregular[] }
+  | { readonly kind: 'alive' }
   | { readonly kind: 'stopped' }
 
 export interface TapRequest {

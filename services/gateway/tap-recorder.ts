@@ -24,7 +24,7 @@ export type TapRecord =
 
 /** Makes the two records of each exchange out of what the proxy loop saw of it. */
 export interface TapRecorder {
-  on(message: Exclude<TapMessage, { readonly kind: 'stop' }>): void
+  on(message: Exclude<TapMessage, { readonly kind: 'stop' | 'ping' }>): void
   /** Settles when everything begun so far has been sent. */
   idle(): Promise<void>
 }

@@ -66,7 +66,8 @@ async function stop(): Promise<void> {
 const stopFlushMs = 3_000
 
 parentPort?.on('message', (message: TapMessage) => {
-  if (message.kind !== 'stop') recorder.on(message)
+  if (message.kind === 'ping') reply({ kind: 'alive' })
+  else if (message.kind !== 'stop') recorder.on(message)
   else
     stop()
       .catch((error: unknown) => log.warn({ err: String(error) }, 'the tap could not stop cleanly'))

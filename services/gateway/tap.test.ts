@@ -146,6 +146,38 @@ describe('a tap that breaks down', () => {
     expect(await metrics.text()).toContain('penstock_tap_drops_total{what="exchange"} 1')
   })
 
+  it('is replaced when it hangs, what it held is counted, and one that answers is let be', async () => {
+    const started: { answers: boolean; ended: boolean; pings: number }[] = []
+    const metrics = createPrometheusMetrics()
+    const tap = startTap({
+      bytesMax: 100_000,
+      metrics,
+      log,
+      pingMs: 1,
+      startThread(reply) {
+        const thread = { answers: started.length > 0, ended: false, pings: 0 }
+        started.push(thread)
+        return {
+          post(message) {
+            if (message.kind === 'stop') reply({ kind: 'stopped' })
+            if (message.kind !== 'ping') return
+            thread.pings += 1
+            if (thread.answers) reply({ kind: 'alive' })
+          },
+          async terminate() {
+            thread.ended = true
+          },
+        }
+      },
+    })
+    tap.begin('a', request, Buffer.alloc(1)).end(end)
+    await expect.poll(() => started[1]?.pings, { timeout: 5_000 }).toBeGreaterThan(40)
+    expect(started).toMatchObject([{ ended: true, pings: 20 }, { ended: false }])
+    expect(await metrics.text()).toContain('penstock_tap_drops_total{what="exchange"} 1')
+    expect(await metrics.text()).toContain('penstock_tap_breakdowns_total 1')
+    await tap.stop()
+  })
+
   it('is not started again once the gateway stops', async () => {
     const { tap, threads } = setUp(100_000)
     threads[0]?.die()
@@ -163,5 +195,18 @@ describe('a tap that breaks down', () => {
     await expect.poll(() => metrics.text(), { timeout: 15_000 }).toMatch(/penstock_tap_breakdowns_total [2-9]/)
     expect(await metrics.text()).toContain('penstock_tap_drops_total{what="exchange"} 1')
     await tap.stop()
+  })
+
+  it('is a thread for real: it answers pings although neither Kafka nor the registry does', async () => {
+    const away = { brokers: '127.0.0.1:1', topicPrefix: '', registryUrl: 'http://127.0.0.1:1', stateDir: '.none' }
+    const startThread = tapWorkerThread({ ...away, pseudonymKey: 'k', logLevel: 'silent', bytesMax: 1_000_000 })
+    const replies: TapReply[] = []
+    const thread = startThread(
+      (reply) => replies.push(reply),
+      () => undefined,
+    )
+    thread.post({ kind: 'ping' })
+    await expect.poll(() => replies, { timeout: 15_000 }).toEqual([{ kind: 'alive' }])
+    await thread.terminate()
   })
 })

@@ -29,6 +29,8 @@ export interface TapOptions {
   readonly bytesMax: number
   readonly metrics: Metrics
   readonly log: Logger
+  /** How often the thread is asked for a sign of life; 20 that it misses in a row have it replaced. Default 1 s. */
+  readonly pingMs?: number
   /** Starts the thread; `onGone` is called once if it ends by itself. */
   startThread(onReply: (reply: TapReply) => void, onGone: (cause: unknown) => void): TapThread
 }
@@ -47,6 +49,9 @@ const answerBytesMax = 8 * 1024 * 1024
 const bodyBytesMax = 850_000
 const stopWaitMs = 5_000
 const restartMs = 1_000
+const defaultPingMs = 1_000
+/** So many pings in a row without any answer, and the thread hangs: above what it takes to load it on a busy machine. */
+const missedMax = 20
 
 /** The worker thread of tap-worker.ts. */
 export function tapWorkerThread(
@@ -87,6 +92,8 @@ interface Link {
   /** Bytes by exchange. */
   readonly held: Map<string, number>
   bytes: number
+  /** Pings since the thread was last heard. Counted and not timed: a loop that was held up itself must not blame the thread. */
+  missed: number
 }
 
 const untapped: TappedExchange = { chunk: () => undefined, end: () => undefined }
@@ -104,6 +111,7 @@ class ThreadTap implements Tap {
   #dropped = 0
   #stopped: PromiseWithResolvers<void> | null = null
   #restart: NodeJS.Timeout | undefined
+  readonly #watchdog: NodeJS.Timeout
 
   constructor(options: TapOptions) {
     const { metrics, bytesMax } = options
@@ -117,10 +125,15 @@ class ThreadTap implements Tap {
         'Streamed answers that ended early (truncated), had an event that is no JSON (garbled), content behind their end or out of order (reordered), or more text than is kept (oversized)',
         ['what'],
       ),
-      breakdowns: metrics.counter('penstock_tap_breakdowns_total', 'Times that the thread of the tap ended by itself'),
+      breakdowns: metrics.counter(
+        'penstock_tap_breakdowns_total',
+        'Times that the thread of the tap ended by itself, or hung and was replaced',
+      ),
     }
     metrics.gauge('penstock_tap_bytes_limit', 'Bytes that may wait in the tap').set(bytesMax)
     this.#start()
+    this.#watchdog = setInterval(() => this.#watch(), options.pingMs ?? defaultPingMs)
+    this.#watchdog.unref()
   }
 
   begin(id: string, request: TapRequest, body: Uint8Array): TappedExchange {
@@ -156,6 +169,7 @@ class ThreadTap implements Tap {
   async stop(): Promise<void> {
     this.#stopped = Promise.withResolvers()
     clearTimeout(this.#restart)
+    clearInterval(this.#watchdog)
     const link = this.#link
     if (link === null) return
     link.thread.post({ kind: 'stop' })
@@ -180,7 +194,7 @@ class ThreadTap implements Tap {
           if (started.link !== null) this.#onGone(started.link, cause)
         },
       )
-      started.link = { thread, held: new Map(), bytes: 0 }
+      started.link = { thread, held: new Map(), bytes: 0, missed: 0 }
       this.#link = started.link
     } catch (cause) {
       this.#brokeDown(cause, 0)
@@ -188,14 +202,30 @@ class ThreadTap implements Tap {
     this.#show()
   }
 
+  /** A thread that ends says so; one that hangs does not, and would hold what it has until the tap is full for ever. */
+  #watch(): void {
+    const link = this.#link
+    if (link === null) return
+    if (link.missed < missedMax) {
+      link.missed += 1
+      link.thread.post({ kind: 'ping' })
+      return
+    }
+    this.#onGone(link, `no sign of life to ${missedMax} pings`)
+    link.thread.terminate().catch((error: unknown) => {
+      this.#options.log.warn({ err: String(error) }, 'a hanging tap could not be ended')
+    })
+  }
+
   #onReply(link: Link, reply: TapReply): void {
+    link.missed = 0
     if (reply.kind === 'settled') {
       link.bytes -= link.held.get(reply.id) ?? 0
       link.held.delete(reply.id)
       this.#show()
     } else if (reply.kind === 'lost') this.#drop(reply.what)
     else if (reply.kind === 'irregular') for (const what of reply.what) this.#observed.irregular.add(1, { what })
-    else this.#stopped?.resolve()
+    else if (reply.kind === 'stopped') this.#stopped?.resolve()
   }
 
   /** Live traffic goes on: what the thread held is lost and counted, and another one takes over. */
