@@ -260,6 +260,12 @@ interface components {
       } | null
       readonly looksSpent: number
       readonly passed: boolean
+      /** Who supplies the metric, and whether it may decide; absent from metrics of the exchanges themselves */
+      readonly judge?: {
+        readonly source: string
+        readonly state: 'fit' | 'unfit' | 'expired'
+        readonly faults: readonly string[]
+      }
       /** Whether the candidate has become worse at some hour of the wave; questions on pairs alone; outside the error budget */
       readonly drift?: {
         readonly hours: number

@@ -1,5 +1,6 @@
 import type { Evidence } from '../events/records.ts'
 import { wilsonInterval } from '../stats/unpaired/proportion-interval.ts'
+import { ownSource } from './judges.ts'
 import type { AnalysisPlan, Frozen } from './plan.ts'
 
 /**
@@ -34,7 +35,8 @@ export function calibrateWith(calibration: Calibration, plan: AnalysisPlan, evid
     keepLargest(seen.largest, Math.abs(candidate - baseline), Math.ceil(plan.calibrationPairs * (1 - clipQuantile)) + 1)
   }
   // An exchange has a record per horizon; the one at full age stands for the pair.
-  if (evidence.horizon_ms === plan.legTimeoutMs && evidence.metrics.length > 0) calibration.pairs += 1
+  if (evidence.source === ownSource && evidence.horizon_ms === plan.legTimeoutMs && evidence.metrics.length > 0)
+    calibration.pairs += 1
   if (calibration.pairs < plan.calibrationPairs) return null
   calibration.frozen = freeze(calibration)
   return calibration.frozen

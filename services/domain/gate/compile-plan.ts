@@ -25,6 +25,7 @@ const familyOf: Readonly<Record<string, HarmTest['family']>> = {
   refusal: 'safety',
   fast_refusal: 'safety',
   golden_wrong: 'quality',
+  judge_loss: 'quality',
   latency_over_budget: 'latency',
   ttft_over_budget: 'latency',
   latency_ms: 'latency',
@@ -67,6 +68,7 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
         ? null
         : { content_ab: spec.inclusionMin, shadow_ab: spec.inclusionMin * spec.shadow.secondLegShare },
     exceedance: spec.exceedance,
+    ...(spec.judges === undefined || spec.judges.length === 0 ? {} : { judges: spec.judges }),
     golden: spec.golden === null ? null : { digest: spec.golden.digest, chunks: spec.golden.chunks },
     prices: spec.prices,
   }

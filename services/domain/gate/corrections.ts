@@ -2,6 +2,7 @@ import type { Evidence, MetricValue } from '../events/records.ts'
 import { type AdvanceState, correctPair } from './advance-looks.ts'
 import { guardTestOf } from './approval-guard.ts'
 import { type HarmAction, type HarmState, rebuildHarm } from './harm-state.ts'
+import { ownSource } from './judges.ts'
 import { type JournalRow, type PairJournal, pairsOf, valuesOf } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 import { placePrefix } from './unit-ledger.ts'
@@ -84,8 +85,8 @@ function entryOf(gate: Corrected, name: string, { id }: Evidence): Entry[] {
 }
 
 /** Pairs of one comparison, horizon and source: each is a sequence of its own. */
-export function streamOf({ comparison, horizon_ms: horizonMs }: Evidence): string {
-  return `${comparison}/${horizonMs}`
+export function streamOf({ comparison, horizon_ms: horizonMs, source }: Evidence): string {
+  return `${comparison}/${horizonMs}${source === ownSource ? '' : `/${source}`}`
 }
 
 function logCorrection(gate: Corrected, { id, version }: Evidence, entries: readonly Entry[]): void {

@@ -6,6 +6,7 @@ import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
 import { type HarmState, shownBy } from './harm-state.ts'
 import { driftOf } from './hourly-discordance.ts'
+import { judgeView } from './judges.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import { hoursOf, type RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
@@ -29,6 +30,7 @@ export function harmVerdict(gate: RunGate, planned: HarmTest): MetricVerdict {
     comparison: test.comparison,
     slice: test.slice,
     role: roleOf(gate, test.metric),
+    ...judgedBy(gate, test.metric),
     state: harmStateName(test, state, shown, half),
     estimate: difference,
     intervalLow: difference === null || half === null ? null : Math.max(-largest, difference - half),
@@ -91,6 +93,7 @@ export function advanceVerdict(
     comparison: test.comparison,
     slice: test.slice,
     role: roleOf(gate, test.metric),
+    ...judgedBy(gate, test.metric),
     state: entered === 0 || state === undefined ? 'no_data' : state.passed ? 'acceptable' : 'unclear',
     estimate: rates.baseline === null || rates.candidate === null ? null : rates.candidate - rates.baseline,
     intervalLow: interval?.low ?? null,
@@ -133,4 +136,9 @@ function ratesOf(
 
 function roleOf(gate: RunGate, metric: string): MetricRole {
   return gate.plan.metrics.find((planned) => planned.name === metric)?.role ?? 'signal'
+}
+
+function judgedBy(gate: RunGate, metric: string): Pick<MetricVerdict, 'judge'> {
+  const judge = judgeView(gate, metric)
+  return judge === null ? {} : { judge }
 }

@@ -2,19 +2,27 @@ import type { Evidence } from '../events/records.ts'
 import { excessDisagreement } from '../stats/noise-floor/excess-disagreement.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
 import { addHarmRecord, createHarmState, type HarmState } from './harm-state.ts'
+import { supplies } from './judges.ts'
 import type { AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 import { nextPairOf, type UnitLedger } from './unit-ledger.ts'
 
 /**
  * What the baseline asked twice says, for the whole rollout: how far it disagrees with itself, beside how far the candidate disagrees with it on the same
- * requests; and whether the gate's own tests would cry harm where nothing was changed. Plain data.
+ * requests; and whether the gate's own tests would cry harm where nothing was changed.
  */
 export interface NoiseFloor {
   /** Exchange and horizon → |difference| by metric, of the comparison that was read first; the newest alone. */
-  readonly waiting: [string, Evidence['comparison'], Record<string, number>][]
+  readonly waiting: Map<string, Waiting>
   readonly metrics: Record<string, NoiseCounts>
   /** Harm test id → the same test on A/A pairs. */
   readonly audit: Record<string, HarmState>
+}
+
+type Waiting = readonly [comparison: Evidence['comparison'], distances: Readonly<Record<string, number>>]
+
+/** Plain-data form for snapshots. */
+export interface NoiseFloorData extends Omit<NoiseFloor, 'waiting'> {
+  readonly waiting: readonly (readonly [string, Waiting])[]
 }
 
 /** Per request: x = |candidate − baseline|, y = |baseline again − baseline|. */
@@ -55,7 +63,7 @@ const waitingMax = 1_000
 const alpha = 0.05
 
 export function createNoiseFloor(): NoiseFloor {
-  return { waiting: [], metrics: {}, audit: {} }
+  return { waiting: new Map(), metrics: {}, audit: {} }
 }
 
 interface Observed {
@@ -71,16 +79,18 @@ export function noteNoise(gate: Observed, evidence: Evidence): void {
   const values = distancesOf(evidence)
   if (Object.keys(values).length === 0) return
   const { waiting } = gate.noise
-  const key = `${evidence.exchange_id}/${evidence.horizon_ms}`
-  const at = waiting.findIndex(([name, comparison]) => name === key && comparison !== evidence.comparison)
-  const [other] = at === -1 ? [] : waiting.splice(at, 1)
-  if (other === undefined) {
-    waiting.push([key, evidence.comparison, values])
-    if (waiting.length > waitingMax) waiting.shift()
+  const stream = `${evidence.horizon_ms}/${evidence.source}`
+  const key = `${evidence.exchange_id}/${stream}`
+  const other = waiting.get(key)
+  if (other === undefined || other[0] === evidence.comparison) {
+    waiting.set(key, [evidence.comparison, values])
+    const [oldest] = waiting.keys()
+    if (waiting.size > waitingMax && oldest !== undefined) waiting.delete(oldest)
     return
   }
-  if (nextPairOf(gate.ledger, `/noise/${evidence.horizon_ms}`, evidence.unit) !== 1) return
-  const [ofCandidate, ofBaseline] = evidence.comparison === 'aa' ? [other[2], values] : [values, other[2]]
+  waiting.delete(key)
+  if (nextPairOf(gate.ledger, `/noise/${stream}`, evidence.unit) !== 1) return
+  const [ofCandidate, ofBaseline] = evidence.comparison === 'aa' ? [other[1], values] : [values, other[1]]
   for (const [name, x] of Object.entries(ofCandidate)) {
     const y = ofBaseline[name]
     if (y !== undefined) addDistances(gate.noise, name, x, y)
@@ -107,7 +117,11 @@ function distancesOf({ metrics }: Evidence): Record<string, number> {
 /** Every paired harm test is asked of the baseline against itself as well, with its own α and rule; one pair per unit, as for the candidate. */
 function audit(gate: Observed, evidence: Evidence): void {
   const tests = gate.plan.harm.filter((test) => isAudited(gate.plan, test, evidence))
-  if (tests.length === 0 || nextPairOf(gate.ledger, `/aa/${evidence.horizon_ms}`, evidence.unit) !== 1) return
+  if (
+    tests.length === 0 ||
+    nextPairOf(gate.ledger, `/aa/${evidence.horizon_ms}/${evidence.source}`, evidence.unit) !== 1
+  )
+    return
   for (const test of tests) {
     const state = gate.noise.audit[test.id] ?? createHarmState()
     gate.noise.audit[test.id] = state
@@ -119,6 +133,7 @@ function isAudited(plan: AnalysisPlan, test: HarmTest, evidence: Evidence): bool
   return (
     test.comparison === 'content_ab' &&
     test.slice === null &&
+    supplies(plan, evidence.source, test.metric) &&
     plan.metrics.some(({ name, horizonMs }) => name === test.metric && horizonMs === evidence.horizon_ms)
   )
 }

@@ -2,6 +2,7 @@ import type { Arm } from '../events/records.ts'
 import { unitsEntered } from './advance-looks.ts'
 import { worstShare } from './completeness.ts'
 import { imbalanceOf } from './completeness-balance.ts'
+import { faultyJudge } from './judges.ts'
 import { instrumentView } from './noise-floor.ts'
 import type { AdvanceTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
@@ -37,6 +38,7 @@ export const obstacleChecks: readonly ObstacleCheck[] = [
   corrections,
   sampleRatio,
   audit,
+  judges,
   incident,
   calibrating,
   incomplete,
@@ -81,6 +83,21 @@ function audit(gate: RunGate): Obstacle | null {
   return hold(
     'AA_ALARM',
     `${share} (${fired[0]}) ${why}; look at what differs between live and shadow legs of the baseline`,
+  )
+}
+
+function judges(gate: RunGate): Obstacle | null {
+  const faulty = faultyJudge(gate)
+  if (faulty === null) return null
+  const { metric, judge } = faulty
+  if (judge.state === 'expired') {
+    const why = `the calibration of ${judge.source} has expired`
+    return hold('JUDGE_EXPIRED', `${metric} cannot decide: ${why}; measure it anew and apply the rollout with it`)
+  }
+  const why = `${judge.source} is not fit (${judge.faults.join(', ')})`
+  return hold(
+    'JUDGE_UNFIT',
+    `${metric} cannot decide: ${why}; calibrate it against people, or make the metric a signal`,
   )
 }
 

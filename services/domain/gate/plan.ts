@@ -1,4 +1,5 @@
 import type { Comparison } from '../events/records.ts'
+import type { JudgeRecord } from '../stats/judge/judge-fitness.ts'
 
 /** What part a metric plays. Only a guardrail may roll back; guardrails and primaries must pass; signals are shown; muted ones are not. */
 export type MetricRole = 'guardrail' | 'primary' | 'signal' | 'muted'
@@ -101,6 +102,18 @@ export interface Frozen {
   readonly pairs: number
 }
 
+/** Who supplies metrics from outside, as the policy declares it with its calibration. */
+export interface PlannedJudge {
+  /** `judge:<version>` or `external:<name>`, as on its evidence: another version is another source. */
+  readonly source: string
+  readonly metrics: readonly string[]
+  readonly calibration: JudgeRecord
+  readonly measuredAtMs: number
+  readonly validUntilMs: number
+  /** Its answer is waited for this long beyond the horizon. */
+  readonly withinMs: number
+}
+
 /** The policy, compiled once by `apply` and kept in the run with its hash; gate and pairing read this and never the policy. */
 export interface AnalysisPlan {
   readonly version: 1
@@ -131,6 +144,8 @@ export interface AnalysisPlan {
     readonly alpha: number
     readonly countMin: number
   } | null
+  /** Who supplies metrics from outside; absent when nobody does. */
+  readonly judges?: readonly PlannedJudge[]
   readonly golden: { readonly digest: string; readonly chunks: number } | null
   /** Rates the cost metric uses, micro-dollars per million tokens, by variant id. */
   readonly prices: Readonly<

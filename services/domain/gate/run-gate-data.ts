@@ -5,7 +5,7 @@ import type { Completeness } from './completeness.ts'
 import type { AppliedCorrection } from './corrections.ts'
 import type { HarmState } from './harm-state.ts'
 import type { HourCounts } from './hourly-discordance.ts'
-import type { NoiseFloor } from './noise-floor.ts'
+import type { NoiseFloorData } from './noise-floor.ts'
 import { journalFromData, journalToData, type PairJournalData } from './pair-journal.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { type Breach, createRunGate, type RunGate, type RunGateLimits } from './run-gate.ts'
@@ -14,7 +14,7 @@ import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
 /** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
-const formatVersion = 8
+const formatVersion = 9
 
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {
@@ -32,7 +32,7 @@ export interface RunGateData {
   readonly breaches: readonly Breach[]
   readonly journals: readonly (readonly [string, PairJournalData])[]
   readonly corrections: readonly AppliedCorrection[]
-  readonly noise: NoiseFloor
+  readonly noise: NoiseFloorData
   readonly counts: RunGate['counts']
   readonly enteredThroughMs: number
 }
@@ -53,7 +53,7 @@ export function runGateToData(gate: RunGate): RunGateData {
     breaches: gate.breaches,
     journals: [...gate.journals].map(([name, journal]) => [name, journalToData(journal)] as const),
     corrections: gate.corrections,
-    noise: gate.noise,
+    noise: { ...gate.noise, waiting: [...gate.noise.waiting] },
     counts: gate.counts,
     enteredThroughMs: gate.enteredThroughMs,
   }
@@ -82,7 +82,7 @@ export function runGateFromData(
     breaches: [...data.breaches],
     journals: new Map(data.journals.map(([name, journal]) => [name, journalFromData(journal)])),
     corrections: [...data.corrections],
-    noise: data.noise,
+    noise: { ...data.noise, waiting: new Map(data.noise.waiting) },
     counts: { ...data.counts },
     enteredThroughMs: data.enteredThroughMs,
   }

@@ -6,6 +6,7 @@ import { type Completeness, createCompleteness, isNotSampled, noteLegs } from '.
 import { type AppliedCorrection, applyCorrection, streamOf } from './corrections.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
 import { type HourCounts, noteHour } from './hourly-discordance.ts'
+import { ownSource, waitOf } from './judges.ts'
 import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import { createNoiseFloor, type NoiseFloor, noteNoise } from './noise-floor.ts'
 import { createPairJournal, notePair, type PairJournal } from './pair-journal.ts'
@@ -136,7 +137,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
 /** When a record may enter: arrival + shadow start delay (if a shadow leg takes part) + horizon + grace. */
 export function releaseTimeOf(plan: AnalysisPlan, evidence: Evidence): number {
   const delayMs = evidence.comparison === 'live_ab' ? 0 : plan.shadowStartDelayMs
-  return evidence.arrived_at + delayMs + evidence.horizon_ms + plan.graceMs
+  return evidence.arrived_at + delayMs + evidence.horizon_ms + plan.graceMs + waitOf(plan, evidence.source)
 }
 
 /**
@@ -204,7 +205,8 @@ export function enterThrough(gate: RunGate, readThroughMs: number): number {
 
 function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
   const kept = keepsEntry(gate.ledger, evidence.place)
-  if (evidence.horizon_ms === gate.plan.legTimeoutMs) noteLegs(completenessOf(gate, evidence), evidence)
+  if (evidence.source === ownSource && evidence.horizon_ms === gate.plan.legTimeoutMs)
+    noteLegs(completenessOf(gate, evidence), evidence)
   if (isNotSampled(evidence) || !kept) return
   if (evidence.comparison === 'aa' || evidence.comparison === 'content_ab') noteNoise(gate, evidence)
   if (evidence.comparison === 'aa') calibrateWith(gate.calibration, gate.plan, evidence)

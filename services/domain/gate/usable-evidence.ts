@@ -1,4 +1,5 @@
 import type { Evidence, MetricValue } from '../events/records.ts'
+import { isKnownSource, supplies } from './judges.ts'
 import type { AnalysisPlan } from './plan.ts'
 
 const weightMax = 100_000
@@ -7,7 +8,8 @@ const wavePattern = /^[^/]+$/
 
 /**
  * The record with those values alone that the plan knows and that its metric can have: 0 or 1 of a yes/no metric, a finite number of at least 0 of an
- * amount. A value that is none takes its pair with it, in both arms. Null when the record itself cannot be placed in time or in a stage.
+ * amount, and that come from who supplies the metric. A value that is none takes its pair with it, in both arms. Null when the record itself cannot be placed in time or in a stage, or is of a source
+ * or version that the plan does not declare, or of one whose calibration has expired.
  */
 export function usableEvidence(
   plan: AnalysisPlan,
@@ -22,9 +24,12 @@ export function usableEvidence(
     place.candidate_weight >= 0 &&
     place.candidate_weight <= weightMax
   const known = horizonMs === plan.legTimeoutMs || plan.metrics.some((metric) => metric.horizonMs === horizonMs)
-  if (!placed || !known || !Number.isSafeInteger(arrivedAtMs) || arrivedAtMs < 0) return null
+  if (!placed || !known || !isKnownSource(plan, evidence) || !Number.isSafeInteger(arrivedAtMs) || arrivedAtMs < 0)
+    return null
   if ((comparison === 'live_ab') !== (arm !== null)) return null
-  const metrics = evidence.metrics.filter((value) => isUsable(plan, value))
+  const metrics = evidence.metrics.filter(
+    (value) => supplies(plan, evidence.source, value.name) && isUsable(plan, value),
+  )
   const unusable = evidence.metrics.length - metrics.length
   return { evidence: unusable === 0 ? evidence : { ...evidence, metrics }, unusable }
 }

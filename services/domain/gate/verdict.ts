@@ -1,6 +1,7 @@
 import type { Comparison } from '../events/records.ts'
 import type { AppliedCorrection } from './corrections.ts'
 import type { DriftView } from './hourly-discordance.ts'
+import type { JudgeView } from './judges.ts'
 import type { InstrumentView } from './noise-floor.ts'
 import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
@@ -37,6 +38,8 @@ export interface MetricVerdict {
   /** Looks spent and whether one passed (a pass stays passed). */
   readonly looksSpent: number
   readonly passed: boolean
+  /** Of a metric that a judge supplies: whether it may decide. */
+  readonly judge?: JudgeView
   /** Advance questions on pairs, over all of the wave: whether the candidate has become worse at some hour. Shown; outside the error budget. */
   readonly drift?: DriftView
 }

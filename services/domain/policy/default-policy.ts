@@ -99,6 +99,13 @@ export const defaultMetrics: readonly MetricPolicy[] = [
     margin: { kind: 'absolute', value: 0.02 },
     assumedRate: 0.12,
   },
+  {
+    ...signal,
+    name: 'judge_loss',
+    harmRule: 'beyond_margin',
+    margin: { kind: 'absolute', value: 0.05 },
+    assumedRate: 0.3,
+  },
   { ...signal, name: 'latency_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
   { ...signal, name: 'ttft_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
   { ...signal, name: 'cost_micro_usd', margin: { kind: 'relative', factor: 0.2, floor: 1 } },

@@ -41,10 +41,26 @@ export interface RolloutDocument {
     readonly betaTotal?: number
     readonly exceedance?: { readonly window?: string; readonly alpha?: number; readonly countMin?: number }
   }
+  /** By source, as on the evidence: `judge:<version>` or `external:<name>`. */
+  readonly judges?: Readonly<Record<string, JudgeDocument>>
   readonly golden?: { readonly file: string }
   readonly prices?: Readonly<
     Record<string, { readonly inputUsdPerMillion: number; readonly outputUsdPerMillion: number }>
   >
+}
+
+/** What a judge supplies, and how it was calibrated against people. */
+export interface JudgeDocument {
+  readonly metrics: readonly string[]
+  readonly labels: number
+  readonly kappa: number
+  readonly kappaLower: number
+  readonly humanKappa?: number
+  readonly consistency: number
+  readonly firstShare?: number
+  readonly measuredAt: string
+  readonly validUntil: string
+  readonly within?: string
 }
 
 export interface VariantDocument {

@@ -2,6 +2,7 @@ import type { Variant } from '../events/records.ts'
 import type { RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
 import { notParameters } from '../sampling/variant-change.ts'
 import * as defaults from './default-policy.ts'
+import { judgesOf } from './judges.ts'
 import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
 import { metricPolicies } from './metric-policies.ts'
 import { deviationsOf } from './policy-deviations.ts'
@@ -66,6 +67,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     bakeMs: durationOr(document.bake, defaults.defaultBakeMs[document.change]),
     cooldownMs: durationOr(document.cooldown, defaults.defaultCooldownMs),
     golden,
+    judges: judgesOf(document, metrics, problems),
     prices: pricesOf(document),
     deviations: [],
   }

@@ -1,5 +1,5 @@
 import type { Variant } from '../events/records.ts'
-import type { HarmRule, Margin, MetricRole } from '../gate/plan.ts'
+import type { HarmRule, Margin, MetricRole, PlannedJudge } from '../gate/plan.ts'
 
 /** A stage of a wave. Weight 0 is the shadow stage, 100000 the full one; weights in parts of 100000. */
 export interface StageSpec {
@@ -80,6 +80,8 @@ export interface RolloutSpec {
   readonly leaseMs: number
   readonly bakeMs: number
   readonly cooldownMs: number
+  /** Specs of older rollouts have none. */
+  readonly judges?: readonly PlannedJudge[]
   readonly golden: { readonly digest: string; readonly chunks: number; readonly entries: number } | null
   readonly prices: Readonly<
     Record<string, { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number }>

@@ -28,6 +28,9 @@ const withNoiseFloor = ['content_ab', 'aa'] as const
 const bad = { kind: 'binary', lowerIsBetter: true } as const
 const amount = { kind: 'mean', lowerIsBetter: true } as const
 
+/** Metrics that no exchange shows: a judge supplies them. */
+export const suppliedMetrics: ReadonlySet<string> = new Set(['judge_loss'])
+
 export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...bad, name: 'error', comparisons: sameKindOfLeg, horizon: full },
   { ...bad, name: 'fast_error', comparisons: sameKindOfLeg, horizon: { kind: 'fast', ms: 2_000 } },
@@ -40,6 +43,7 @@ export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...amount, name: 'ttft_ms', comparisons: amountOfLeg, horizon: full },
   { ...amount, name: 'cost_micro_usd', comparisons: amountOfLeg, horizon: full },
   { ...bad, name: 'golden_wrong', comparisons: withNoiseFloor, horizon: full },
+  { ...bad, name: 'judge_loss', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_exact', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_normalised', comparisons: withNoiseFloor, horizon: full },
   { ...amount, name: 'input_tokens', comparisons: content, horizon: full },
