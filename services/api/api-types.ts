@@ -266,6 +266,11 @@ interface components {
         readonly state: 'fit' | 'unfit' | 'expired'
         readonly faults: readonly string[]
       }
+      /** Pairs of the shadow stage that count beside the canary's own; not used: the stages differ, the canary stands alone */
+      readonly carried?: {
+        readonly pairs: number
+        readonly used: boolean
+      }
       /** Whether the candidate has become worse at some hour of the wave; questions on pairs alone; outside the error budget */
       readonly drift?: {
         readonly hours: number
@@ -463,11 +468,47 @@ interface components {
       }[]
       /** Chance of a false rollback over the whole run, at most */
       readonly errorBudget: number
+      readonly budget: components['schemas']['ErrorBudget']
       readonly shadowCostMicroUsdMax: number
       /** Before the slowest first look of every stage */
       readonly shadowCallsRequired: number
+      /** Before the slowest last look of every stage */
+      readonly shadowCallsAllLooks: number
       readonly shadowCallsMax: number
       readonly deviations: readonly string[]
+    }
+    /** Every way in which a run may err, enumerated before its first record */
+    readonly ErrorBudget: {
+      /** Taking back a harmless candidate, or asking a person about one */
+      readonly falseAlarm: {
+        readonly limit: number
+        readonly total: number
+        readonly families: readonly {
+          readonly family: 'error' | 'safety' | 'quality' | 'latency' | 'cost' | 'slices'
+          readonly limit: number
+          readonly total: number
+          readonly tests: readonly {
+            readonly id: string
+            readonly alpha: number
+            readonly onBreach: 'rollback' | 'review'
+          }[]
+        }[]
+      }
+      /** Promoting an unacceptable candidate in any wave */
+      readonly falsePromotion: {
+        readonly alpha: number
+        readonly questions: number
+        readonly waves: 'fixed_sequence'
+      }
+      /** Not promoting a harmless candidate; the total is divided over deciding metrics and gates */
+      readonly miss: {
+        readonly total: number
+        readonly metrics: number
+        readonly gates: number
+        readonly each: number
+      }
+      /** What may stop a run and is no part of these sums */
+      readonly outside: readonly string[]
     }
     /** A row of the view `pairs` */
     readonly Pair: {

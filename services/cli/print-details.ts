@@ -22,16 +22,32 @@ export function planText(plan: Api['PlanSummary']): string {
   return [
     `plan ${plan.hash.slice(0, 12)}`,
     ...stages,
-    `  chance of a false rollback over the whole run: at most ${(plan.errorBudget * 100).toFixed(1)} %`,
+    ...budgetText(plan.budget),
     shadowText(plan),
     ...plan.deviations.map((deviation) => `  less than recommended: ${deviation}`),
   ].join('\n')
 }
 
+function budgetText({ falseAlarm, falsePromotion, miss, outside }: Api['ErrorBudget']): readonly string[] {
+  const families = falseAlarm.families
+    .filter(({ tests }) => tests.length > 0)
+    .map(({ family, total, tests }) => `${family} ${percent(total)} in ${tests.length}`)
+  return [
+    `  chance of a false rollback over the whole run: at most ${percent(falseAlarm.total)} (of ${percent(falseAlarm.limit)}: ${families.join(', ')})`,
+    `  chance of promoting an unacceptable candidate: at most ${percent(falsePromotion.alpha)} in all waves together`,
+    `  chance of missing a harmless one: at most ${percent(miss.total)}, ${percent(miss.each)} for each of ${miss.metrics} metrics at ${miss.gates} gates`,
+    `  outside of these: ${outside.join('; ')}`,
+  ]
+}
+
+function percent(chance: number): string {
+  return `${Number((chance * 100).toPrecision(2))} %`
+}
+
 function shadowText(plan: Api['PlanSummary']): string {
   if (plan.shadowCallsRequired === 0) return '  nothing is shadowed: no shadow calls, no cost'
   const usd = (plan.shadowCostMicroUsdMax / 1e6).toFixed(2)
-  return `  shadow calls: at least ${plan.shadowCallsRequired} to reach 100 %; at most ${plan.shadowCallsMax} and $${usd}, then shadowing pauses`
+  return `  shadow calls: at least ${plan.shadowCallsRequired} to reach 100 %, ${plan.shadowCallsAllLooks} with every last look; at most ${plan.shadowCallsMax} and $${usd}, then shadowing pauses`
 }
 
 const said: Readonly<Record<Api['RunStatus']['phase'], string>> = {

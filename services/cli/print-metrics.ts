@@ -17,7 +17,7 @@ export function metricsText(metrics: readonly Metric[]): readonly string[] {
     ...(harm.length === 0 ? [] : ['is it doing harm? (asked with every record; difference = candidate − baseline)']),
     ...table(harm.map((metric) => [...cells(metric), `n ${metric.n}`, evidence(metric)])),
     ...(advance.length === 0 ? [] : ['may it advance? (asked at planned looks, once enough units are in)']),
-    ...table(advance.map((metric) => [...cells(metric), needed(metric), margin(metric)])),
+    ...table(advance.map((metric) => [...cells(metric), needed(metric), margin(metric) + carried(metric)])),
     ...advance.flatMap(driftLine),
     ...(silent.length === 0 ? [] : [`no data yet: ${[...new Set(silent)].join(', ')}`]),
     ...comparisons.flatMap(([comparison, meaning]) =>
@@ -32,6 +32,11 @@ const comparisons: readonly (readonly [Metric['comparison'], string])[] = [
   ['live_ab', 'users of the baseline against users of the candidate'],
   ['aa', 'same request: the baseline against itself'],
 ]
+
+function carried({ carried: pairs }: Metric): string {
+  if (pairs === undefined) return ''
+  return pairs.used ? `, with ${pairs.pairs} pairs of the shadow stage` : ', canary alone: the shadow stage differs'
+}
 
 /** Silent unless it has rung: an hour in which something changed is where to look first. */
 function driftLine(metric: Metric): readonly string[] {

@@ -1,58 +1,18 @@
-import type { Arm } from '../events/records.ts'
 import { farringtonManning } from '../stats/farrington-manning.ts'
 import { tangoScore } from '../stats/tango.ts'
-import type { TwoArms } from '../stats/unpaired/restricted-rates.ts'
+import {
+  type AdvanceState,
+  armsOf,
+  type BinaryPair,
+  cellOf,
+  createAdvanceState,
+  differenceOf,
+  type PairTable,
+  paired,
+  sizeOf,
+} from './advance-state.ts'
+import { agrees, usableCarried } from './carried-pairs.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
-
-/** Counts of one advance test in one stage entry, and the looks it has spent. Plain data. */
-export interface AdvanceState {
-  /** Paired: both, only candidate, only baseline, neither. */
-  readonly table: { both: number; onlyCandidate: number; onlyBaseline: number; neither: number }
-  /** Unpaired: units and events per arm. */
-  readonly units: Record<Arm, number>
-  readonly events: Record<Arm, number>
-  /** The statistic at each look that was taken, in order. */
-  readonly statistics: number[]
-  passed: boolean
-  /** The difference at the look that passed: what comes after is not what the permission rests on. */
-  passedWith: DifferenceEstimate | null
-  /** The pairs on which a paired test passed; null before that. */
-  passedOn: AdvanceState['table'] | null
-}
-
-/** Candidate − baseline with its standard error, from n units (pairs, or units of the candidate). */
-export interface DifferenceEstimate {
-  readonly difference: number
-  readonly error: number
-  readonly n: number
-}
-
-export function createAdvanceState(): AdvanceState {
-  return {
-    table: { both: 0, onlyCandidate: 0, onlyBaseline: 0, neither: 0 },
-    units: { baseline: 0, candidate: 0 },
-    events: { baseline: 0, candidate: 0 },
-    statistics: [],
-    passed: false,
-    passedWith: null,
-    passedOn: null,
-  }
-}
-
-/** Adds one pair of binary outcomes. */
-export function addPair(state: AdvanceState, baseline: number, candidate: number): void {
-  state.table[cellOf({ baseline, candidate })] += 1
-}
-
-interface BinaryPair {
-  readonly baseline: number
-  readonly candidate: number
-}
-
-function cellOf({ baseline, candidate }: BinaryPair): keyof AdvanceState['table'] {
-  if (candidate === 1) return baseline === 1 ? 'both' : 'onlyCandidate'
-  return baseline === 1 ? 'onlyBaseline' : 'neither'
-}
 
 /**
  * Puts corrected outcomes in the place of the pair at `position` (from 0). Looks that were taken stay spent. A pass that rested on the pair must hold on the
@@ -73,17 +33,12 @@ export function correctPair(
   const bound = plan.looks[state.statistics.length - 1]?.bound
   const margin = marginValue(test, frozen)
   if (state.passedOn === null || !inPass || bound === undefined || margin === null) return
-  const statistic = tangoZ(state.passedOn, margin)
+  const corrected = { ...state, table: state.passedOn }
+  const statistic = statisticOf(test, corrected, usableCarried(test, corrected, plan), margin, frozen)
   state.statistics[state.statistics.length - 1] = statistic
   state.passed = statistic <= -bound
-  state.passedWith = state.passed ? differenceOf(test, { ...state, table: state.passedOn }) : null
+  state.passedWith = state.passed ? differenceOf(test, corrected) : null
   if (!state.passed) state.passedOn = null
-}
-
-/** Adds one unit of one arm. */
-export function addUnit(state: AdvanceState, arm: Arm, event: boolean): void {
-  state.units[arm] += 1
-  if (event) state.events[arm] += 1
 }
 
 /** The margin as a number; a relative one needs what calibration froze, and is null before that. */
@@ -131,12 +86,34 @@ export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: Analysis
   const margin = marginValue(test, frozen)
   if (look === undefined || margin === null) return
   const informationMax = test.informationFixed / (plan.looks[0]?.fraction ?? 1)
-  if (information(test, state, frozen) < look.fraction * informationMax) return
-  const statistic = nonInferiorityZ(test, state, margin)
+  const due = look.fraction * informationMax
+  const own = information(test, state, frozen)
+  const carried = usableCarried(test, state, plan)
+  const fromShadow = carried === null ? 0 : information(test, carried, frozen)
+  if (own + fromShadow < due) return
+  const together = carried !== null && agrees(test, state, carried)
+  if (carried !== null && !together && state.carried != null) state.carried.refused = true
+  if (!together && own < due) return
+  const statistic = statisticOf(test, state, together ? carried : null, margin, frozen)
   state.statistics.push(statistic)
   state.passed = statistic <= -look.bound
   if (state.passed) state.passedWith = differenceOf(test, state)
   if (state.passed && test.engine === 'tango') state.passedOn = { ...state.table }
+}
+
+/** z at a look; with carried pairs by inverse variance: each score is the difference from the margin over its error, so information weighs the squares. */
+function statisticOf(
+  test: AdvanceTest,
+  state: AdvanceState,
+  carried: AdvanceState | null,
+  margin: number,
+  frozen: Frozen | null,
+): number {
+  const alone = nonInferiorityZ(test, state, margin)
+  if (carried === null) return alone
+  const [own, fromShadow] = [information(test, state, frozen), information(test, carried, frozen)]
+  const together = Math.sqrt(own) * alone + Math.sqrt(fromShadow) * nonInferiorityZ(test, carried, margin)
+  return together / Math.sqrt(own + fromShadow)
 }
 
 /** All looks spent without a pass. */
@@ -150,50 +127,9 @@ function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number)
   return farringtonManning({ ...armsOf(state), difference: margin }).z
 }
 
-function tangoZ(table: AdvanceState['table'], difference: number): number {
+function tangoZ(table: PairTable, difference: number): number {
   const { onlyCandidate, onlyBaseline } = table
   return tangoScore({ onlyCandidate, onlyBaseline, n: sizeOf(table), difference })
-}
-
-function sizeOf({ both, onlyCandidate, onlyBaseline, neither }: AdvanceState['table']): number {
-  return both + onlyCandidate + onlyBaseline + neither
-}
-
-/** Counts of an unpaired test as the statistics take them. */
-export function armsOf(state: AdvanceState): TwoArms {
-  return {
-    candidateEvents: state.events.candidate,
-    candidateUnits: state.units.candidate,
-    baselineEvents: state.events.baseline,
-    baselineUnits: state.units.baseline,
-  }
-}
-
-function paired(state: AdvanceState): { n: number; difference: number; discordance: number } {
-  const { onlyCandidate, onlyBaseline } = state.table
-  const n = sizeOf(state.table)
-  if (n === 0) return { n, difference: 0, discordance: 0 }
-  return { n, difference: (onlyCandidate - onlyBaseline) / n, discordance: (onlyCandidate + onlyBaseline) / n }
-}
-
-/**
- * The difference as it stands; null before both sides have units. Half an event more on each side than was seen (pairs: on each side of the discordance),
- * so that a quiet stage is not taken for a precise one.
- */
-export function differenceOf(test: AdvanceTest, state: AdvanceState): DifferenceEstimate | null {
-  if (test.engine === 'tango') {
-    const { n, difference, discordance } = paired(state)
-    if (n === 0) return null
-    return { difference, error: Math.sqrt((discordance + 1 / n - difference ** 2) / n), n }
-  }
-  const { baseline, candidate } = state.units
-  if (baseline === 0 || candidate === 0) return null
-  const variance = (arm: Arm) => {
-    const p = (state.events[arm] + 0.5) / (state.units[arm] + 1)
-    return (p * (1 - p)) / state.units[arm]
-  }
-  const difference = state.events.candidate / candidate - state.events.baseline / baseline
-  return { difference, error: Math.sqrt(variance('baseline') + variance('candidate')), n: candidate }
 }
 
 /** Units entered so far: pairs, or units of the candidate. */
@@ -201,10 +137,21 @@ export function unitsEntered(test: AdvanceTest, state: AdvanceState): number {
   return test.engine === 'tango' ? paired(state).n : state.units.candidate
 }
 
-/** Units that the first look needs at the rates seen so far; at least the forecast when nothing has been seen. */
-export function unitsRequired(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
+/**
+ * Units that the first look needs at the rates seen so far; at least the forecast when nothing has been seen. Carried pairs spare what they know, but for the
+ * fewest units of its own.
+ */
+export function unitsRequired(
+  test: AdvanceTest,
+  state: AdvanceState,
+  frozen: Frozen | null,
+  { unitsMin }: Pick<AnalysisPlan, 'unitsMin'>,
+): number {
   const entered = unitsEntered(test, state)
   const known = information(test, state, frozen)
   if (entered === 0 || known === 0) return test.requiredUnits
-  return Math.ceil((entered * test.informationFixed) / known)
+  const { carried } = state
+  if (carried == null || carried.refused) return Math.ceil((entered * test.informationFixed) / known)
+  const fromShadow = information(test, { ...createAdvanceState(), table: carried.table }, frozen)
+  return Math.max(unitsMin, Math.ceil((entered * (test.informationFixed - fromShadow)) / known))
 }

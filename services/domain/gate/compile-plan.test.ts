@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
+import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { specFromDocument } from '../policy/spec-from-document.ts'
 import { compilePlan } from './compile-plan.ts'
+import { sampleSpec } from './sample-evidence.ts'
 
 function specOf() {
   const result = specFromDocument(
@@ -32,4 +34,14 @@ it('the α of all harm tests adds up to the budget of a false rollback', () => {
   const alpha = compilePlan(specOf()).harm.reduce((sum, test) => sum + test.alpha, 0)
   expect(alpha).toBeLessThanOrEqual(0.05 + 1e-12)
   expect(alpha).toBeGreaterThan(0)
+})
+
+it('asks for no fewer units than a relative margin has events: below it no data could pass', () => {
+  const metrics = { refusal: { assumedRate: 0.01, margin: { relative: 0.5, floor: 0.05 } } }
+  const absolute = { refusal: { assumedRate: 0.01, margin: { absolute: 0.05 } } }
+  const unitsOf = (given: RolloutDocument['metrics'] & object) =>
+    compilePlan(sampleSpec({ metrics: given, calibrationPairs: 100 }))
+      .advance.filter(({ metric }) => metric === 'refusal')
+      .map(({ requiredUnits }) => requiredUnits)
+  expect(unitsOf(metrics)).toEqual(unitsOf(absolute))
 })

@@ -9,7 +9,7 @@ import type { AdvanceTest, AnalysisPlan, HarmTest, Margin, PlannedMetric } from 
 import { sliceSearchPlan } from './slice-search-plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
-const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
+export const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
   error: 0.01,
   safety: 0.01,
   quality: 0.01,
@@ -214,7 +214,7 @@ export function assumedMargin(margin: Margin, assumedRate: number): number {
   return margin.kind === 'absolute' ? margin.value : Math.max(margin.floor, margin.factor * assumedRate)
 }
 
-function isDeciding(metric: MetricPolicy): boolean {
+export function isDeciding(metric: MetricPolicy): boolean {
   return (metric.role === 'guardrail' || metric.role === 'primary') && metric.mustHaveData
 }
 
@@ -233,7 +233,11 @@ function advanceTests(spec: RolloutSpec): AdvanceTest[] {
   const slices = spec.criticalSlices.flatMap((slice) =>
     overall
       .filter((test) => test.engine === 'tango')
-      .map((test): AdvanceTest => ({ ...test, id: `${test.id}/${slice.key}=${slice.value}`, slice })),
+      .map((test): AdvanceTest => {
+        const inSlice = (id: string) => `${id}/${slice.key}=${slice.value}`
+        const carriesFrom = test.carriesFrom == null ? null : inSlice(test.carriesFrom)
+        return { ...test, id: inSlice(test.id), slice, carriesFrom }
+      }),
   )
   return [...overall, ...slices]
 }
@@ -247,7 +251,7 @@ function advanceTest(
   const informationFixed = requiredInformation(spec, metric)
   const engine = comparison === 'live_ab' ? 'farrington_manning' : 'tango'
   // A difference of M needs at least a rate of M: sizing below that would promise looks that no data can pass.
-  const rate = Math.max(metric.assumedRate, metric.margin.kind === 'absolute' ? metric.margin.value : 0)
+  const rate = Math.min(0.999, Math.max(metric.assumedRate, assumedMargin(metric.margin, metric.assumedRate)))
   return {
     id: `advance/${stages}/${metric.name}/${comparison}`,
     metric: metric.name,
@@ -261,5 +265,9 @@ function advanceTest(
     // Unpaired: candidate units when the baseline arm is much larger; the share of a stage can only raise it.
     requiredUnits: Math.ceil(informationFixed * (engine === 'tango' ? rate : rate * (1 - rate))),
     stages,
+    carriesFrom:
+      spec.carryOver === true && comparison === 'content_ab' && stages === 'canary'
+        ? `advance/shadow/${metric.name}/content_ab`
+        : null,
   }
 }

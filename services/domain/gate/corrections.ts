@@ -1,5 +1,6 @@
 import type { Evidence, MetricValue } from '../events/records.ts'
-import { type AdvanceState, correctPair } from './advance-looks.ts'
+import { correctPair } from './advance-looks.ts'
+import type { AdvanceState } from './advance-state.ts'
 import { guardTestOf } from './approval-guard.ts'
 import { type HarmAction, type HarmState, rebuildHarm } from './harm-state.ts'
 import { ownSource } from './judges.ts'

@@ -130,7 +130,7 @@ function slowestOf(gate: RunGate, tests: readonly AdvanceTest[], stage: StageVie
     const state = advanceStateOf(gate, stage.wave, stage.stageEntry, test.id)
     if (state.passed) continue
     const entered = unitsEntered(test, state)
-    const required = unitsRequired(test, state, gate.calibration.frozen)
+    const required = unitsRequired(test, state, gate.calibration.frozen, gate.plan)
     if (slowest === null || entered / required < slowest.entered / slowest.required)
       slowest = { test, entered, required }
   }

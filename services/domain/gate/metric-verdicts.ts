@@ -1,7 +1,9 @@
 import { asymptoticSequence } from '../stats/sequential/asymptotic-sequence.ts'
 import { tangoInterval } from '../stats/tango.ts'
 import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
-import { type AdvanceState, armsOf, marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import { marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import type { CarriedPairs } from './advance-state.ts'
+import { type AdvanceState, armsOf } from './advance-state.ts'
 import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
 import { type HarmState, shownBy } from './harm-state.ts'
@@ -103,11 +105,12 @@ export function advanceVerdict(
     eValue: null,
     eThreshold: marginValue(test, frozen),
     n: entered,
-    nRequired: state === undefined ? test.requiredUnits : unitsRequired(test, state, frozen),
+    nRequired: state === undefined ? test.requiredUnits : unitsRequired(test, state, frozen, gate.plan),
     table: test.engine === 'tango' && state !== undefined ? { ...state.table } : null,
     looksSpent: state?.statistics.length ?? 0,
     passed: state?.passed ?? false,
     ...(drift === null ? {} : { drift }),
+    ...(state?.carried == null ? {} : { carried: carriedView(state.carried) }),
   }
 }
 
@@ -116,6 +119,10 @@ function intervalOf(test: AdvanceTest, state: AdvanceState, entered: number, z: 
   if (test.engine === 'tango') return tangoInterval({ onlyCandidate, onlyBaseline, n: entered, z })
   const [low, high] = differenceScoreInterval(armsOf(state), z)
   return { low, high }
+}
+
+function carriedView({ table, refused }: CarriedPairs): NonNullable<MetricVerdict['carried']> {
+  return { pairs: table.both + table.onlyCandidate + table.onlyBaseline + table.neither, used: !refused }
 }
 
 function ratesOf(

@@ -78,6 +78,8 @@ export interface AdvanceTest {
   /** Forecast of informationFixed in units (pairs, or candidate units). */
   readonly requiredUnits: number
   readonly stages: 'shadow' | 'canary'
+  /** The shadow stage's question whose pairs this one may use; null: its own alone. Absent from plans older than the rule. */
+  readonly carriesFrom?: string | null
 }
 
 /** Where harm that nobody declared a slice for is looked for. What is found proposes and never acts, so it is outside the error budget. */

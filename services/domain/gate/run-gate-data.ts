@@ -1,4 +1,4 @@
-import type { AdvanceState } from './advance-looks.ts'
+import type { AdvanceState } from './advance-state.ts'
 import type { Approval } from './approval-guard.ts'
 import type { Calibration } from './calibration.ts'
 import type { Completeness } from './completeness.ts'

@@ -1,7 +1,9 @@
 import type { Arm, Evidence, Place } from '../events/records.ts'
-import { type AdvanceState, addPair, addUnit, createAdvanceState, lookIfDue } from './advance-looks.ts'
+import { lookIfDue } from './advance-looks.ts'
+import { type AdvanceState, addPair, addUnit, createAdvanceState } from './advance-state.ts'
 import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts'
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
+import { carriedFor } from './carried-pairs.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
 import { type AppliedCorrection, applyCorrection, streamOf } from './corrections.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
@@ -307,6 +309,10 @@ function forAdvance(
     if (!isInSlice(test.slice, evidence)) continue
     const state = advanceStateFor(gate, evidence.place, test.id)
     add(test, state, first)
+    if (state.carried === undefined)
+      state.carried = carriedFor(test, evidence.place.stage_entry, (entry, id) =>
+        gate.advance.get(`${evidence.place.wave}/${entry}/${id}`),
+      )
     lookIfDue(test, state, gate.plan, gate.calibration.frozen)
   }
 }

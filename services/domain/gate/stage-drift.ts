@@ -1,7 +1,7 @@
 import type { Comparison } from '../events/records.ts'
 import { holmAdjusted } from '../stats/multiplicity/adjusted-p.ts'
 import { pooledEstimate } from '../stats/slices/pooled-estimate.ts'
-import { type AdvanceState, type DifferenceEstimate, differenceOf } from './advance-looks.ts'
+import { type AdvanceState, type DifferenceEstimate, differenceOf } from './advance-state.ts'
 import type { Obstacle } from './obstacles.ts'
 import type { AdvanceTest } from './plan.ts'
 import type { RunGate } from './run-gate.ts'

@@ -40,6 +40,8 @@ export interface MetricVerdict {
   readonly passed: boolean
   /** Of a metric that a judge supplies: whether it may decide. */
   readonly judge?: JudgeView
+  /** Pairs of the shadow stage that count here beside the canary's own; `used` false: the stages differ, the canary stands alone. */
+  readonly carried?: { readonly pairs: number; readonly used: boolean }
   /** Advance questions on pairs, over all of the wave: whether the candidate has become worse at some hour. Shown; outside the error budget. */
   readonly drift?: DriftView
 }

@@ -58,8 +58,10 @@ export function plannedQuestions(place: StagePlace, calibratedHours: number | nu
 }
 
 function plannedQuestion(place: StagePlace, test: AdvanceTest, calibratedHours: number | null): PlannedQuestion {
-  const { plan, stage, startMs } = place
-  const margin = assumedMargin(test.margin, test.assumedRate)
+  const { plan, spec, stage, startMs } = place
+  // A test's own assumed rate lies no lower than its margin; what the margin is relative to is the policy's.
+  const policy = spec.metrics.find((metric) => metric.name === test.metric)
+  const margin = assumedMargin(test.margin, policy?.assumedRate ?? test.assumedRate)
   const hourly = hourlyUnits(place, test)
   const power = powerAtLooks(plan, margin * Math.sqrt(informationMax(test, plan)))
   const looks = plan.looks.map((look, index): PlannedLook => {

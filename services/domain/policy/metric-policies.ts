@@ -1,5 +1,5 @@
 import type { Margin } from '../gate/plan.ts'
-import type { MetricPolicy } from '../rollout/spec.ts'
+import type { MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
 import { metricCatalogue } from '../scoring/catalogue.ts'
 import { defaultMetrics } from './default-policy.ts'
 import type { MetricDocument, PolicyProblem, RolloutDocument } from './rollout-document.ts'
@@ -111,4 +111,23 @@ function check(
       fix: 'lower the budget or raise legTimeout',
     })
   }
+}
+
+/** Without calibration some questions have no answer ever, and the run would hold for ever: amounts have no bounds, relative margins no value. */
+export function uncalibratedProblems({ calibrationPairs, metrics, shadow }: RolloutSpec): readonly PolicyProblem[] {
+  if (calibrationPairs > 0 || shadow.share === 0) return []
+  return metrics
+    .filter(({ role }) => role === 'guardrail' || role === 'primary')
+    .flatMap(({ name, margin }): readonly PolicyProblem[] => {
+      const isMean = metricCatalogue.find((metric) => metric.name === name)?.kind === 'mean'
+      if (!isMean && margin.kind === 'absolute') return []
+      const what = isMean ? 'is an amount, whose bounds are' : 'has a relative margin, which is'
+      return [
+        {
+          path: ['calibrationPairs'],
+          message: `${name} ${what} frozen from calibration pairs: without any it is never judged, and the run holds for ever`,
+          fix: `calibrate with some (1000 by default), ${isMean ? '' : 'write an absolute margin, '}or make ${name} a signal`,
+        },
+      ]
+    })
 }

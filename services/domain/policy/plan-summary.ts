@@ -1,5 +1,6 @@
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
+import { type ErrorBudget, errorBudget } from './error-budget.ts'
 import { shadowCallsRequired } from './shadow-calls.ts'
 
 /** What a plan asks for, as `apply` prints it. */
@@ -18,9 +19,12 @@ export interface PlanSummary {
     readonly decidedBy: string | null
   }[]
   readonly errorBudget: number
+  readonly budget: ErrorBudget
   readonly shadowCostMicroUsdMax: number
   /** Shadow calls before the slowest first look of every stage; a stage that lasts longer makes more. */
   readonly shadowCallsRequired: number
+  /** The same up to the last of each stage's looks: what the run may need when no question passes sooner. */
+  readonly shadowCallsAllLooks: number
   readonly shadowCallsMax: number
   readonly deviations: readonly string[]
 }
@@ -50,9 +54,11 @@ export function planSummary(spec: RolloutSpec, plan: AnalysisPlan): PlanSummary 
   return {
     hash: plan.hash,
     stages,
+    budget: errorBudget(spec, plan),
     errorBudget: plan.harm.reduce((sum, test) => sum + test.alpha, 0),
     shadowCostMicroUsdMax: spec.shadow.budgetMicroUsd,
-    shadowCallsRequired: shadowCallsRequired(spec, plan),
+    shadowCallsRequired: shadowCallsRequired(spec, plan, 'first'),
+    shadowCallsAllLooks: shadowCallsRequired(spec, plan, 'last'),
     shadowCallsMax: spec.shadow.budgetCalls,
     deviations: spec.deviations,
   }

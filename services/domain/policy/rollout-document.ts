@@ -37,6 +37,7 @@ export interface RolloutDocument {
     readonly pairsPerUnitMedian?: number
     readonly inclusionMin?: number
     readonly joinCompletenessMin?: number
+    readonly carryOver?: boolean
     readonly alphaAdvance?: number
     readonly betaTotal?: number
     readonly exceedance?: { readonly window?: string; readonly alpha?: number; readonly countMin?: number }

@@ -4,7 +4,7 @@ import { notParameters } from '../sampling/variant-change.ts'
 import * as defaults from './default-policy.ts'
 import { judgesOf } from './judges.ts'
 import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
-import { metricPolicies } from './metric-policies.ts'
+import { metricPolicies, uncalibratedProblems } from './metric-policies.ts'
 import { deviationsOf } from './policy-deviations.ts'
 import type { PolicyProblem, RolloutDocument, StageDocument, VariantDocument } from './rollout-document.ts'
 import { formatDuration, formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
@@ -55,6 +55,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     inclusionMin: statistics.inclusionMin ?? null,
     pairsPerUnitMedian: statistics.pairsPerUnitMedian ?? 1,
     joinCompletenessMin: statistics.joinCompletenessMin ?? defaults.defaultJoinCompletenessMin,
+    carryOver: statistics.carryOver ?? false,
     alphaAdvance: statistics.alphaAdvance ?? defaults.defaultAlphaAdvance,
     betaTotal: statistics.betaTotal ?? defaults.defaultBetaTotal,
     exceedance: {
@@ -71,7 +72,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     prices: pricesOf(document),
     deviations: [],
   }
-  problems.push(...liveOnlyProblems(document, spec))
+  problems.push(...liveOnlyProblems(document, spec), ...uncalibratedProblems(spec))
   checkWhole(spec, problems)
   if (problems.length > 0) return { kind: 'problems', problems }
   return { kind: 'spec', spec: { ...spec, deviations: deviationsOf(spec) } }

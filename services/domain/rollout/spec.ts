@@ -68,6 +68,8 @@ export interface RolloutSpec {
   /** Smallest probability with which an exchange gets its pair, where whoever samples takes some segments more often; null: all alike. */
   readonly inclusionMin: number | null
   readonly joinCompletenessMin: number
+  /** Questions of a canary on pairs may use those of the shadow stage. Absent from runs older than the rule. */
+  readonly carryOver?: boolean
   readonly alphaAdvance: number
   /** Total miss probability over guardrails and gates; per guardrail it is divided (correct β, not α). */
   readonly betaTotal: number

@@ -1,0 +1,118 @@
+import type { Arm } from '../events/records.ts'
+import type { TwoArms } from '../stats/unpaired/restricted-rates.ts'
+import type { AdvanceTest } from './plan.ts'
+
+/** Pairs by outcome: bad on both sides, under the candidate alone, under the baseline alone, on neither. */
+export interface PairTable {
+  both: number
+  onlyCandidate: number
+  onlyBaseline: number
+  neither: number
+}
+
+/** What of the shadow stage may count in a question of a canary, as it stood at the canary's first own record. Plain data. */
+export interface CarriedPairs {
+  readonly table: PairTable
+  /** The two stages were found to differ: from then on the canary stands alone. */
+  refused: boolean
+}
+
+/** Counts of one advance test in one stage entry, and the looks it has spent. Plain data. */
+export interface AdvanceState {
+  /** Paired: both, only candidate, only baseline, neither. */
+  readonly table: PairTable
+  /** Pairs of the shadow stage that may count here; set with the first own record. Undefined before it. */
+  carried?: CarriedPairs | null
+  /** Unpaired: units and events per arm. */
+  readonly units: Record<Arm, number>
+  readonly events: Record<Arm, number>
+  /** The statistic at each look that was taken, in order. */
+  readonly statistics: number[]
+  passed: boolean
+  /** The difference at the look that passed: what comes after is not what the permission rests on. */
+  passedWith: DifferenceEstimate | null
+  /** The pairs on which a paired test passed; null before that. */
+  passedOn: PairTable | null
+}
+
+/** Candidate − baseline with its standard error, from n units (pairs, or units of the candidate). */
+export interface DifferenceEstimate {
+  readonly difference: number
+  readonly error: number
+  readonly n: number
+}
+
+export function createAdvanceState(): AdvanceState {
+  return {
+    table: { both: 0, onlyCandidate: 0, onlyBaseline: 0, neither: 0 },
+    units: { baseline: 0, candidate: 0 },
+    events: { baseline: 0, candidate: 0 },
+    statistics: [],
+    passed: false,
+    passedWith: null,
+    passedOn: null,
+  }
+}
+
+/** Adds one pair of binary outcomes. */
+export function addPair(state: AdvanceState, baseline: number, candidate: number): void {
+  state.table[cellOf({ baseline, candidate })] += 1
+}
+
+export interface BinaryPair {
+  readonly baseline: number
+  readonly candidate: number
+}
+
+export function cellOf({ baseline, candidate }: BinaryPair): keyof PairTable {
+  if (candidate === 1) return baseline === 1 ? 'both' : 'onlyCandidate'
+  return baseline === 1 ? 'onlyBaseline' : 'neither'
+}
+
+export function sizeOf({ both, onlyCandidate, onlyBaseline, neither }: PairTable): number {
+  return both + onlyCandidate + onlyBaseline + neither
+}
+
+/** Adds one unit of one arm. */
+export function addUnit(state: AdvanceState, arm: Arm, event: boolean): void {
+  state.units[arm] += 1
+  if (event) state.events[arm] += 1
+}
+
+/** Counts of an unpaired test as the statistics take them. */
+export function armsOf(state: AdvanceState): TwoArms {
+  return {
+    candidateEvents: state.events.candidate,
+    candidateUnits: state.units.candidate,
+    baselineEvents: state.events.baseline,
+    baselineUnits: state.units.baseline,
+  }
+}
+
+/**
+ * The difference as it stands; null before both sides have units. Half an event more on each side than was seen (pairs: on each side of the discordance),
+ * so that a quiet stage is not taken for a precise one.
+ */
+export function differenceOf(test: AdvanceTest, state: AdvanceState): DifferenceEstimate | null {
+  if (test.engine === 'tango') {
+    const { n, difference, discordance } = paired(state)
+    if (n === 0) return null
+    return { difference, error: Math.sqrt((discordance + 1 / n - difference ** 2) / n), n }
+  }
+  const { baseline, candidate } = state.units
+  if (baseline === 0 || candidate === 0) return null
+  const variance = (arm: Arm) => {
+    const p = (state.events[arm] + 0.5) / (state.units[arm] + 1)
+    return (p * (1 - p)) / state.units[arm]
+  }
+  const difference = state.events.candidate / candidate - state.events.baseline / baseline
+  return { difference, error: Math.sqrt(variance('baseline') + variance('candidate')), n: candidate }
+}
+
+/** Pairs so far, their difference of rates and their discordance; 0 of none. */
+export function paired(state: AdvanceState): { n: number; difference: number; discordance: number } {
+  const { onlyCandidate, onlyBaseline } = state.table
+  const n = sizeOf(state.table)
+  if (n === 0) return { n, difference: 0, discordance: 0 }
+  return { n, difference: (onlyCandidate - onlyBaseline) / n, discordance: (onlyCandidate + onlyBaseline) / n }
+}
