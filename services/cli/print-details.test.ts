@@ -4,6 +4,7 @@ import { compilePlan } from '../domain/gate/compile-plan.ts'
 import { judge } from '../domain/gate/judge.ts'
 import { accept, createRunGate, enterThrough } from '../domain/gate/run-gate.ts'
 import { refusal, sampleEvidence, sampleSpec } from '../domain/gate/sample-evidence.ts'
+import type { SliceFinding } from '../domain/gate/slice-findings.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { planSummary } from '../domain/policy/plan-summary.ts'
 import { startedRun, startMs, verdictCommand, verdictOf } from '../domain/rollout/sample-run.ts'
@@ -15,7 +16,7 @@ const muted = { role: 'muted' } as const
 const nowMs = startMs + 65_000
 
 /** What a gate and the controller make of 120 pairs in which the candidate refuses every `refusesEvery`-th time, as `explain` prints it. */
-function explained(refusesEvery: number): string {
+function explained(refusesEvery: number, findings: readonly SliceFinding[] = []): string {
   const metrics = {
     error: muted,
     fast_error: muted,
@@ -31,7 +32,8 @@ function explained(refusesEvery: number): string {
   for (let index = 0; index < 120; index += 1) accept(gate, pair(index, index % refusesEvery === 0 ? 1 : 0), 0, index)
   enterThrough(gate, startMs + 60_000)
   const stage = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
-  const { breach: _, ...answer } = judge(gate, stage)
+  const { breach: _, ...judged } = judge(gate, stage)
+  const answer = { ...judged, findings }
   const verdict: Verdict = {
     ...verdictOf(answer.outcome),
     ...answer,
@@ -72,5 +74,29 @@ describe('explain', () => {
 
   it('says what a run still waits for, and how much of it there is', async () => {
     await expect(explained(40)).toMatchFileSnapshot('golden/explain-waiting.txt')
+  })
+
+  it('tells every slice that the search found, the likeliest where it says what stands, and that they decide nothing', () => {
+    const numbers = {
+      metric: 'refusal',
+      comparison: 'content_ab',
+      n: 900,
+      baselineValue: 0.03,
+      candidateValue: 0.08,
+    } as const
+    const effects = { difference: 0.05, shrunkDifference: 0.03, elsewhereDifference: 0, beyondMarginP: 1, margin: 0.01 }
+    const found = (value: string): SliceFinding => ({
+      ...{ ...numbers, ...effects, specificP: 0.001, eValue: 9_000 },
+      slice: [{ key: 'tier', value }],
+      sentence: `refusal is worse where tier = ${value}`,
+    })
+    const text = explained(40, [found('gold'), found('silver')])
+    expect(text).toContain(
+      '  searched slices that are worse (for a person to look at; they decide nothing)\n    refusal is worse where tier = gold\n    refusal is worse where tier = silver\n',
+    )
+    expect(text).toContain(
+      '  found     refusal is worse where tier = gold (and 1 more); for a person to look at, it decides nothing\n',
+    )
+    expect(explained(40)).not.toMatch(/ found |searched slices/)
   })
 })

@@ -1,5 +1,6 @@
 import { farringtonManning } from '../stats/farrington-manning.ts'
 import { tangoScore } from '../stats/tango.ts'
+import { mantelHaenszelWeight, stratifiedScore } from '../stats/unpaired/stratified-score.ts'
 import {
   type AdvanceState,
   armsOf,
@@ -9,9 +10,11 @@ import {
   differenceOf,
   type PairTable,
   paired,
+  rulesOf,
   sizeOf,
 } from './advance-state.ts'
 import { agrees, usableCarried } from './carried-pairs.ts'
+import type { ArmCounts } from './live-strata.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
 
 /**
@@ -54,7 +57,7 @@ export function marginValue(
 /**
  * Information on the difference so far, 1 / Var(Δ̂). Paired: n / (ψ − Δ²) with ψ not below the floor that calibration froze. Unpaired:
  * 1 / (p(1−p)(1/n₁ + 1/n₀)) with the pooled rate p not below the assumed one. Neither lies below the margin M: a difference of M needs that many
- * events, so data without any event know no more than that. A floor keeps a quiet start from looking like knowledge.
+ * events, so data without any event know no more than that. Several rules: the same variance of each, by its squared Mantel-Haenszel weight. A floor keeps a quiet start from looking like knowledge.
  */
 function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | null): number {
   if (test.engine === 'tango') {
@@ -63,14 +66,27 @@ function information(test: AdvanceTest, state: AdvanceState, frozen: Frozen | nu
     const floor = Math.max(frozen?.discordanceFloors[test.metric] ?? test.assumedRate, marginValue(test, frozen) ?? 0)
     return n / Math.max(discordance - difference * difference, floor)
   }
+  const floor = Math.max(test.assumedRate, marginValue(test, frozen) ?? 0)
+  const rules = rulesOf(state)
+  if (rules !== null) return stratifiedInformation(rules, floor)
   const { baseline, candidate } = state.units
   if (baseline === 0 || candidate === 0) return 0
-  const pooled = Math.max(
-    (state.events.baseline + state.events.candidate) / (baseline + candidate),
-    test.assumedRate,
-    marginValue(test, frozen) ?? 0,
-  )
+  const pooled = Math.max((state.events.baseline + state.events.candidate) / (baseline + candidate), floor)
   return 1 / (pooled * (1 - pooled) * (1 / candidate + 1 / baseline))
+}
+
+function stratifiedInformation(rules: readonly ArmCounts[], floor: number): number {
+  let weights = 0
+  let variance = 0
+  for (const rule of rules) {
+    const weight = mantelHaenszelWeight(rule)
+    const events = rule.candidateEvents + rule.baselineEvents
+    const p = Math.max(events / (rule.candidateUnits + rule.baselineUnits), floor)
+    weights += weight
+    // w²(1/n₁ + 1/n₀) = w
+    variance += weight * p * (1 - p)
+  }
+  return variance === 0 ? 0 : weights ** 2 / variance
 }
 
 /**
@@ -124,7 +140,8 @@ export function looksExhausted(state: AdvanceState, plan: AnalysisPlan): boolean
 /** z of H0: Δ ≥ margin; small means acceptable. */
 function nonInferiorityZ(test: AdvanceTest, state: AdvanceState, margin: number): number {
   if (test.engine === 'tango') return tangoZ(state.table, margin)
-  return farringtonManning({ ...armsOf(state), difference: margin }).z
+  const rules = rulesOf(state)
+  return rules === null ? farringtonManning({ ...armsOf(state), difference: margin }).z : stratifiedScore(rules, margin)
 }
 
 function tangoZ(table: PairTable, difference: number): number {

@@ -1,5 +1,6 @@
-import type { Arm } from '../events/records.ts'
+import type { Arm, Evidence } from '../events/records.ts'
 import type { TwoArms } from '../stats/unpaired/restricted-rates.ts'
+import { type ArmCounts, addToStrata, type LiveStrata, standardisedRates } from './live-strata.ts'
 import type { AdvanceTest } from './plan.ts'
 
 /** Pairs by outcome: bad on both sides, under the candidate alone, under the baseline alone, on neither. */
@@ -26,6 +27,8 @@ export interface AdvanceState {
   /** Unpaired: units and events per arm. */
   readonly units: Record<Arm, number>
   readonly events: Record<Arm, number>
+  /** Unpaired: the same units by where they come from. */
+  readonly strata: LiveStrata
   /** The statistic at each look that was taken, in order. */
   readonly statistics: number[]
   passed: boolean
@@ -47,6 +50,7 @@ export function createAdvanceState(): AdvanceState {
     table: { both: 0, onlyCandidate: 0, onlyBaseline: 0, neither: 0 },
     units: { baseline: 0, candidate: 0 },
     events: { baseline: 0, candidate: 0 },
+    strata: {},
     statistics: [],
     passed: false,
     passedWith: null,
@@ -74,9 +78,16 @@ export function sizeOf({ both, onlyCandidate, onlyBaseline, neither }: PairTable
 }
 
 /** Adds one unit of one arm. */
-export function addUnit(state: AdvanceState, arm: Arm, event: boolean): void {
+export function addUnit(state: AdvanceState, evidence: Evidence, arm: Arm, event: boolean): void {
   state.units[arm] += 1
   if (event) state.events[arm] += 1
+  addToStrata(state.strata, evidence, arm, event)
+}
+
+/** The rules of an unpaired test, when there are several: their rates and shares may differ, so their units are not pooled. */
+export function rulesOf(state: AdvanceState): readonly ArmCounts[] | null {
+  const rules = Object.values(state.strata)
+  return rules.length > 1 ? rules.map(({ all }) => all) : null
 }
 
 /** Counts of an unpaired test as the statistics take them. */
@@ -100,6 +111,12 @@ export function differenceOf(test: AdvanceTest, state: AdvanceState): Difference
     return { difference, error: Math.sqrt((discordance + 1 / n - difference ** 2) / n), n }
   }
   const { baseline, candidate } = state.units
+  const rules = rulesOf(state)
+  if (rules !== null) {
+    const rates = standardisedRates(rules)
+    if (rates === null) return null
+    return { difference: rates.candidate - rates.baseline, error: Math.sqrt(rates.variance), n: candidate }
+  }
   if (baseline === 0 || candidate === 0) return null
   const variance = (arm: Arm) => {
     const p = (state.events[arm] + 0.5) / (state.units[arm] + 1)

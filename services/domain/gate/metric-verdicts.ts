@@ -3,12 +3,13 @@ import { tangoInterval } from '../stats/tango.ts'
 import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
 import { marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
 import type { CarriedPairs } from './advance-state.ts'
-import { type AdvanceState, armsOf } from './advance-state.ts'
+import { type AdvanceState, armsOf, differenceOf, rulesOf } from './advance-state.ts'
 import { canBeGuarded, guardTestOf } from './approval-guard.ts'
 import type { ShownStretch } from './harm-segment.ts'
 import { type HarmState, shownBy } from './harm-state.ts'
 import { driftOf } from './hourly-discordance.ts'
 import { judgeView } from './judges.ts'
+import { standardisedRates } from './live-strata.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import { hoursOf, type RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
@@ -117,6 +118,11 @@ export function advanceVerdict(
 function intervalOf(test: AdvanceTest, state: AdvanceState, entered: number, z: number): { low: number; high: number } {
   const { onlyCandidate, onlyBaseline } = state.table
   if (test.engine === 'tango') return tangoInterval({ onlyCandidate, onlyBaseline, n: entered, z })
+  if (rulesOf(state) !== null) {
+    // Of several rules there is one difference, but no pooled table whose score could be inverted.
+    const { difference, error } = differenceOf(test, state) ?? { difference: 0, error: Number.POSITIVE_INFINITY }
+    return { low: Math.max(-1, difference - z * error), high: Math.min(1, difference + z * error) }
+  }
   const [low, high] = differenceScoreInterval(armsOf(state), z)
   return { low, high }
 }
@@ -137,6 +143,8 @@ function ratesOf(
       ? { baseline: null, candidate: null }
       : { baseline: (both + onlyBaseline) / n, candidate: (both + onlyCandidate) / n }
   }
+  const rules = rulesOf(state)
+  if (rules !== null) return standardisedRates(rules) ?? { baseline: null, candidate: null }
   const rate = (arm: 'baseline' | 'candidate') => (state.units[arm] === 0 ? null : state.events[arm] / state.units[arm])
   return { baseline: rate('baseline'), candidate: rate('candidate') }
 }

@@ -10,6 +10,7 @@ import { advanceStateOf, type RunGate } from './run-gate.ts'
 import { nameOf, percent } from './sentence-parts.ts'
 import { brokenSplit } from './split-watch.ts'
 import type { StageView } from './stage-view.ts'
+import { misleadingMix } from './traffic-mix.ts'
 import { isFull } from './unit-ledger.ts'
 
 /** What stands between a stage and its looks: a reason to hold, or to ask a person. */
@@ -44,6 +45,7 @@ export const obstacleChecks: readonly ObstacleCheck[] = [
   incomplete,
   unequallyComplete,
   fewUnits,
+  trafficMix,
   missingMean,
 ]
 
@@ -149,6 +151,11 @@ function fewUnits(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]
     return hold('FEW_UNITS', `${entered} units of ${nameOf(test)}, at least ${gate.plan.unitsMin} are needed`)
   }
   return null
+}
+
+function trafficMix(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]): Obstacle | null {
+  const reason = misleadingMix(gate, stage, tests)
+  return reason === null ? null : { outcome: 'review', code: 'TRAFFIC_MIX', reason }
 }
 
 /** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */

@@ -54,6 +54,20 @@ describe('the gate of a run', () => {
     expect(answer.reason).toMatch(/refusal on content_ab harms \(candidate \d+\.\d %, baseline 0\.0 %\), n = \d+/)
   })
 
+  it('waits for the pairs that a critical slice needs by itself, and says how many those are', () => {
+    const plan = planOf({ criticalSlices: [{ key: 'tier', value: 'gold' }] })
+    const overall = planOf()
+    const required = Math.ceil((overall.advance.find((test) => test.stages === 'shadow')?.informationFixed ?? 0) * 0.1)
+    const tiered = (every: number) =>
+      harmless(required + 100).map((each, i) => (i % every === 0 ? { ...each, segments: { tier: 'gold' } } : each))
+    expect(judge(fed(overall, tiered(11)), stage).outcome).toBe('advance')
+    const { outcome, reasonCode, reason, nRequired } = judge(fed(plan, tiered(11)), stage)
+    expect({ outcome, reasonCode }).toEqual({ outcome: 'hold', reasonCode: 'NEED_UNITS' })
+    expect(reason).toMatch(/^refusal on content_ab in tier = gold: \d+ of \d+ units$/)
+    expect(nRequired).toBeGreaterThanOrEqual(required - 1)
+    expect(judge(fed(plan, tiered(1)), stage).outcome).toBe('advance')
+  })
+
   it('permits an advance only from the required number of pairs on', () => {
     const plan = planOf()
     const required = Math.ceil((plan.advance.find((test) => test.stages === 'shadow')?.informationFixed ?? 0) * 0.1)

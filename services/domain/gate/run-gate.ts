@@ -269,7 +269,7 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
   forAdvance(gate, evidence, (test, state, first) => {
     const value = outcomeOf(evidence, arm, test.metric)
     if (value === null) return
-    if (countOnce(gate.ledger, stratum, first, unit)) addUnit(state, arm, value === 1)
+    if (countOnce(gate.ledger, stratum, first, unit)) addUnit(state, evidence, arm, value === 1)
   })
 }
 
