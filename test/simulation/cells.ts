@@ -3,6 +3,8 @@ import type { Cell } from './cell.ts'
 import { harmCells } from './harm-cells.ts'
 import { latencyCells } from './latency-cells.ts'
 import { naiveCells, nullCells, peekingCell } from './null-cells.ts'
+import { recordedCells } from './recorded-cells.ts'
+import { searchCells } from './search-cells.ts'
 import { sliceCells } from './slice-cells.ts'
 
 export const cells: readonly Cell[] = [
@@ -13,4 +15,6 @@ export const cells: readonly Cell[] = [
   ...latencyCells,
   ...advanceCells,
   ...sliceCells,
+  ...searchCells,
+  ...recordedCells,
 ]

@@ -134,6 +134,16 @@ const nullWorlds: readonly NullWorld[] = [
     mistake: 'a restart adds what it reads again',
   },
   {
+    name: 'recorded-trials',
+    world:
+      'recorded trials of one agent on 50 tau-bench tasks, two by two with the arms swapped by chance, 5,000 pairs',
+    plan,
+    weight: 0,
+    tell: worlds.recordedTrials,
+    rule: naive.MidPAtEachLook,
+    mistake: 'mid-p at 5 % at each look',
+  },
+  {
     name: 'all-at-once',
     world: 'everything above at once, in a third attempt',
     plan: planOf(everything, 3),

@@ -1,4 +1,5 @@
 import { autoregression, type Draw, normal } from './draws.ts'
+import tauBench from './tau-bench-airline.json' with { type: 'json' }
 import type { LegChange, Traffic } from './traffic.ts'
 
 /** A world in which the candidate is no worse; what it tells is the same for the gate and for a rule that the gate does not use. */
@@ -159,6 +160,17 @@ export const restarts: World = (uniform, traffic) => {
     traffic.pair('content_ab', `session-${i}`, { refused: baseline }, { refused: candidate })
     traffic.wait(1_000)
     if (i % 100 === 99) traffic.restart()
+  })
+}
+
+/** 5,000 pairs of two recorded trials of one agent on one task, arms swapped by chance: who fails is refused here. */
+export const recordedTrials: World = (uniform, traffic) => {
+  tell(traffic, 5_000, (i) => {
+    const trials = tauBench.tasks[Math.floor(uniform() * tauBench.tasks.length)] ?? ''
+    const first = Math.floor(uniform() * trials.length)
+    const second = (first + 1 + Math.floor(uniform() * (trials.length - 1))) % trials.length
+    traffic.pair('content_ab', `task-${i}`, { refused: trials[first] === '0' }, { refused: trials[second] === '0' })
+    traffic.wait(1_000)
   })
 }
 

@@ -10,7 +10,7 @@ const behaviours: readonly (readonly [string, string])[] = [
     '`null/twenty-pairs-a-session`, `naive/twenty-pairs-a-session`',
   ],
   ['harm of 6 points and a rate ratio of 5 are stopped in time', '`harm/six-points*`, `harm/rate-ratio-5`'],
-  ['a planted segment is found, and nothing advances while it has too few pairs', '`slice/*`'],
+  ['a planted segment is found, and nothing advances while it has too few pairs', '`slice/*`, `search/*`'],
   ['one pair short never advances, and looks are never free', '`advance/one-pair-short`, `advance/*-at-margin`'],
   [
     'a judge that always takes the first answer decides nothing',
