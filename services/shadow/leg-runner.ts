@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Resolution, Response, Variant } from '../domain/events/records.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import type { Gauge, Metrics } from '../platform/metrics/metrics.ts'
-import type { Budget, BudgetLimits } from './budget.ts'
+import type { Budget, BudgetLimits, Spend } from './budget.ts'
 import type { CallResult, ModelCaller, Provider } from './call-model.ts'
 import { allowedCalls, type ConcurrencyPolicy } from './concurrency.ts'
 import { calledResponse, costMicroUsd, estimateTokens, type LegTask, type Price, skippedResponse } from './leg-task.ts'
@@ -191,25 +191,36 @@ class BudgetedRunner implements LegRunner {
   async #attempt(task: LegTask, to: Destination, attempt: number, signal: AbortSignal): Promise<Ended> {
     const { budget, caller } = this.#options
     const { run } = task.place
-    const estimate = costMicroUsd(to.price, estimateTokens(task.bodyBytes), outputTokensMax(task.operation, task.body))
-    const reserved = await budget.reserve(run, to.limits, estimate)
+    const inputTokens = estimateTokens(task.bodyBytes)
+    const outputTokens = outputTokensMax(task.operation, task.body)
+    const microUsd = costMicroUsd(to.price, inputTokens, outputTokens)
+    const estimate = { microUsd, tokens: inputTokens + outputTokens }
+    const reservedAtMs = this.#options.clock.nowMs()
+    const reserved = await budget.reserve(run, to.limits, estimate, reservedAtMs)
     this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })
     this.#observed.paused.set(reserved.startsWith('exhausted') ? 1 : 0, { why: 'budget' })
     if (reserved === 'away') return { kind: 'away' }
     if (reserved !== 'reserved') return { kind: 'skipped', resolution: 'skipped_budget', why: reserved }
     // Redis may have taken its time.
     if (signal.aborted || this.#isLate(task, 0)) {
-      await budget.settle(run, estimate, 0)
+      await budget.settle(run, estimate, nothing, reservedAtMs)
       return { kind: 'skipped', resolution: 'skipped_backlog', why: 'too_late' }
     }
     const requestId = `${task.exchangeId}-${task.arm}-${attempt}`
     const { operation, body, headers, timeoutMs } = task
     const result = await caller.call(to.provider, { operation, body, headers, timeoutMs, requestId, signal })
-    const spent = calledResponse(task, to.provider, result, to.price, attempt).cost_micro_usd
-    await budget.settle(run, estimate, spent ?? (result.maybeCharged ? estimate : 0))
+    const spent = calledResponse(task, to.provider, result, to.price, attempt)
+    const known = {
+      microUsd: spent.cost_micro_usd ?? 0,
+      tokens: (spent.input_tokens ?? 0) + (spent.output_tokens ?? 0),
+    }
+    const actual = spent.cost_micro_usd === null ? (result.maybeCharged ? estimate : nothing) : known
+    await budget.settle(run, estimate, actual, reservedAtMs)
     return { kind: 'called', result, attempt }
   }
 }
+
+const nothing: Spend = { microUsd: 0, tokens: 0 }
 
 /** Where a leg's calls go and what they may cost. */
 interface Destination {

@@ -5,8 +5,8 @@ export interface RouteView {
   split(route: string): Split | null
   /** A latch or kill forbids new plans for the run (or this wave of it). */
   blocked(route: string, wave: string): boolean
-  /** Calls and money that the run's split allows; null when no split belongs to the run. */
-  budget(run: string): { readonly calls: number; readonly microUsd: number } | null
+  /** What the run's split allows, by the names of its budgets; null when no split belongs to the run. Calls and money that it does not name are 0. */
+  budget(run: string): Readonly<Record<string, number>> | null
   applySplit(route: string, split: Split | null): void
   applyBrake(key: string, brake: { readonly latch: Latch } | { readonly kill: Kill } | null): void
 }
@@ -37,7 +37,7 @@ export function createRouteView(): RouteView {
     budget(run) {
       for (const split of splits.values()) {
         if (split.run !== run || split.shadow === null) continue
-        return { calls: split.shadow.budgets['calls'] ?? 0, microUsd: split.shadow.budgets['micro_usd'] ?? 0 }
+        return { calls: 0, micro_usd: 0, ...split.shadow.budgets }
       }
       return null
     },

@@ -61,6 +61,18 @@ describe('planning', () => {
     expect(plans[0]?.deadline_at).toBe(4_007)
   })
 
+  it('asks the baseline what it would have said, for a share of what the candidate answered', () => {
+    const at = { ...split, shadow: { ...shares, share: 1, counterfactual_share: 0.3 } }
+    const plans = Array.from({ length: 2_000 }, (_, index) =>
+      planShadow(request(`id-${index}`, { live_arm: 'candidate' }), at, { blocked: false, arrivalMs: 0 }),
+    )
+    const legs = plans.flatMap((plan) => plan?.legs ?? [])
+    expect(legs.length / 2_000).toBeCloseTo(0.3, 1)
+    expect(new Set(legs.map((leg) => JSON.stringify(leg)))).toEqual(
+      new Set(['{"arm":"baseline","content_ab_p":0.3,"shadow_ab_p":0,"aa_p":0}']),
+    )
+  })
+
   it.each([
     ['a brake', request('x'), split, true],
     ['a live candidate', request('x', { live_arm: 'candidate' }), split, false],
@@ -203,10 +215,10 @@ describe('running legs', () => {
       caller,
       budget: {
         async reserve(_run, _limits, estimate) {
-          booked.push(`reserve ${estimate}`)
+          booked.push(`reserve ${estimate.microUsd}`)
           return options.reserve?.() ?? 'reserved'
         },
-        settle: async (_run, _estimate, actual) => void booked.push(`settle ${actual}`),
+        settle: async (_run, _estimate, actual) => void booked.push(`settle ${actual.microUsd}`),
       },
       concurrency: { max: 4, slowdownMax: 2, toleranceMs: 0, quotaFloor: 0 },
       retriesMax: 2,
@@ -223,7 +235,7 @@ describe('running legs', () => {
           ? { inputMicroUsdPerMillion: 1_000_000, outputMicroUsdPerMillion: 1_000_000 }
           : options.price,
       onUnpriced: (of) => void unpriced.push(of.model),
-      limits: () => ({ calls: 10, microUsd: 10 }),
+      limits: () => ({ calls: 10, micro_usd: 10 }),
       onResolved: (_task, response) => void resolved.push(response),
       metrics: createPrometheusMetrics(),
     })
@@ -275,10 +287,10 @@ describe('running legs', () => {
   })
 
   it('skips when the budget is spent, waits while Redis is away, gives up when it is too late, and refuses above its bytes', async () => {
-    const spent = setUp({ reserve: async () => 'exhausted_money' })
+    const spent = setUp({ reserve: async () => 'exhausted_micro_usd' })
     spent.runner.submit(spent.task)
     await settled()
-    expect(spent.resolved[0]).toMatchObject({ resolution: 'skipped_budget', error_class: 'exhausted_money' })
+    expect(spent.resolved[0]).toMatchObject({ resolution: 'skipped_budget', error_class: 'exhausted_micro_usd' })
 
     const away = setUp({ reserve: async () => 'away' })
     away.runner.submit(away.task)

@@ -60,11 +60,15 @@ export function liveEvidence(
   }
 }
 
-/** The two legs that each paired comparison sets side by side, first the one that counts as baseline. */
+/** The two legs that each paired comparison sets side by side, first the one that counts as baseline, by the arm that answered live. */
 const pairsOf = {
-  content_ab: [legKey('baseline', 'live'), legKey('candidate', 'shadow')],
-  shadow_ab: [legKey('baseline', 'shadow'), legKey('candidate', 'shadow')],
-  aa: [legKey('baseline', 'live'), legKey('baseline', 'shadow')],
+  baseline: {
+    content_ab: [legKey('baseline', 'live'), legKey('candidate', 'shadow')],
+    shadow_ab: [legKey('baseline', 'shadow'), legKey('candidate', 'shadow')],
+    aa: [legKey('baseline', 'live'), legKey('baseline', 'shadow')],
+  },
+  // Of a counterfactual only content: live and shadow legs answer at their own speeds.
+  candidate: { content_ab: [legKey('baseline', 'shadow'), legKey('candidate', 'live')], shadow_ab: null, aa: null },
 } as const
 
 /** The pair of one paired comparison at one horizon; null when it was not planned for this exchange. */
@@ -76,13 +80,15 @@ export function pairedEvidence(
   late: boolean,
 ): Evidence | null {
   const place = known.plan?.place ?? null
-  const inclusion = inclusionOf(known.plan?.legs ?? [], comparison)
-  if (place === null || inclusion === 0 || known.facts.request.live_arm !== 'baseline') return null
+  const liveArm = known.facts.request.live_arm
+  const inclusion = inclusionOf(known.plan?.legs ?? [], comparison, liveArm)
+  const pair = pairsOf[liveArm][comparison]
+  if (place === null || inclusion === 0 || pair === null) return null
   const metricsHere = plan.metrics.filter(
     (metric) => metric.horizonMs === horizonMs && isComparedIn(metric.comparisons, comparison),
   )
   if (metricsHere.length === 0 && horizonMs !== plan.legTimeoutMs) return null
-  const [firstKey, secondKey] = pairsOf[comparison]
+  const [firstKey, secondKey] = pair
   const first = known.legs.get(firstKey) ?? null
   const second = known.legs.get(secondKey) ?? null
   const metrics = metricsHere.flatMap((metric): MetricValue[] => {
@@ -106,8 +112,9 @@ function isComparedIn(comparisons: readonly Comparison[], comparison: Comparison
   return comparisons.includes(comparison) || (comparison === 'aa' && comparisons.includes('content_ab'))
 }
 
-function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'shadow_ab' | 'aa'): number {
-  const leg = legs.find((candidate) => candidate.arm === (comparison === 'aa' ? 'baseline' : 'candidate'))
+function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'shadow_ab' | 'aa', liveArm: Arm): number {
+  const asked = comparison === 'aa' || liveArm === 'candidate' ? 'baseline' : 'candidate'
+  const leg = legs.find((candidate) => candidate.arm === asked)
   if (leg === undefined) return 0
   if (comparison === 'content_ab') return leg.content_ab_p
   if (comparison === 'aa') return leg.aa_p

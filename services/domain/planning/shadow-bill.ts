@@ -4,7 +4,7 @@ import { countWithin } from './traffic-profile.ts'
 /** Shadow calls and what they use. Tokens are null when the profile counts none, money also when a variant has no price. */
 export interface ShadowBill {
   readonly candidateCalls: number
-  /** Second baseline legs. */
+  /** Second baseline legs, and counterfactual ones. */
   readonly baselineCalls: number
   readonly calls: number
   readonly inputTokens: number | null
@@ -17,8 +17,9 @@ export function shadowBill(place: StagePlace, hourlyRequests: readonly number[],
   const { spec, stage, startMs, traffic } = place
   const { share, secondLegShare } = spec.shadow
   const weight = stage.candidateWeight / 100_000
-  const candidateCalls = countWithin(hourlyRequests, startMs, hours) * (1 - weight) * share
-  const baselineCalls = candidateCalls * secondLegShare
+  const requests = countWithin(hourlyRequests, startMs, hours)
+  const candidateCalls = requests * (1 - weight) * share
+  const baselineCalls = candidateCalls * secondLegShare + requests * weight * (spec.shadow.counterfactualShare ?? 0)
   const calls = candidateCalls + baselineCalls
   const tokens = traffic.tokensPerRequest
   const costOf = (variant: string, count: number): number | null => {

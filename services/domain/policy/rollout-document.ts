@@ -11,7 +11,8 @@ export interface RolloutDocument {
     readonly share?: number
     readonly secondLegShare?: number
     readonly startWithin?: string
-    readonly budget?: { readonly usd?: number; readonly calls?: number }
+    readonly counterfactualShare?: number
+    readonly budget?: BudgetDocument & { readonly perMinute?: BudgetDocument; readonly perDay?: BudgetDocument }
   }
   readonly stages?: readonly StageDocument[]
   readonly waves?: readonly {
@@ -62,6 +63,13 @@ export interface JudgeDocument {
   readonly measuredAt: string
   readonly validUntil: string
   readonly within?: string
+}
+
+/** What shadow calls may cost, together or in a window. */
+export interface BudgetDocument {
+  readonly usd?: number
+  readonly calls?: number
+  readonly tokens?: number
 }
 
 export interface VariantDocument {

@@ -6,7 +6,13 @@ import { judgesOf } from './judges.ts'
 import { isLiveOnly, liveOnlyProblems } from './live-only.ts'
 import { metricPolicies, uncalibratedProblems } from './metric-policies.ts'
 import { deviationsOf } from './policy-deviations.ts'
-import type { PolicyProblem, RolloutDocument, StageDocument, VariantDocument } from './rollout-document.ts'
+import type {
+  BudgetDocument,
+  PolicyProblem,
+  RolloutDocument,
+  StageDocument,
+  VariantDocument,
+} from './rollout-document.ts'
 import { formatDuration, formatWeight, parseDuration, parseWeight } from './units-of-measure.ts'
 import { inWholePeriods } from './whole-periods.ts'
 
@@ -103,7 +109,25 @@ function shadowOf(document: RolloutDocument, deadlineMs: number): RolloutSpec['s
     deadlineMs,
     budgetMicroUsd: Math.round((shadow.budget?.usd ?? defaults.defaultShadow.budgetUsd) * 1e6),
     budgetCalls: shadow.budget?.calls ?? defaults.defaultShadow.budgetCalls,
+    ...(shadow.counterfactualShare === undefined ? {} : { counterfactualShare: shadow.counterfactualShare }),
+    ...(shadow.budget === undefined ? {} : { budgetLimits: budgetLimits(shadow.budget) }),
   }
+}
+
+/** As `ShadowShares.budgets` names them: `calls`, `micro_usd` and `tokens`, each also `_per_minute` and `_per_day`. */
+function budgetLimits({
+  tokens,
+  perMinute,
+  perDay,
+}: NonNullable<NonNullable<RolloutDocument['shadow']>['budget']>): Record<string, number> {
+  const named = (given: BudgetDocument | undefined, suffix: string) =>
+    [
+      [`calls${suffix}`, given?.calls],
+      [`micro_usd${suffix}`, given?.usd === undefined ? undefined : Math.round(given.usd * 1e6)],
+      [`tokens${suffix}`, given?.tokens],
+    ] as const
+  const limits = [['tokens', tokens] as const, ...named(perMinute, '_per_minute'), ...named(perDay, '_per_day')]
+  return Object.fromEntries(limits.flatMap(([name, limit]) => (limit === undefined ? [] : [[name, limit]])))
 }
 
 function pricesOf(document: RolloutDocument): RolloutSpec['prices'] {

@@ -39,11 +39,11 @@ function shadowOf(run: Run): ShadowShares | null {
   return {
     share: shadow.share,
     second_leg_share: shadow.secondLegShare,
-    counterfactual_share: 0,
+    counterfactual_share: shadow.counterfactualShare ?? 0,
     segment_shares: {},
     deadline_ms: shadow.deadlineMs,
     leg_timeout_ms: run.spec.legTimeoutMs,
-    budgets: { micro_usd: shadow.budgetMicroUsd, calls: shadow.budgetCalls },
+    budgets: { ...shadow.budgetLimits, micro_usd: shadow.budgetMicroUsd, calls: shadow.budgetCalls },
     salt: runSalt(run.id, 'shadow'),
   }
 }

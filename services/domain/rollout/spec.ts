@@ -53,6 +53,10 @@ export interface RolloutSpec {
     readonly deadlineMs: number
     readonly budgetMicroUsd: number
     readonly budgetCalls: number
+    /** Share of live candidate answers of which the baseline is asked, too; absent in runs of before it could be: 0. */
+    readonly counterfactualShare?: number
+    /** Limits besides the two above, by their names in `ShadowShares.budgets`; what is not named is not limited. */
+    readonly budgetLimits?: Readonly<Record<string, number>>
   }
   readonly metrics: readonly MetricPolicy[]
   readonly criticalSlices: readonly { readonly key: string; readonly value: string }[]

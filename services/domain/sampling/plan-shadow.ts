@@ -4,7 +4,8 @@ import type { Place, PlannedLeg, Request, ShadowPlan, Split } from '../events/re
 /**
  * Which shadow calls an exchange gets. One uniform draw per exchange, by its id and the run's own salt, so that a repeated or
  * restarted planner answers the same: below `share` the candidate is asked, below `share × second_leg_share` the baseline is asked
- * a second time as well. Only exchanges whose live answer is the baseline's are shadowed.
+ * a second time as well. Where the candidate answered live, the baseline is asked what it would have said (counterfactual), below
+ * `counterfactual_share`: content is compared at weights that leave few live baselines, too.
  *
  * @param blocked true while a latch, kill or anything else forbids new plans for the run
  * @param arrivalMs broker append time of the request
@@ -24,8 +25,12 @@ export function planShadow(
     legs,
     deadline_at: options.arrivalMs + (shadow?.deadline_ms ?? 0),
   })
-  if (shadow === null || options.blocked || request.live_arm !== 'baseline' || place.stage_entry === 0) return plan([])
+  if (shadow === null || options.blocked || place.stage_entry === 0) return plan([])
   const draw = uniformOf(shadow.salt, request.exchange_id)
+  if (request.live_arm === 'candidate') {
+    const content_ab_p = shadow.counterfactual_share
+    return plan(draw < content_ab_p ? [{ arm: 'baseline', content_ab_p, shadow_ab_p: 0, aa_p: 0 }] : [])
+  }
   const both = shadow.share * shadow.second_leg_share
   if (draw >= shadow.share) return plan([])
   const candidate: PlannedLeg = { arm: 'candidate', content_ab_p: shadow.share, shadow_ab_p: both, aa_p: 0 }
