@@ -1,5 +1,6 @@
 import type { Arm, Place } from '../../services/domain/events/records.ts'
 import type { LegFacts } from '../../services/domain/scoring/leg-facts.ts'
+import { sketchOf } from '../../services/domain/scoring/sketch.ts'
 
 export const startMs = 1_800_000_000_000
 export const fullWeight = 100_000
@@ -16,6 +17,7 @@ export const answered: Omit<LegFacts, 'arm' | 'leg'> = {
   lengthChars: 400,
   exactHash: '',
   normalisedHash: '',
+  sketch: sketchOf(''),
   goldenWrong: null,
   hasOutput: true,
   isWhole: true,

@@ -114,4 +114,6 @@ export const defaultMetrics: readonly MetricPolicy[] = [
   { ...signal, name: 'length_chars', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
   { ...signal, name: 'differs_exact', margin: { kind: 'absolute', value: 0.05 }, assumedRate: 0.5 },
   { ...signal, name: 'differs_normalised', margin: { kind: 'absolute', value: 0.05 }, assumedRate: 0.5 },
+  // Shown to who asks for it: without a margin of one's own it says how far answers are apart, not whether that is bad.
+  { ...signal, name: 'dissimilarity', role: 'muted', margin: { kind: 'absolute', value: 0.1 } },
 ]

@@ -46,6 +46,7 @@ export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...bad, name: 'judge_loss', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_exact', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_normalised', comparisons: withNoiseFloor, horizon: full },
+  { ...amount, name: 'dissimilarity', comparisons: withNoiseFloor, horizon: full },
   { ...amount, name: 'input_tokens', comparisons: content, horizon: full },
   { ...amount, name: 'output_tokens', comparisons: content, horizon: full },
   { ...amount, name: 'length_chars', comparisons: content, horizon: full },

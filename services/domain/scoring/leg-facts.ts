@@ -3,8 +3,9 @@ import type { GoldenEntry } from '../rollout/spec.ts'
 import { isGoldenWrong } from './golden.ts'
 import { normalisedText, shortHash } from './normalise.ts'
 import { isRefusal } from './refusal.ts'
+import { type Sketch, sketchOf } from './sketch.ts'
 
-/** What is kept of a leg's answer: numbers and hashes, no text. Durations from the leg's own start, ms. */
+/** What is kept of a leg's answer: numbers, hashes and a sketch, no text. Durations from the leg's own start, ms. */
 export interface LegFacts {
   readonly arm: Arm
   readonly leg: Leg
@@ -18,6 +19,8 @@ export interface LegFacts {
   readonly lengthChars: number
   readonly exactHash: string
   readonly normalisedHash: string
+  /** To say how far another answer is from this one. */
+  readonly sketch: Sketch
   readonly goldenWrong: boolean | null
   /** The capture level let the text through: something may be said about content. */
   readonly hasOutput: boolean
@@ -49,6 +52,7 @@ export function legFacts(
     lengthChars: response.output.length,
     exactHash: shortHash(said),
     normalisedHash: shortHash(normalisedText(said)),
+    sketch: sketchOf(said),
     goldenWrong:
       golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),
     hasOutput: options.hasText,

@@ -1,5 +1,6 @@
 import type { PlannedMetric } from '../gate/plan.ts'
 import type { LegFacts } from './leg-facts.ts'
+import { dissimilarity } from './sketch.ts'
 
 /**
  * A metric's outcome of one leg, read at the metric's horizon and final; null when the outcome does not define it (statistics.md A 3, both arms
@@ -70,10 +71,11 @@ function contentOutcome(name: string, facts: LegFacts): number | null {
   }
 }
 
-/** A metric that only a pair has: whether the two answers differ. Null when one of them said nothing that could be compared. */
+/** A metric that only a pair has: whether the two answers differ, and how far. Null when one of them said nothing that could be compared. */
 export function pairOutcome(name: string, a: LegFacts, b: LegFacts): number | null {
   if (![a, b].every((facts) => facts.resolution === 'answered' && facts.hasOutput && facts.isWhole)) return null
   if (name === 'differs_exact') return Number(a.exactHash !== b.exactHash)
+  if (name === 'dissimilarity') return dissimilarity(a.sketch, b.sketch)
   if (name === 'differs_normalised') return Number(a.normalisedHash !== b.normalisedHash)
   return null
 }

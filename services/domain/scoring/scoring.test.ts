@@ -7,6 +7,7 @@ import type { LegFacts } from './leg-facts.ts'
 import { legOutcome, pairOutcome } from './leg-outcomes.ts'
 import { normalisedText } from './normalise.ts'
 import { isRefusal } from './refusal.ts'
+import { sketchOf } from './sketch.ts'
 
 const wrong = (rule: GoldenRule, expected: string, text: string) =>
   isGoldenWrong({ ref: null, promptHash: null, expected, rule }, text)
@@ -109,6 +110,7 @@ const facts: LegFacts = {
   lengthChars: 4,
   exactHash: 'a',
   normalisedHash: 'n',
+  sketch: sketchOf('one two three four'),
   goldenWrong: null,
   hasOutput: true,
   isWhole: true,
@@ -181,6 +183,9 @@ describe('outcomes of a leg', () => {
     expect(outcome(metric('abandoned', 3_000), { ...facts, resolution: 'abandoned' })).toBe(1)
     expect(outcome(metric('error', 3_000), { ...facts, resolution: 'abandoned' })).toBe(0)
     expect(pairOutcome('differs_exact', facts, { ...facts, exactHash: 'b' })).toBe(1)
+    expect(pairOutcome('dissimilarity', facts, facts)).toBe(0)
+    expect(pairOutcome('dissimilarity', facts, { ...facts, sketch: sketchOf('five six seven') })).toBe(1)
+    expect(pairOutcome('dissimilarity', facts, { ...facts, isWhole: false })).toBeNull()
     expect(pairOutcome('differs_exact', facts, { ...facts, resolution: 'failed' })).toBeNull()
   })
 
