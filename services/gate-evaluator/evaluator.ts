@@ -12,6 +12,7 @@ import {
   type RunGateLimits,
 } from '../domain/gate/run-gate.ts'
 import { runGateFromData, runGateToData } from '../domain/gate/run-gate-data.ts'
+import { isOverdue } from '../domain/gate/stage-deadline.ts'
 import type { StageView } from '../domain/gate/stage-view.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
@@ -129,7 +130,7 @@ class RunWatcher implements Evaluator {
     for (const entry of this.#watched.values()) {
       noteApprovals(entry.gate, entry.run.state.overrides)
       const entered = enterThrough(entry.gate, readThroughMs)
-      if (entered === 0 && !entry.changed && entry.judgement !== null) continue
+      if (entered === 0 && !entry.changed && entry.judgement !== null && !comesToItsEnd(entry)) continue
       entry.changed = true
       this.#judge(entry)
     }
@@ -222,6 +223,12 @@ function acceptInto(entry: Watched, evidence: Evidence, partition: number, offse
   if (counts.corrected > before) entry.changed = true
 }
 
+/** Where no evidence comes any more, time alone ends a stage. */
+function comesToItsEnd({ run, gate, judgement }: Watched): boolean {
+  const stage = judgement?.outcome === 'hold' ? stageOf(run) : null
+  return stage !== null && isOverdue(stage, gate.enteredThroughMs)
+}
+
 function once(entry: Watched, what: string): boolean {
   if (entry.emitted.has(what)) return false
   entry.emitted.add(what)
@@ -242,6 +249,7 @@ function stageOf(run: Run): StageView | null {
       (override) => override.wave === wave.id && override.stageEntry === wave.stageEntry,
     ),
     approvals: run.state.overrides.map(({ wave, stageEntry }) => ({ wave, stageEntry })),
+    deadlineMs: wave.startedAtMs === null ? null : wave.startedAtMs + stage.maxDurationMs,
     wholePeriod: wholePeriodOf(stage, wave.startedAtMs),
   }
 }

@@ -8,6 +8,7 @@ import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type Breach, type RunGate } from './run-gate.ts'
 import { nameOf, percent } from './sentence-parts.ts'
 import { type SliceFinding, searchFindings } from './slice-findings.ts'
+import { isOverdue, visibleDifference } from './stage-deadline.ts'
 import type { StageView } from './stage-view.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
 
@@ -66,11 +67,21 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     breach,
     notBeforeMs,
   })
-  return (
+  const answered =
     harmAnswer(gate, metrics, stage, answer) ??
     missingAnswer(gate, stage, advanceTests, slowest, answer) ??
     advanceAnswer(gate, advanceTests, stage, answer)
-  )
+  const overdue = answered.outcome === 'hold' && kind !== 'full' && isOverdue(stage, gate.enteredThroughMs)
+  return overdue ? answer('review', 'MAX_DURATION', overdueReason(gate, stage, answered.reason, slowest)) : answered
+}
+
+/** A stage does not hold for ever: at its end a person hears what was missing, and what could be seen with what there is. */
+function overdueReason(gate: RunGate, stage: StageView, missing: string, slowest: Slowest | null): string {
+  const lasted = `stage ${stage.stageName} has lasted as long as it may: ${missing}`
+  if (slowest === null) return lasted
+  const state = advanceStateOf(gate, stage.wave, stage.stageEntry, slowest.test.id)
+  const visible = visibleDifference(slowest.test, state, gate.calibration.frozen, slowest.required)
+  return visible === null ? lasted : `${lasted}; ${visible}`
 }
 
 type Answer = (

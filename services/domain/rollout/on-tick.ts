@@ -11,6 +11,8 @@ function causeOf(run: Run, what: string): Cause {
 
 /** Parts of 100000. */
 const fullWeight = 100_000
+/** A gate answers for a stage that has lasted as long as it may within this time, or it is silent. */
+const verdictWaitMs = 30_000
 
 /**
  * What time alone may do: use a permission, ask for a person, end a stage that has all traffic, end a bake. Time never raises a weight:
@@ -33,7 +35,9 @@ export function onTick(run: Run, nowMs: number): Transition {
   }
   const sinceMs = wave.startedAtMs ?? wave.enteredAtMs ?? nowMs
   const isWaiting = wave.permitted || (isFull && wave.startedAtMs !== null)
-  if (isWaiting || nowMs - sinceMs < stage.maxDurationMs) return unchanged(run, 'WAITING', 'the stage goes on')
+  // Of a stage that has begun the gate says in time what could be seen; this is for a gate that is silent.
+  const waitMs = stage.maxDurationMs + (wave.startedAtMs === null ? 0 : verdictWaitMs)
+  if (isWaiting || nowMs - sinceMs < waitMs) return unchanged(run, 'WAITING', 'the stage goes on')
   if (wave.startedAtMs === null) {
     const missing = run.spec.routers.filter((router) => !run.state.acked.includes(router))
     const text = `stage ${stage.name} has not started: ${missing.join(', ')} did not ack epoch ${run.state.epoch}; repair, then resume`

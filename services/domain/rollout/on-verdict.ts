@@ -100,7 +100,8 @@ function review(run: Run, cause: Cause, last: LastVerdict, nowMs: number): Trans
   if (phase === 'review' && waiting === 'verdict')
     return noted(run, { lastVerdict: last }, last.reasonCode, last.reason)
   const waves = run.state.waves.map((wave) => (wave.id === last.wave ? { ...wave, permitted: false } : wave))
-  return toReview(run, cause, 'verdict', { code: last.reasonCode, text: last.reason }, nowMs, {
+  const kind = last.reasonCode === 'MAX_DURATION' ? 'max_duration' : 'verdict'
+  return toReview(run, cause, kind, { code: last.reasonCode, text: last.reason }, nowMs, {
     lastVerdict: last,
     waves,
   })

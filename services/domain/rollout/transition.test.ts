@@ -85,8 +85,8 @@ describe('the way through', () => {
       pass(transition(draftRun(), { kind: 'start', routeEpoch: 0 }, startMs).run, startMs).run,
       startMs,
     )
-    expect(tick(canary, startMs + 59_999).outcome).toBe('unchanged')
-    expect(tick(canary, startMs + 60_000).run.state).toMatchObject({ phase: 'review', review: 'max_duration' })
+    expect(tick(canary, startMs + 89_999).outcome).toBe('unchanged')
+    expect(tick(canary, startMs + 90_000).run.state).toMatchObject({ phase: 'review', review: 'max_duration' })
     const full = ackedRun(pass(canary, startMs).run, startMs + 5_000)
     expect(tick(full, startMs + 5_999).outcome).toBe('unchanged')
     const after = tick(full, startMs + 6_000)
@@ -146,8 +146,8 @@ describe('the way through', () => {
 })
 
 describe('people', () => {
-  it('without permission the stage ends in review at its maximum duration, and approving that is outside the budget', () => {
-    const step = tick(startedRun(), startMs + 60_000)
+  it('without permission and without a word from the gate the stage ends in review half a minute after its maximum duration, and approving that is outside the budget', () => {
+    const step = tick(startedRun(), startMs + 90_000)
     expect(step.run.state).toMatchObject({ phase: 'review', review: 'max_duration', resumePhase: 'shadow' })
     const approved = send(step.run, 'approve')
     expect(approved.run.state.overrides).toMatchObject([{ wave: 'consumer', stageEntry: 1, by: 'alice' }])
