@@ -21,7 +21,7 @@ import { readOperations } from './read-operations.ts'
 import { routeOperations } from './route-operations.ts'
 import { runOperations } from './run-operations.ts'
 
-const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined }
+const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined }
 export const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
 export const log: Logger = {
   debug: () => undefined,

@@ -4,7 +4,7 @@ import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { type ClickHouseStore, openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
 import { createKafkajsInspector } from '../platform/kafka/kafkajs-inspector.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { probeRedis } from '../platform/redis/redis-probe.ts'
@@ -25,8 +25,7 @@ const migrations = fileURLToPath(new URL('../../schemas/clickhouse', import.meta
  */
 export async function startApi(scope: Scope, config: ApiConfig): Promise<{ readonly port: number }> {
   const { brokers, registryUrl, stateDir, topicPrefix, tokens } = config
-  const transport = createKafkajsTransport({ clientId: 'api', brokers, topicPrefix, log: scope.log })
-  scope.onStop('transport', () => transport.close())
+  const transport = openTransport(scope, config, { service: 'api', behind: 'noted' })
   const store = await openStore(scope, config)
   let serving: Serving | null = null
   const doctor = createDoctor({
@@ -39,7 +38,7 @@ export async function startApi(scope: Scope, config: ApiConfig): Promise<{ reado
     redis: config.redisUrl === '' ? null : () => probeRedis(config.redisUrl, redisWithinMs),
     control: () => serving,
   })
-  scope.ready('read-models', () => serving !== null)
+  scope.health.ready('read-models', () => (serving === null ? 'its topics are not read to their ends yet' : null))
   const server = assembleApi(scope, { tokens, doctor, serving: () => serving })
   await server.listen({ port: config.port, host: config.host })
   scope.onStop('server', () => server.close())

@@ -51,6 +51,8 @@ export interface Evaluator {
   onProgress(progress: Progress): void
   /** Enters what the frontier allows, judges, and emits what is new. */
   evaluate(): void
+  /** Why the gate may not vouch for anything now; null when it sees. */
+  blindness(): string | null
   /** The heartbeat to send now; null while blind or nothing is armed. */
   heartbeat(): Heartbeat | null
   /** Snapshots of runs that changed since the last call. */
@@ -136,9 +138,13 @@ class RunWatcher implements Evaluator {
     }
   }
 
+  blindness(): string | null {
+    return this.#deps.frontier.blindness(this.#deps.clock.monoMs())
+  }
+
   heartbeat(): Heartbeat | null {
     const { clock, frontier, gate: name } = this.#deps
-    if (frontier.blindness(clock.monoMs()) !== null) return null
+    if (this.blindness() !== null) return null
     const armed = [...this.#watched.values()].flatMap(({ run, gate }) => (isAtLimit(gate) ? [] : armedOf(run)))
     if (armed.length === 0) return null
     return { gate: name, armed, frontier: frontier.readThroughMs(clock.monoMs()), sent_at: clock.nowMs() }

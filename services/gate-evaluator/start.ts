@@ -7,7 +7,7 @@ import { readRun } from '../domain/rollout/run-document.ts'
 import { heartbeatMs, stallMaxMs } from '../domain/routing/lease.ts'
 import { topics } from '../flow.ts'
 import { createDeadLetterGuard, type DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type {
   ConsumedOffset,
@@ -17,6 +17,7 @@ import type {
   StartAt,
   Transport,
 } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
@@ -30,10 +31,10 @@ const behindMaxMs = 5_000
 
 /** Starts the gate evaluator on the broker and registry that its configuration names. */
 export async function startGateEvaluator(scope: Scope, config: GateConfig): Promise<void> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
-  const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
-  const transport = createKafkajsTransport({ clientId: 'gate-evaluator', brokers, topicPrefix, log: scope.log })
-  scope.onStop('transport', () => transport.close())
+  const { registryUrl, stateDir } = config
+  const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
+  const codec = await persistently('opening the codec', opening, scope)
+  const transport = openTransport(scope, config, { service: 'gate-evaluator', behind: 'unready' })
   await startGateOn(scope, config, { transport, codec })
 }
 
@@ -44,7 +45,7 @@ export async function startGateOn(
   parts: { readonly transport: Transport; readonly codec: Codec<Records> },
 ): Promise<void> {
   const { transport, codec } = parts
-  const snapshots = await readSnapshots(transport)
+  const snapshots = await persistently('reading snapshots', () => readSnapshots(transport), scope)
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const emit = (records: readonly OutRecord[]) => {
@@ -52,9 +53,10 @@ export async function startGateOn(
       if (!scope.signal.aborted) scope.fail(error)
     })
   }
+  const counting = () => transport.partitionCount(topics.exchanges.name)
   const frontier = createFrontier({
     source: 'pairing',
-    exchangePartitions: await transport.partitionCount(topics.exchanges.name),
+    exchangePartitions: await persistently('counting partitions', counting, scope),
     stallMaxMs,
     behindMaxMs,
   })
@@ -87,6 +89,7 @@ export async function startGateOn(
     emit([{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }])
     guard.bad(record)
   }
+  scope.health.ready('sight', () => evaluator.blindness())
   await readInputs(scope, { transport, codec, evaluator, snapshots, guard, deadLetter })
   beat(scope, evaluator, emit, codec, config.snapshotMs)
 }
@@ -118,7 +121,7 @@ interface Inputs {
 async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
   const { transport, evaluator, snapshots } = inputs
   const active = new Map<string, Run>()
-  const runs = await scope.use('runs', () =>
+  const readRuns = () =>
     transport.read({
       topics: [topics.runs.name],
       startAt: 'beginning',
@@ -134,17 +137,17 @@ async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
           evaluator.onRun(run)
         }
       },
-    }),
-  )
+    })
+  const runs = await scope.use('runs', () => persistently('reading runs', readRuns, scope))
   await runs.caughtUp
-  const progress = await scope.use('progress', () =>
+  const readProgress = () =>
     transport.read({
       topics: [topics.progress.name],
       startAt: 'end',
       onBatch: (batch) => eachOf('Progress', batch, inputs, (value) => evaluator.onProgress(value)),
-    }),
-  )
-  const evidence = await scope.use('evidence', async () =>
+    })
+  const progress = await scope.use('progress', () => persistently('reading progress', readProgress, scope))
+  const readEvidence = async () =>
     transport.read({
       topics: [topics.evidence.name],
       startAt: await evidenceStart(transport, [...active.keys()], snapshots, evaluator),
@@ -153,8 +156,8 @@ async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
         const last = batch.records.at(-1)
         if (last !== undefined) evaluator.onEvidenceRead(batch.partition, last.offset + 1)
       },
-    }),
-  )
+    })
+  const evidence = await scope.use('evidence', () => persistently('reading evidence', readEvidence, scope))
   for (const reader of [runs, progress, evidence]) reader.crashed.catch((error: unknown) => scope.fail(error))
   await evidence.caughtUp
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import type { Producer } from '../platform/kafka/transport.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { promptOf } from '../platform/model-api/prompt-settings.ts'
@@ -36,13 +36,11 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
         onSeen: (exists) => control.setLocalKill('file', exists),
       }),
     )
-  const transport = createKafkajsTransport({
+  const transport = openTransport({ ...scope, health: scope.health.noting() }, config, {
+    service: 'gateway',
     clientId: `gateway-${config.routerId}`,
-    brokers,
-    topicPrefix,
-    log: scope.log,
+    behind: 'noted',
   })
-  scope.onStop('transport', () => transport.close())
   let codec: Codec<Records> | null = null
   const producer: Producer = await transport.producer()
   scope.onStop('producer', () => producer.close())

@@ -2,7 +2,7 @@ import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { topics } from '../flow.ts'
 import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { GroupConsumer, InRecord, OutRecord, Transport } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
@@ -27,11 +27,10 @@ export interface PairingParts {
 
 /** Starts pairing on the broker and registry that its configuration names. */
 export async function startPairing(scope: Scope, config: PairingConfig): Promise<void> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const { registryUrl, stateDir } = config
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
-  const transport = createKafkajsTransport({ clientId: 'pairing', brokers, topicPrefix, log: scope.log })
-  scope.onStop('transport', () => transport.close())
+  const transport = openTransport(scope, config, { service: 'pairing', behind: 'unready' })
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const send = (records: readonly OutRecord[]) => sendPersistently(producer, records, scope)
@@ -140,6 +139,7 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
     'outcome',
   ])
   let busy = false
+  const loop = scope.health.loop('publishing progress')
   const tick = async () => {
     await service.tick()
     await consumer.commit(service.commitOffsets())
@@ -168,12 +168,14 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
     show()
     if (busy) return
     busy = true
+    const done = loop.begin()
     tick()
       .catch((error: unknown) => {
         if (!scope.signal.aborted) scope.log.warn({ err: String(error) }, 'progress not published; trying again')
       })
       .finally(() => {
         busy = false
+        done()
       })
   })
   scope.onStop('ticks', stopTicks)

@@ -14,6 +14,7 @@ import {
   verdictOf,
 } from '../domain/rollout/sample-run.ts'
 import { topics } from '../flow.ts'
+import { createHealth } from '../platform/lifecycle/health.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import { systemTimers } from '../platform/lifecycle/timers.ts'
 import type { Codec, Decoded } from '../platform/registry/codec.ts'
@@ -43,7 +44,7 @@ const silent = {
   error: () => undefined,
   child: () => silent,
 }
-const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined }
+const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined }
 
 class Clockwork {
   atMs = 1_000_000
@@ -68,7 +69,7 @@ async function start(log: LogFake, clock: Clockwork): Promise<Instance> {
     },
     onStop: (_, stop) => void stops.push(stop),
     fail: (cause) => void failures.push(cause),
-    ready: () => undefined,
+    health: createHealth(clock),
     child: () => scope,
   }
   await startController(scope, { groupId: 'controllers', tickMs: 60_000, commandsMax: 50 }, { transport: log, codec })

@@ -24,6 +24,8 @@ export interface ControllerOptions {
   caughtUp(): Promise<void>
   /** Waits, shorter when the process stops. */
   sleep(ms: number): Promise<void>
+  /** Told why the broker is asked again, and null when it has answered. */
+  waits(why: string | null): void
   stopping(): boolean
   /** A broken invariant or a partition lost for good: the process has to start again from the log. */
   fail(cause: unknown): void
@@ -262,13 +264,15 @@ export class Controller {
 
   /** Until the broker answers, the partition is taken away, the process stops or the patience ends. */
   async #ownPatiently(partition: number): Promise<void> {
-    const { log, sleep, stopping } = this.#options
+    const { log, sleep, stopping, waits } = this.#options
     for (let tries = 1; this.#wanted.has(partition) && !stopping(); tries += 1) {
       try {
         await this.#own(partition)
+        waits(null)
         return
       } catch (error) {
         if (!codeOf(error).retriable || tries >= attemptsMax) throw error
+        waits(String(error))
         log.warn({ partition, tries, error: String(error) }, 'broker is away')
       }
       await sleep(Math.min(backoffMaxMs, 200 * 2 ** Math.min(tries, 6)))

@@ -1,6 +1,7 @@
 import type { Records } from '../domain/events/records.ts'
 import { topics } from '../flow.ts'
 import type { Transport } from '../platform/kafka/transport.ts'
+import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import type { ControllerConfig } from './config.ts'
@@ -24,9 +25,8 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
   const book = new RouteBook()
   const metrics = createControlMetrics(scope.metrics)
   let controller: Controller | null = null
-  const watch = await scope.use('watch', () =>
-    watchControl({ transport, codec, book, metrics, log, wake: () => void controller?.sweep() }),
-  )
+  const watching = () => watchControl({ transport, codec, book, metrics, log, wake: () => void controller?.sweep() })
+  const watch = await scope.use('watch', () => persistently('reading control topics', watching, scope))
   watch.crashed.catch((error: unknown) => scope.fail(error))
   const owner = new Controller({
     transport,
@@ -39,13 +39,14 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
     transactionalId: config.groupId,
     commandsMax: config.commandsMax,
     caughtUp: () => watch.caughtUp(),
+    waits: (why) => scope.health.waits('taking over commands', why),
     sleep: (ms) => scope.timers.wait(ms, signal).catch(() => undefined),
     stopping: () => signal.aborted,
     fail: (cause) => scope.fail(cause),
   })
   controller = owner
   scope.onStop('controller', () => owner.close())
-  const consumer = await scope.use('commands', () =>
+  const join = () =>
     transport.consume({
       groupId: config.groupId,
       topics: [topics.commands.name],
@@ -53,12 +54,21 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
       onRevoked: (partitions) => owner.onRevoked(partitions),
       onBatch: (batch) => owner.onBatch(batch),
       maxWaitMs: 100,
-    }),
-  )
+    })
+  const consumer = await scope.use('commands', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))
-  scope.ready('commands', () => owner.ready())
-  scope.onStop(
-    'ticks',
-    scope.timers.every(config.tickMs, () => void owner.sweep()),
-  )
+  scope.health.ready('commands', () => (owner.ready() ? null : 'not all partitions that the group gave are owned yet'))
+  const loop = scope.health.loop('sweeping')
+  let sweeping = false
+  const sweep = () => {
+    const swept = owner.sweep()
+    if (sweeping) return
+    sweeping = true
+    const done = loop.begin()
+    void swept.finally(() => {
+      sweeping = false
+      done()
+    })
+  }
+  scope.onStop('ticks', scope.timers.every(config.tickMs, sweep))
 }

@@ -48,14 +48,24 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
   ): Promise<void> => {
     readers.push(await transport.read({ topics: [topic], startAt, onBatch: onBatch(take), onCaughtUp, maxWaitMs: 100 }))
   }
-  await open(topics.runs.name, 'beginning', async (record) => takeRun(options, record))
-  await open(topics.splits.name, 'beginning', (record) => takeControl(options, record))
-  await open(topics.brakes.name, 'beginning', (record) => takeControl(options, record))
-  await open(
-    topics.acks.name,
-    acksEnd.map((end) => ({ ...end, offset: Math.max(0, end.offset - acksTail) })),
-    (record) => takeControl(options, record),
-  )
+  const openAll = async () => {
+    await open(topics.runs.name, 'beginning', async (record) => takeRun(options, record))
+    await open(topics.splits.name, 'beginning', (record) => takeControl(options, record))
+    await open(topics.brakes.name, 'beginning', (record) => takeControl(options, record))
+    await open(
+      topics.acks.name,
+      acksEnd.map((end) => ({ ...end, offset: Math.max(0, end.offset - acksTail) })),
+      (record) => takeControl(options, record),
+    )
+  }
+  const stop = async () => void (await Promise.all(readers.map((reader) => reader.stop())))
+  try {
+    await openAll()
+  } catch (error) {
+    // Whoever tries again opens all of them anew.
+    await stop()
+    throw error
+  }
   await Promise.all(readers.map((reader) => reader.caughtUp))
   const crashed = Promise.race(readers.map((reader) => reader.crashed))
   return {
@@ -66,9 +76,7 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
         await positions.atLeast(topic, Math.max(0, ...ends.map((end) => end.offset)))
       }
     },
-    async stop() {
-      await Promise.all(readers.map((reader) => reader.stop()))
-    },
+    stop,
   }
 }
 

@@ -3,7 +3,7 @@ import { schemaTexts } from '../domain/events/schemas.ts'
 import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
 import { topics } from '../flow.ts'
 import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
@@ -28,11 +28,10 @@ const concurrency = { slowdownMax: 1.5, toleranceMs: 20, quotaFloor: 0.1 }
 
 /** Starts shadow on the broker, registry and Redis that its configuration names. */
 export async function startShadow(scope: Scope, config: ShadowConfig): Promise<void> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const { registryUrl, stateDir } = config
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
-  const transport = createKafkajsTransport({ clientId: 'shadow', brokers, topicPrefix, log: scope.log })
-  scope.onStop('transport', () => transport.close())
+  const transport = openTransport(scope, config, { service: 'shadow', behind: 'unready' })
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const view = createRouteView()

@@ -28,7 +28,7 @@ export function createRangeInserter<Lane extends TopicPartition>(
   const { log, signal } = scope
   const rows = scope.metrics.counter('penstock_sink_rows_total', 'Rows inserted', ['table'])
   const retries = scope.metrics.counter('penstock_sink_retries_total', 'Inserts tried again')
-  const patience = { signal, log, timers: scope.timers, onRetry: () => retries.add() }
+  const patience = { signal, log, timers: scope.timers, health: scope.health, onRetry: () => retries.add() }
 
   /**
    * Commits for a lane that is still ours, through rebalances and a broker that is away: records that have left the cutter have no other way
@@ -39,9 +39,13 @@ export function createRangeInserter<Lane extends TopicPartition>(
     const { topic, partition } = lane
     for (; owned(lane); await scope.timers.wait(commitRetryMs, scope.signal)) {
       try {
-        if (await consumer.commit([{ topic, partition, offset, metadata }])) return true
+        if (await consumer.commit([{ topic, partition, offset, metadata }])) {
+          scope.health.waits('committing', null)
+          return true
+        }
       } catch (error) {
         if (!(error instanceof PenstockError)) throw error
+        scope.health.waits('committing', error.message)
         log.warn({ topic, partition, err: error.message }, 'offset not committed; trying again')
       }
     }

@@ -10,7 +10,7 @@ import { startLane } from './lane.ts'
 
 const topic = 'exchanges'
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
-const nothing = { add() {}, set() {}, observe() {} }
+const nothing = { add() {}, set() {}, remove() {}, observe() {} }
 const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
 
 /** A store that knows tokens, as ClickHouse does: the same token twice is one insert. */

@@ -86,16 +86,21 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   }
 
   const busy = new Set<PartitionLane>()
+  const loop = scope.health.loop(`inserting for ${options.groupId}`)
   const stopTurns = scope.timers.every(pollMs, () => {
     for (const lane of lanes.values()) {
       steer(consumer, lane, pauseAtBytes)
       if (busy.has(lane)) continue
       busy.add(lane)
+      const done = loop.begin()
       lane.working = work(lane)
         .catch((error: unknown) => {
           if (!scope.signal.aborted) scope.fail(error)
         })
-        .finally(() => busy.delete(lane))
+        .finally(() => {
+          busy.delete(lane)
+          done()
+        })
     }
     const group = options.groupId
     const all = [...lanes.values()]

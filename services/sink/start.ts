@@ -3,7 +3,7 @@ import { schemaTexts } from '../domain/events/schemas.ts'
 import { topics } from '../flow.ts'
 import { openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
 import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
-import { createKafkajsTransport } from '../platform/kafka/kafkajs-transport.ts'
+import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
@@ -15,11 +15,10 @@ import { startLane } from './lane.ts'
 
 /** Starts the lanes that the configuration names: exchanges into legs, and evidence, decisions and acks into their tables. */
 export async function startSink(scope: Scope, config: SinkConfig): Promise<void> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const { registryUrl, stateDir } = config
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
-  const transport = createKafkajsTransport({ clientId: 'sink', brokers, topicPrefix, log: scope.log })
-  scope.onStop('transport', () => transport.close())
+  const transport = openTransport(scope, config, { service: 'sink', behind: 'unready' })
   const store = await scope.use('store', () =>
     openClickHouse({
       url: config.clickhouseUrl,

@@ -27,7 +27,7 @@ const { kafka, registry, clickhouse } = inject('stack') as TestStack
 const topicPrefix = `sink-${randomUUID().slice(0, 8)}-`
 const database = `penstock_sink_${randomUUID().slice(0, 8)}`
 const stateDir = mkdtempSync(join(tmpdir(), 'penstock-sink-'))
-const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined }
+const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined }
 const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
 let transport: Transport
 let store: ClickHouseStore

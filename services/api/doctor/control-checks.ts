@@ -50,7 +50,7 @@ function judgeGates({ model, signs, clock }: ControlLook, runs: readonly Run[]):
       fail(
         'gates',
         what,
-        'start gate-evaluator; if it runs it is blind: see why in its /readyz, and look whether pairing runs',
+        'start gate-evaluator; if it runs it is blind: its /readyz says why (sight); look whether pairing runs',
       ),
     ]
   })

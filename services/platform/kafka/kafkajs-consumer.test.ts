@@ -68,3 +68,25 @@ test('what is wrong for good ends the consumer', async () => {
   crash(KafkaJSNonRetriableError)
   await expect(consumer.crashed).rejects.toMatchObject({ code: 'REFUSED' })
 })
+
+test('a broker that hangs is told of long before the client gives up asking it', async () => {
+  const { kafka, names, log } = createKafkajsFake()
+  const told: (string | null)[] = []
+  const hanging: SharedAdmin = { ask: () => new Promise(() => undefined), close: async () => undefined }
+  const consumer = createKafkajsConsumer(kafka, hanging, names, log, {
+    groupId: 'g',
+    topics: ['t'],
+    onBatch: async () => undefined,
+    onJoin: async () => undefined,
+    onRebalance() {},
+    onCaughtUp() {},
+    waits: (_, why) => void told.push(why),
+  })
+  await consumer.start()
+  consumer.positions.own({ topic: 't', partition: 0 }, 0)
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(told).toEqual([])
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(told.at(0)).toBe('the broker has not answered for 5 s')
+  await consumer.stop()
+})

@@ -29,6 +29,8 @@ export interface KafkajsConsumerOptions {
   onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
+  /** See KafkajsTransportOptions. */
+  waits?(what: string, why: string | null): void
 }
 
 const sessionTimeoutMs = 6_000
@@ -38,6 +40,7 @@ const defaultMaxWaitMs = 150
 const defaultMaxBytesPerPartition = 2 * 1024 * 1024
 const caughtUpPollMs = 500
 const againMs = 1_000
+const answerWithinMs = 5_000
 /** As kafkajs has it when nothing is said. */
 const crashAfterRetries = 5
 
@@ -94,8 +97,13 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     this.#poll =
       onCaughtUp === undefined
         ? null
-        : pollCaughtUp(admin, names, this.positions, (partition, endOffset, askedAgoMs) => {
-            if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset, askedAgoMs)
+        : pollCaughtUp(admin, names, this.positions, {
+            onCaughtUp: (partition, endOffset, askedAgoMs) => {
+              if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset, askedAgoMs)
+            },
+            asked: (error) => {
+              if (!this.#dead) options.waits?.('asking for ends', error)
+            },
           })
   }
 
@@ -213,9 +221,14 @@ function pollCaughtUp(
   admin: SharedAdmin,
   names: TopicNames,
   positions: PartitionPositions,
-  onCaughtUp: (partition: TopicPartition, endOffset: number, askedAgoMs: number) => void,
+  told: {
+    onCaughtUp(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
+    /** Why the broker did not answer; null: it did. */
+    asked(why: string | null): void
+  },
 ): { stop(): void } {
-  let busy = false
+  /** When the poll that is under way began; null between two. */
+  let begunMs: number | null = null
   const poll = async () => {
     const owned = positions.owned()
     for (const topic of new Set(owned.map((partition) => partition.topic))) {
@@ -226,18 +239,24 @@ function pollCaughtUp(
         if (position === null) continue
         // Where retention has removed everything, there is nothing left to read below the end.
         if (Math.max(position, Number(low)) >= Number(high))
-          onCaughtUp({ topic, partition }, Number(high), performance.now() - askedAtMs)
+          told.onCaughtUp({ topic, partition }, Number(high), performance.now() - askedAtMs)
       }
     }
   }
   const timer = setInterval(() => {
-    if (busy) return
-    busy = true
+    if (begunMs !== null) {
+      // A broker that hangs is asked many times over before the client gives up: minutes, in which nobody would be told.
+      const silentMs = performance.now() - begunMs
+      if (silentMs >= answerWithinMs) told.asked(`the broker has not answered for ${Math.round(silentMs / 1_000)} s`)
+      return
+    }
+    begunMs = performance.now()
     // A broker that is away is reported by the consumer itself; here it only means that nothing is known to be read to its end.
     poll()
-      .catch(() => undefined)
+      .then(() => told.asked(null))
+      .catch((cause: unknown) => told.asked(cause instanceof Error ? cause.message : String(cause)))
       .finally(() => {
-        busy = false
+        begunMs = null
       })
   }, caughtUpPollMs)
   return { stop: () => clearInterval(timer) }

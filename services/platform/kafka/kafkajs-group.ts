@@ -2,7 +2,7 @@ import type { Consumer, Kafka } from 'kafkajs'
 import { persistently } from '../lifecycle/persistently.ts'
 import { systemTimers } from '../lifecycle/timers.ts'
 import type { Logger } from '../log/logger.ts'
-import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import { createKafkajsConsumer, type KafkajsConsumerOptions } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { GroupConsumer, GroupConsumerOptions, TopicPartition } from './transport.ts'
@@ -17,7 +17,7 @@ export async function startKafkajsGroup(
   admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
-  options: GroupConsumerOptions,
+  options: GroupConsumerOptions & Pick<KafkajsConsumerOptions, 'waits'>,
 ): Promise<GroupConsumer> {
   let settled = false
   const inner = createKafkajsConsumer(kafka, admin, names, log, {

@@ -12,6 +12,7 @@ export interface KafkajsProducerDeps {
   readonly names: TopicNames
   readonly counts: PartitionCounts
   readonly log: Logger
+  waits(what: string, why: string | null): void
 }
 
 const closeWithinMs = 5_000
@@ -84,6 +85,7 @@ class LaneProducer implements Producer {
       maxBatchBytes: this.#maxBatchBytes,
       log: this.#deps.log,
       signal: this.#end.signal,
+      waits: (why) => this.#deps.waits(`writing ${at.topic}`, why),
       attempt: (records) => this.#attempt(at.topic, at.partition, records),
     })
     this.#lanes.set(key, lane)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
-import { createKafkajsConsumer } from './kafkajs-consumer.ts'
+import { createKafkajsConsumer, type KafkajsConsumerOptions } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { Reader, ReaderOptions, StartAt, TopicPartition } from './transport.ts'
@@ -12,7 +12,7 @@ export async function startKafkajsReader(
   admin: SharedAdmin,
   names: TopicNames,
   log: Logger,
-  options: ReaderOptions & { readonly clientId: string },
+  options: ReaderOptions & Pick<KafkajsConsumerOptions, 'waits'> & { readonly clientId: string },
 ): Promise<Reader> {
   // Rights to groups are given by the service's name that their ids begin with.
   const groupId = `${options.clientId}-reader-${randomUUID()}`
@@ -37,6 +37,7 @@ export async function startKafkajsReader(
     groupId,
     topics: options.topics,
     onBatch: options.onBatch,
+    ...(options.waits === undefined ? {} : { waits: options.waits }),
     ...(options.maxWaitMs === undefined ? {} : { maxWaitMs: options.maxWaitMs }),
     ...(options.maxBatchBytesPerPartition === undefined
       ? {}

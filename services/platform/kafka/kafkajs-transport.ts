@@ -17,6 +17,8 @@ export interface KafkajsTransportOptions {
   readonly brokers: string
   readonly topicPrefix: string
   readonly log: Logger
+  /** Told when an attempt at the broker has failed and is made again, with why, and with null when it went well after that. */
+  readonly waits?: (what: string, why: string | null) => void
 }
 
 const connectionTimeoutMs = 3_000
@@ -24,7 +26,7 @@ const requestTimeoutMs = 15_000
 
 /** The transport on kafkajs 2.2.4. Nothing connects before it is used. */
 export function createKafkajsTransport(options: KafkajsTransportOptions): Transport {
-  const { log } = options
+  const { log, waits = () => undefined } = options
   const kafka = createKafkajsClient({
     clientId: options.clientId,
     brokers: options.brokers,
@@ -38,10 +40,10 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
   const counts = createPartitionCounts(admin, names)
   return {
     producer: async (settings = {}) =>
-      createKafkajsProducer({ kafka, names, counts, log }, { maxBatchBytes: defaultMaxBatchBytes, ...settings }),
+      createKafkajsProducer({ kafka, names, counts, log, waits }, { maxBatchBytes: defaultMaxBatchBytes, ...settings }),
     transactional: (id) => createKafkajsTransactional(kafka, names, counts, id),
-    consume: (consumer) => startKafkajsGroup(kafka, admin, names, log, consumer),
-    read: (reader) => startKafkajsReader(kafka, admin, names, log, { ...reader, clientId: options.clientId }),
+    consume: (consumer) => startKafkajsGroup(kafka, admin, names, log, { ...consumer, waits }),
+    read: (reader) => startKafkajsReader(kafka, admin, names, log, { ...reader, clientId: options.clientId, waits }),
     partitionCount: (topic) => counts.of(topic),
     async endOffsets(topic) {
       const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>

@@ -19,6 +19,8 @@ export interface PartitionLaneOptions {
   readonly maxBatchBytes: number
   readonly log: Logger
   readonly signal: AbortSignal
+  /** Told why an attempt failed that is made again, and null when it went well. */
+  waits?(why: string | null): void
   /** One attempt at one batch; resolves to the offset of its first record. */
   attempt(records: readonly OutRecord[]): Promise<number>
 }
@@ -80,14 +82,19 @@ export class PartitionLane {
   }
 
   async #sendUntilKnown(records: readonly OutRecord[]): Promise<number> {
-    const { at, attempt, log, signal } = this.#options
+    const { at, attempt, log, signal, waits } = this.#options
+    let isAgain = false
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       if (signal.aborted)
         throw new TransportError('the producer was closed before the broker answered', { code: 'CLOSED' })
       try {
-        return await attempt(records)
+        const offset = await attempt(records)
+        if (isAgain) waits?.(null)
+        return offset
       } catch (cause) {
         if (!(cause instanceof TransportError && cause.retriable)) throw cause
+        isAgain = true
+        waits?.(cause.message)
         log.warn(
           { ...at, records: records.length, err: cause.message },
           'not acknowledged; sending the same batch again',

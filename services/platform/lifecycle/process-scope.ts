@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import { createHealth, type Health, type HealthReport } from './health.ts'
 import type { Scope } from './scope.ts'
 import { systemTimers, type Timers } from './timers.ts'
 
@@ -15,8 +16,8 @@ export interface OwnedScope extends Scope {
   stop(): Promise<readonly unknown[]>
   /** The first failure reported by anything in the scope; settles once. */
   readonly failed: Promise<unknown>
-  /** Names of readiness conditions that do not hold now. */
-  unready(): readonly string[]
+  /** While it stops, it is not ready and is let live: what it does has its own deadline. */
+  report(): HealthReport
 }
 
 export interface ScopeOptions {
@@ -31,7 +32,7 @@ export interface ScopeOptions {
 export function createScope(options: ScopeOptions): OwnedScope {
   const stopper = new AbortController()
   const started: Started[] = []
-  const probes = new Map<string, () => boolean>()
+  const health = createHealth(options.clock)
   let stopping: Promise<readonly unknown[]> | null = null
   let reportFailure: (cause: unknown) => void = () => undefined
   const failed = new Promise<unknown>((resolve) => {
@@ -43,7 +44,7 @@ export function createScope(options: ScopeOptions): OwnedScope {
     return stopping
   }
 
-  const scopeFor = (log: Logger, prefix: string): Scope => ({
+  const scopeFor = (log: Logger, prefix: string, own: Health): Scope => ({
     log,
     metrics: options.metrics,
     clock: options.clock,
@@ -51,7 +52,9 @@ export function createScope(options: ScopeOptions): OwnedScope {
     signal: stopper.signal,
     async use(name, start) {
       stopper.signal.throwIfAborted()
+      const isStarted = own.ready(name, () => 'it is being started')
       const resource = await start()
+      isStarted()
       started.push({ name: prefix + name, stop: () => resource.stop() })
       // Stopping may have begun while this was starting: then nobody else would ever stop it.
       if (stopper.signal.aborted) {
@@ -66,18 +69,19 @@ export function createScope(options: ScopeOptions): OwnedScope {
       log.error({ err: describe(cause) }, 'failed; stopping')
       reportFailure(cause)
     },
-    ready: (name, probe) => void probes.set(prefix + name, probe),
-    child: (name) => scopeFor(log.child({ service: name }), `${prefix}${name}/`),
+    health: own,
+    child: (name) => scopeFor(log.child({ service: name }), `${prefix}${name}/`, own.child(name)),
   })
 
   return {
-    ...scopeFor(options.log, ''),
+    ...scopeFor(options.log, '', health),
     stop,
     failed,
-    unready: () => [
-      ...(stopper.signal.aborted ? ['stopping'] : []),
-      ...[...probes].filter(([, probe]) => !probe()).map(([name]) => name),
-    ],
+    report() {
+      const { unlive, unready, notes } = health.report()
+      if (!stopper.signal.aborted) return { unlive, unready, notes }
+      return { unlive: [], unready: [{ name: 'stopping', why: 'the process ends' }, ...unready], notes }
+    },
   }
 }
 

@@ -48,7 +48,11 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
         createAdminServer({
           port,
           metrics: scope.metrics,
-          unready: () => (started ? scope.unready() : ['start', ...scope.unready()]),
+          report() {
+            const report = scope.report()
+            if (started) return report
+            return { ...report, unready: [{ name: 'start', why: 'not all of it has started' }, ...report.unready] }
+          },
         }),
       )
     }

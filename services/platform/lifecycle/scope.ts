@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { Health } from './health.ts'
 import type { Timers } from './timers.ts'
 
 /** Anything that must be let go of in reverse order of start. */
@@ -25,8 +26,8 @@ export interface Scope {
   onStop(name: string, stop: () => Promise<void> | void): void
   /** Ends the process with exit code 1 after an ordered stop: for a crashed consumer and for broken invariants. */
   fail(cause: unknown): void
-  /** Adds a readiness condition: `/readyz` is 200 only while all say true. */
-  ready(name: string, probe: () => boolean): void
+  /** What `/livez` and `/readyz` answer from. */
+  readonly health: Health
   /** A child scope for one service in a larger process: own logger name and metric labels, stopped with the parent. */
   child(name: string): Scope
 }

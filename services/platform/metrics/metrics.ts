@@ -1,8 +1,10 @@
+export type MetricName = `penstock_${string}`
+
 /** The little of Prometheus that services use. Names are `penstock_<what>_<unit>[_total]`; label values come from closed sets only. */
 export interface Metrics {
-  counter(name: string, help: string, labels?: readonly string[]): Counter
-  gauge(name: string, help: string, labels?: readonly string[]): Gauge
-  histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram
+  counter(name: MetricName, help: string, labels?: readonly string[]): Counter
+  gauge(name: MetricName, help: string, labels?: readonly string[]): Gauge
+  histogram(name: MetricName, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram
   /** The exposition text of the whole process. */
   text(): Promise<string>
 }
@@ -13,6 +15,8 @@ export interface Counter {
 
 export interface Gauge {
   set(value: number, labels?: Readonly<Record<string, string>>): void
+  /** Says no more of these labels. */
+  remove(labels: Readonly<Record<string, string>>): void
 }
 
 export interface Histogram {

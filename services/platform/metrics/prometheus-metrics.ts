@@ -19,7 +19,7 @@ export function createPrometheusMetrics(): Metrics {
     },
     gauge(name, help, labels = []) {
       const metric = reuse(name, () => new PromGauge({ name, help, labelNames: [...labels], registers: [registry] }))
-      return { set: (value, of = {}) => metric.set({ ...of }, value) }
+      return { set: (value, of = {}) => metric.set({ ...of }, value), remove: (of) => metric.remove({ ...of }) }
     },
     histogram(name, help, buckets, labels = []) {
       const metric = reuse(

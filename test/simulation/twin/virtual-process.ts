@@ -29,7 +29,7 @@ export interface Surroundings {
 /** The broker gives up a member that has been silent for so long. */
 const sessionMs = 6_000
 const restartMs = 500
-const nothing = { add() {}, set() {}, observe() {} }
+const nothing = { add() {}, set() {}, remove() {}, observe() {} }
 const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
 
 export interface Program {
