@@ -69,7 +69,7 @@ describe('the commands', () => {
       0,
       ['apply', good],
       () => newWorld(),
-      /applied as prompt-edit-.*\n.*plan [\s\S]*shadow calls: at least \d+ to reach 100 %; at most 100000 and \$100/,
+      /applied as prompt-edit-.*\n.*plan [\s\S]*shadow calls: at least \d+ to reach 100 %, \d+ with every last look; at most 100000 and \$100/,
     ],
     [1, ['apply', bad], running, 'did you mean'],
     [0, ['get'], running, 'run-1'],
