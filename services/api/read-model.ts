@@ -27,6 +27,7 @@ export interface ReadModel {
 }
 
 const decisionsMax = 20_000
+const showMs = 5_000
 
 interface State {
   readonly runs: Map<string, Run>
@@ -67,6 +68,7 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
   )
   reader.crashed.catch((error: unknown) => scope.fail(error))
   await reader.caughtUp
+  showSizes(scope, state)
   return {
     runs: () =>
       [...state.runs.values()].sort(
@@ -83,6 +85,19 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
     kills: () => [...state.kills.values()].filter((kill) => kill.released_at === null),
     acks: (route) => [...state.acks.values()].filter((ack) => ack.route === route),
   }
+}
+
+/** Everything but decisions is bounded by what the topics keep: the last record of each key. */
+function showSizes({ metrics, timers, onStop }: Scope, state: State): void {
+  const kept = metrics.gauge('penstock_api_kept_records', 'Records that the API keeps in memory', ['what'])
+  metrics.gauge('penstock_api_decisions_limit', 'Decisions kept; older ones are in the store').set(decisionsMax)
+  const show = () => {
+    for (const what of ['runs', 'snapshots', 'splits', 'latches', 'kills', 'acks'] as const)
+      kept.set(state[what].size, { what })
+    kept.set(state.decisions.length, { what: 'decisions' })
+  }
+  show()
+  onStop('sizes', timers.every(showMs, show))
 }
 
 async function apply(state: State, codec: Codec<Records>, batch: RecordBatch): Promise<void> {

@@ -12,6 +12,8 @@ export interface EarlyEvidence {
   keep(early: Early): void
   /** What waited for the run, in the order read, and how many did not fit. Afterwards nothing waits for it. */
   take(run: string): { readonly kept: readonly Early[]; readonly lost: number }
+  /** How many are kept. */
+  size(): number
 }
 
 /** @param onForgotten told how many records of a run are given up because too many runs are unknown: nobody will ask for them */
@@ -20,6 +22,7 @@ export function createEarlyEvidence(limit: number, onForgotten: (run: string, re
   const waiting = new Map<string, { readonly kept: Early[]; lost: number }>()
   let total = 0
   return {
+    size: () => total,
     keep(early) {
       const { run } = early.evidence.place
       let entry = waiting.get(run)

@@ -37,7 +37,13 @@ export interface EvaluatorDeps {
   readonly limits: RunGateLimits
   /** Hands records to the producer; they are retried until acknowledged, in order of urgency. */
   emit(records: readonly OutRecord[]): void
-  onBreach(info: { readonly run: string; readonly test: string; readonly frontierMs: number }): void
+  /** `releaseMs`: from when on the deciding record could be entered, by the broker's clock. */
+  onBreach(info: {
+    readonly run: string
+    readonly test: string
+    readonly frontierMs: number
+    readonly releaseMs: number
+  }): void
   /** Records of a run that nobody has spoken of were given up, so that others of such runs have room. */
   onForgotten(info: { readonly run: string; readonly records: number }): void
 }
@@ -53,6 +59,8 @@ export interface Evaluator {
   evaluate(): void
   /** Why the gate may not vouch for anything now; null when it sees. */
   blindness(): string | null
+  /** How many records wait for the record of their run. */
+  earlyRecords(): number
   /** The heartbeat to send now; null while blind or nothing is armed. */
   heartbeat(): Heartbeat | null
   /** Snapshots of runs that changed since the last call. */
@@ -142,6 +150,10 @@ class RunWatcher implements Evaluator {
     return this.#deps.frontier.blindness(this.#deps.clock.monoMs())
   }
 
+  earlyRecords(): number {
+    return this.#early.size()
+  }
+
   heartbeat(): Heartbeat | null {
     const { clock, frontier, gate: name } = this.#deps
     if (this.blindness() !== null) return null
@@ -210,7 +222,12 @@ class RunWatcher implements Evaluator {
     entry.latches.set(latch.id, latch)
     const key = `${entry.run.route}/latch/${latch.id}`
     emit([{ topic: topics.brakes.name, key, value: codec.encode('Latch', latch) }])
-    onBreach({ run: entry.run.id, test: breach.test, frontierMs: entry.gate.enteredThroughMs })
+    onBreach({
+      run: entry.run.id,
+      test: breach.test,
+      frontierMs: entry.gate.enteredThroughMs,
+      releaseMs: breach.releaseMs,
+    })
   }
 
   #tell(entry: Watched, stage: StageView, verdict: Verdict, about: string): void {

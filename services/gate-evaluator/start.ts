@@ -6,7 +6,7 @@ import type { Run } from '../domain/rollout/run.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
 import { heartbeatMs, stallMaxMs } from '../domain/routing/lease.ts'
 import { topics } from '../flow.ts'
-import { createDeadLetterGuard, type DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { countDeadLetters, createDeadLetterGuard, type DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type {
@@ -24,10 +24,12 @@ import { openCodec } from '../platform/registry/open-codec.ts'
 import type { GateConfig } from './config.ts'
 import { createEvaluator, type Evaluator } from './evaluator.ts'
 import { createFrontier } from './frontier.ts'
+import { createGateMetrics, type GateMetrics } from './gate-metrics.ts'
 import { createSnapshotCollector, type SnapshotCollector } from './gate-snapshot.ts'
 
 const evaluateMs = 100
 const behindMaxMs = 5_000
+const showMs = 1_000
 
 /** Starts the gate evaluator on the broker and registry that its configuration names. */
 export async function startGateEvaluator(scope: Scope, config: GateConfig): Promise<void> {
@@ -48,10 +50,17 @@ export async function startGateOn(
   const snapshots = await persistently('reading snapshots', () => readSnapshots(transport), scope)
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
+  const limits = { waitingMax: config.waitingMax, unitsMax: config.unitsMax }
+  const metrics = createGateMetrics(scope.metrics, scope.clock, limits)
   const emit = (records: readonly OutRecord[]) => {
-    sendPersistently(producer, records, scope).catch((error: unknown) => {
-      if (!scope.signal.aborted) scope.fail(error)
-    })
+    const begunMs = scope.clock.monoMs()
+    sendPersistently(producer, records, scope)
+      .then(() => {
+        if (records[0]?.topic === topics.brakes.name) metrics.latched((scope.clock.monoMs() - begunMs) / 1_000)
+      })
+      .catch((error: unknown) => {
+        if (!scope.signal.aborted) scope.fail(error)
+      })
   }
   const counting = () => transport.partitionCount(topics.exchanges.name)
   const frontier = createFrontier({
@@ -60,10 +69,6 @@ export async function startGateOn(
     stallMaxMs,
     behindMaxMs,
   })
-  const forgotten = scope.metrics.counter(
-    'penstock_gate_forgotten_records_total',
-    'Records of runs whose own record was never read, given up for lack of room',
-  )
   const evaluator = createEvaluator({
     gate: config.gateId,
     codeVersion,
@@ -71,18 +76,21 @@ export async function startGateOn(
     codec,
     frontier,
     snapshots,
-    limits: { waitingMax: config.waitingMax, unitsMax: config.unitsMax },
+    limits,
     emit,
-    onBreach: (breach) => scope.log.warn(breach, 'breach: latch written'),
+    onBreach(breach) {
+      metrics.breached(breach.releaseMs)
+      scope.log.warn(breach, 'breach: latch written')
+    },
     onForgotten(lost) {
-      forgotten.add(lost.records)
+      metrics.forgot(lost.records)
       scope.log.warn(lost, 'evidence of an unknown run was given up: too many runs are unknown')
     },
   })
-  const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
+  const lettered = countDeadLetters(scope.metrics, 'gate-evaluator')
   const guard = createDeadLetterGuard()
   const deadLetter = (record: InRecord, code: string, reason: string) => {
-    lettered.add(1, { code })
+    lettered(code)
     const { topic, partition, offset } = record
     const at = scope.clock.nowMs()
     const letter = { consumer: 'gate-evaluator', topic, partition, offset, code, reason, record_name: null, at }
@@ -91,7 +99,9 @@ export async function startGateOn(
   }
   scope.health.ready('sight', () => evaluator.blindness())
   await readInputs(scope, { transport, codec, evaluator, snapshots, guard, deadLetter })
-  beat(scope, evaluator, emit, codec, config.snapshotMs)
+  beat(scope, { evaluator, emit, codec, metrics, snapshotMs: config.snapshotMs })
+  const show = () => metrics.show(evaluator, frontier.readThroughMs(scope.clock.monoMs()))
+  scope.onStop('metrics', scope.timers.every(showMs, show))
 }
 
 async function readSnapshots(transport: Transport): Promise<SnapshotCollector> {
@@ -200,29 +210,24 @@ async function evidenceStart(
   return start
 }
 
-function beat(
-  scope: Scope,
-  evaluator: Evaluator,
-  emit: (records: readonly OutRecord[]) => void,
-  codec: Codec<Records>,
-  snapshotMs: number,
-): void {
-  const beats = scope.metrics.counter('penstock_gate_heartbeats_total', 'Heartbeats sent, and withheld while blind', [
-    'sent',
-  ])
-  const entered = scope.metrics.gauge('penstock_gate_entered_records', 'Records entered, by run', ['run'])
+interface Beating {
+  readonly evaluator: Evaluator
+  readonly codec: Codec<Records>
+  readonly metrics: GateMetrics
+  readonly snapshotMs: number
+  emit(records: readonly OutRecord[]): void
+}
+
+function beat(scope: Scope, { evaluator, emit, codec, metrics, snapshotMs }: Beating): void {
   const timers = [
     scope.timers.every(evaluateMs, () => evaluator.evaluate()),
     scope.timers.every(heartbeatMs, () => {
       const heartbeat = evaluator.heartbeat()
-      beats.add(1, { sent: String(heartbeat !== null) })
+      metrics.beat(heartbeat !== null)
       if (heartbeat !== null)
         emit([{ topic: topics.heartbeats.name, key: heartbeat.gate, value: codec.encode('Heartbeat', heartbeat) }])
     }),
-    scope.timers.every(snapshotMs, () => {
-      evaluator.snapshot()
-      for (const [run, { gate }] of evaluator.runs) entered.set(gate.counts.entered, { run })
-    }),
+    scope.timers.every(snapshotMs, () => evaluator.snapshot()),
   ]
   scope.onStop('timers', () => {
     for (const stop of timers) stop()

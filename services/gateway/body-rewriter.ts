@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { VariantChange } from '../domain/sampling/variant-change.ts'
 import type { Logger } from '../platform/log/logger.ts'
-import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
+import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 
 /** Puts what a variant changes into request bodies, in a thread of its own: a body of megabytes must not stall other calls. */
 export interface BodyRewriter {
@@ -47,6 +47,7 @@ class ThreadRewriter implements BodyRewriter {
   readonly #log: Logger
   readonly #startThread: () => Worker
   readonly #breakdowns: Counter
+  readonly #waiting: Gauge
   readonly #queue: Waiting[] = []
   #current: Waiting | null = null
   /** Null between the end of one thread and the start of the next. */
@@ -57,8 +58,11 @@ class ThreadRewriter implements BodyRewriter {
   constructor({ log, metrics, startThread }: BodyRewriterOptions) {
     this.#log = log
     this.#startThread = startThread ?? startRewriteThread
-    const help = 'Times that the thread that rewrites bodies ended by itself'
-    this.#breakdowns = metrics.counter('penstock_gateway_rewriter_breakdowns_total', help)
+    this.#breakdowns = metrics.counter(
+      'penstock_gateway_rewriter_breakdowns_total',
+      'Times that the thread that rewrites bodies ended by itself',
+    )
+    this.#waiting = metrics.gauge('penstock_gateway_rewriter_waiting_bodies', 'Bodies that wait to be rewritten')
     this.#start()
   }
 
@@ -78,9 +82,13 @@ class ThreadRewriter implements BodyRewriter {
   }
 
   #next(): void {
-    if (this.#worker === null || this.#current !== null) return
+    if (this.#worker !== null && this.#current === null) this.#handOver()
+    this.#waiting.set(this.#queue.length)
+  }
+
+  #handOver(): void {
     this.#current = this.#queue.shift() ?? null
-    if (this.#current !== null) this.#worker.postMessage(this.#current.job, [this.#current.job.body.buffer])
+    if (this.#current !== null) this.#worker?.postMessage(this.#current.job, [this.#current.job.body.buffer])
   }
 
   #start(): void {

@@ -53,8 +53,7 @@ const readyPath = '/-/readyz'
 export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServer> {
   const { config, metrics } = deps
   const agent = new Agent({ connections: config.requestsMax, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
-  const labels = ['arm', 'outcome']
-  const requests = metrics.counter('penstock_gateway_requests_total', 'Requests by arm and outcome', labels)
+  const requests = metrics.counter('penstock_gateway_requests_total', 'Requests by arm and outcome', ['arm', 'outcome'])
   const oddities = metrics.counter(
     'penstock_gateway_oddities_total',
     'Requests that were not served quite as asked: a turn that is no number (turn), a variant that cannot be served (variant)',

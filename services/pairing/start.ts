@@ -1,7 +1,7 @@
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { topics } from '../flow.ts'
-import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { countDeadLetters, createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { GroupConsumer, InRecord, OutRecord, Transport } from '../platform/kafka/transport.ts'
@@ -34,9 +34,9 @@ export async function startPairing(scope: Scope, config: PairingConfig): Promise
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const send = (records: readonly OutRecord[]) => sendPersistently(producer, records, scope)
-  const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
+  const lettered = countDeadLetters(scope.metrics, 'pairing')
   const letter = async (record: InRecord, code: string, reason: string) => {
-    lettered.add(1, { code })
+    lettered(code)
     await send([deadLetterRecord(codec, record, code, reason, scope.clock.nowMs())])
   }
   await startPairingOn(scope, config, { transport, codec, send, letter })
@@ -62,7 +62,7 @@ export async function startPairingOn(
     clock: scope.clock,
     runs,
     openMax: config.openMax,
-    send: parts.send,
+    send: timed(scope, parts.send),
     onLost: (cause) => {
       if (!scope.signal.aborted) scope.fail(cause)
     },
@@ -92,6 +92,21 @@ export async function startPairingOn(
   const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))
   keepTime(scope, service, consumer, config.openMax)
+}
+
+/** Shows how long evidence takes from being made to being acknowledged. */
+function timed({ clock, metrics }: Scope, send: PairingParts['send']): PairingParts['send'] {
+  const seconds = metrics.histogram(
+    'penstock_pairing_publish_seconds',
+    'From a batch of evidence being made to its acknowledgement',
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10],
+  )
+  return async (records) => {
+    const begunMs = clock.monoMs()
+    const written = await send(records)
+    if (records[0]?.topic === topics.evidence.name) seconds.observe((clock.monoMs() - begunMs) / 1_000)
+    return written
+  }
 }
 
 /** Reads the runs and goes on reading them. */
@@ -134,6 +149,11 @@ async function watchRuns(
 function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer, openMax: number): void {
   const { metrics } = scope
   const open = metrics.gauge('penstock_pairing_open_exchanges', 'Exchanges whose last horizon is still to come')
+  metrics.gauge('penstock_pairing_open_limit', 'Exchanges that may be open in one partition').set(openMax)
+  const behind = metrics.gauge(
+    'penstock_pairing_behind_seconds',
+    'Age of the least that any owned partition has reached',
+  )
   const fullest = metrics.gauge('penstock_pairing_open_share', 'Open exchanges of the fullest partition, of its limit')
   const counted = metrics.gauge('penstock_pairing_exchanges', 'What became of exchanges and legs, since this owner', [
     'outcome',
@@ -148,6 +168,8 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
     const joins = [...service.partitions.values()].map(({ join }) => join)
     const sizes = joins.map((join) => join.open.size)
     open.set(sizes.reduce((sum, size) => sum + size, 0))
+    const reached = joins.map((join) => join.readThroughMs).filter((throughMs) => throughMs > 0)
+    behind.set(Math.max(0, scope.clock.nowMs() - Math.min(scope.clock.nowMs(), ...reached)) / 1_000)
     fullest.set(Math.max(0, ...sizes) / openMax)
     for (const outcome of [
       'planned',

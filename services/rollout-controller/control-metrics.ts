@@ -1,5 +1,7 @@
 import type { Run } from '../domain/rollout/run.ts'
+import { countDeadLetters } from '../platform/kafka/dead-letters.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
+import { pendingAcksMax } from './route-book.ts'
 
 const phases = ['draft', 'shadow', 'canary', 'bake', 'completed', 'held', 'review', 'rolled_back', 'aborted'] as const
 
@@ -10,6 +12,10 @@ export interface ControlMetrics {
   reverted(seconds: number): void
   fenced(): void
   badRecord(topic: string): void
+  /** A command that went to the dead letters. */
+  lettered(code: string): void
+  /** A router has said that a latch is in force, so long after the latch was heard of here. */
+  latchAcked(seconds: number): void
   state(runs: readonly Run[], owned: number, pendingAcks: number): void
 }
 
@@ -30,6 +36,11 @@ export function createControlMetrics(metrics: Metrics): ControlMetrics {
     'From the breach a latch names to the split that takes the candidate back',
     [0.5, 1, 2, 5, 10, 20, 30, 60],
   )
+  const latchAcks = metrics.histogram(
+    'penstock_controller_latch_to_ack_seconds',
+    'From hearing of a latch to the first ack of each router that names it',
+    [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30],
+  )
   const fences = metrics.counter(
     'penstock_controller_fenced_total',
     'Transactions refused because another controller owns the partition',
@@ -39,8 +50,9 @@ export function createControlMetrics(metrics: Metrics): ControlMetrics {
   const owned = metrics.gauge('penstock_controller_owned_partitions', 'Commands partitions this controller writes for')
   const acks = metrics.gauge(
     'penstock_controller_pending_acks',
-    'Acks waiting for the next sweep; at 1000 the oldest are dropped',
+    'Acks waiting for the next sweep; at the limit the oldest are dropped',
   )
+  metrics.gauge('penstock_controller_pending_acks_limit', 'Acks that may wait for the next sweep').set(pendingAcksMax)
   return {
     transition: (kind, outcome) => transitions.add(1, { kind, outcome }),
     committed(records, took) {
@@ -50,6 +62,8 @@ export function createControlMetrics(metrics: Metrics): ControlMetrics {
     reverted: (took) => reverts.observe(took),
     fenced: () => fences.add(),
     badRecord: (topic) => bad.add(1, { topic }),
+    lettered: countDeadLetters(metrics, 'rollout-controller'),
+    latchAcked: (took) => latchAcks.observe(took),
     state(runs, partitions, pendingAcks) {
       for (const phase of phases) byPhase.set(runs.filter((run) => run.state.phase === phase).length, { phase })
       owned.set(partitions)

@@ -203,6 +203,7 @@ export class Controller {
     if (command === null) return
     if ('code' in command) {
       metrics.badRecord(topics.commands.name)
+      metrics.lettered(command.code)
       work.reject(command)
       return
     }

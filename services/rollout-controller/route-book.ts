@@ -8,7 +8,7 @@ import type { Run } from '../domain/rollout/run.ts'
 const brakesMax = 100
 
 /** Acks waiting for the next sweep; at the limit the oldest go, the last of each router stays known in any case. */
-const pendingAcksMax = 1_000
+export const pendingAcksMax = 1_000
 
 interface RunEntry {
   readonly run: Run

@@ -25,7 +25,8 @@ export async function startController(scope: Scope, config: CoreConfig, parts: C
   const book = new RouteBook()
   const metrics = createControlMetrics(scope.metrics)
   let controller: Controller | null = null
-  const watching = () => watchControl({ transport, codec, book, metrics, log, wake: () => void controller?.sweep() })
+  const watching = () =>
+    watchControl({ transport, codec, book, metrics, log, clock, wake: () => void controller?.sweep() })
   const watch = await scope.use('watch', () => persistently('reading control topics', watching, scope))
   watch.crashed.catch((error: unknown) => scope.fail(error))
   const owner = new Controller({

@@ -1,10 +1,12 @@
 import type { Records } from '../domain/events/records.ts'
 import { readRun } from '../domain/rollout/run-document.ts'
+import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import type { InRecord, Reader, Transport } from '../platform/kafka/transport.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import type { ControlMetrics } from './control-metrics.ts'
+import { createLatchAcks, type LatchAcks } from './latch-acks.ts'
 import type { RouteBook } from './route-book.ts'
 import { partitionHeader } from './work.ts'
 
@@ -17,6 +19,7 @@ export interface WatchOptions {
   readonly book: RouteBook
   readonly metrics: ControlMetrics
   readonly log: Logger
+  readonly clock: Clock
   /** Something arrived that a sweep should look at. */
   wake(): void
 }
@@ -41,6 +44,9 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
       if (batch.records.length > 0) options.wake()
     }
   const readers: Reader[] = []
+  /** What is read before this starts says nothing about how long anything takes. */
+  let latchAcks: LatchAcks | null = null
+  const take = (record: InRecord) => takeControl(options, record, latchAcks)
   const open = async (
     topic: string,
     startAt: Parameters<Transport['read']>[0]['startAt'],
@@ -50,12 +56,12 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
   }
   const openAll = async () => {
     await open(topics.runs.name, 'beginning', async (record) => takeRun(options, record))
-    await open(topics.splits.name, 'beginning', (record) => takeControl(options, record))
-    await open(topics.brakes.name, 'beginning', (record) => takeControl(options, record))
+    await open(topics.splits.name, 'beginning', take)
+    await open(topics.brakes.name, 'beginning', take)
     await open(
       topics.acks.name,
       acksEnd.map((end) => ({ ...end, offset: Math.max(0, end.offset - acksTail) })),
-      (record) => takeControl(options, record),
+      take,
     )
   }
   const stop = async () => void (await Promise.all(readers.map((reader) => reader.stop())))
@@ -67,6 +73,7 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
     throw error
   }
   await Promise.all(readers.map((reader) => reader.caughtUp))
+  latchAcks = createLatchAcks(options.clock, options.metrics.latchAcked)
   const crashed = Promise.race(readers.map((reader) => reader.crashed))
   return {
     crashed,
@@ -108,17 +115,21 @@ function takeRun(options: WatchOptions, record: InRecord): void {
   else options.book.seenRun(run, partition, record.offset)
 }
 
-async function takeControl(options: WatchOptions, record: InRecord): Promise<void> {
+async function takeControl(options: WatchOptions, record: InRecord, latchAcks: LatchAcks | null): Promise<void> {
   // A tombstone lifts nothing and says nothing.
   if (record.value === null) return
   const decoded = await options.codec.decode(record.value)
   const { book } = options
   if (decoded.kind === 'bad') bad(options, record, decoded.reason)
   else if (decoded.name === 'Split' && record.topic === topics.splits.name) book.seenSplit(decoded.value)
-  else if (decoded.name === 'Latch' && record.topic === topics.brakes.name) book.seenLatch(decoded.value)
-  else if (decoded.name === 'Kill' && record.topic === topics.brakes.name) book.seenKill(decoded.value)
-  else if (decoded.name === 'Ack' && record.topic === topics.acks.name) book.seenAck(decoded.value)
-  else bad(options, record, `a ${decoded.name} does not belong here`)
+  else if (decoded.name === 'Latch' && record.topic === topics.brakes.name) {
+    book.seenLatch(decoded.value)
+    latchAcks?.heardLatch(decoded.value.id)
+  } else if (decoded.name === 'Kill' && record.topic === topics.brakes.name) book.seenKill(decoded.value)
+  else if (decoded.name === 'Ack' && record.topic === topics.acks.name) {
+    book.seenAck(decoded.value)
+    latchAcks?.heardAck(decoded.value)
+  } else bad(options, record, `a ${decoded.name} does not belong here`)
 }
 
 function bad(options: WatchOptions, record: InRecord, reason: string): void {

@@ -63,6 +63,9 @@ class BudgetedRunner implements LegRunner {
   constructor(options: LegRunnerOptions) {
     this.#options = options
     this.#observed = runnerMetrics(options.metrics)
+    options.metrics
+      .gauge('penstock_shadow_waiting_bytes_limit', 'Bytes of bodies that may wait for room')
+      .set(options.waitingBytesMax)
     this.#lanes = createRouteLanes(options.concurrency, routesMax)
   }
 
@@ -98,6 +101,7 @@ class BudgetedRunner implements LegRunner {
     }
     this.#observed.running.set(this.#running.size)
     this.#observed.waiting.set(waiting)
+    this.#observed.waitingBytes.set(this.#waitingBytes)
   }
 
   async stop(): Promise<void> {
@@ -238,12 +242,14 @@ function runnerMetrics(metrics: Metrics): {
   running: Gauge
   waiting: Gauge
   limit: Gauge
+  waitingBytes: Gauge
   paused: Gauge
 } {
   return {
     running: metrics.gauge('penstock_shadow_running_calls', 'Shadow calls under way'),
     waiting: metrics.gauge('penstock_shadow_waiting_calls', 'Shadow calls waiting for room'),
     limit: metrics.gauge('penstock_shadow_calls_limit', 'Shadow calls allowed at once now', ['route']),
+    waitingBytes: metrics.gauge('penstock_shadow_waiting_bytes', 'Bytes of bodies waiting for room'),
     paused: metrics.gauge('penstock_shadow_paused', '1 while no call may start, by reason', ['why']),
   }
 }

@@ -79,8 +79,11 @@ class LoggedPlanner implements ShadowService {
   constructor(deps: ShadowServiceDeps) {
     this.#deps = deps
     this.#brokerTime = createBrokerTime(deps.clock)
-    const help = 'Planned shadow legs by how they were resolved and why'
-    this.#legs = deps.metrics.counter('penstock_shadow_legs_total', help, ['resolution', 'why'])
+    this.#legs = deps.metrics.counter(
+      'penstock_shadow_legs_total',
+      'Planned shadow legs by how they were resolved and why',
+      ['resolution', 'why'],
+    )
   }
 
   async onBatch(batch: RecordBatch): Promise<void> {

@@ -2,7 +2,7 @@ import type { Kill, Latch, Records, Split, Variant } from '../domain/events/reco
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { type Operation, operationPaths } from '../domain/sampling/operations.ts'
 import { topics } from '../flow.ts'
-import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { countDeadLetters, createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
@@ -124,6 +124,7 @@ function createService(
 ): ShadowService {
   const { signal, clock } = scope
   const guard = createDeadLetterGuard()
+  const lettered = countDeadLetters(scope.metrics, 'shadow')
   const allowed = new Map(config.providers.tenants.map((tenant) => [tenant.id, new Set(tenant.shadowProviders)]))
   const persistent: Producer = {
     send: (records) => sendPersistently(producer, records, scope),
@@ -144,6 +145,7 @@ function createService(
     allowedProviders: (tenant) => allowed.get(tenant) ?? new Set(),
     promptOf: (route, version) => promptOf(config.prompts[route], version),
     async deadLetter(record, code, reason) {
+      lettered(code)
       const { topic, partition, offset } = record
       const letter = {
         consumer: 'shadow',

@@ -41,6 +41,9 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   const behind = scope.metrics.gauge('penstock_sink_behind_seconds', 'Age of the oldest record not yet stored', [
     'group',
   ])
+  const limit = scope.metrics.gauge('penstock_sink_waiting_bytes_limit', 'Waiting bytes at which no more is fetched', [
+    'group',
+  ])
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
   const join = () =>
@@ -108,6 +111,7 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
       all.reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
       { group },
     )
+    limit.set(pauseAtBytes * lanes.size, { group })
     const nowMs = scope.clock.nowMs()
     behind.set(Math.max(0, ...all.map((lane) => nowMs - (oldestMs(lane) ?? nowMs))) / 1_000, { group })
   })

@@ -2,7 +2,7 @@ import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
 import { topics } from '../flow.ts'
 import { openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
-import { createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
+import { countDeadLetters, createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
 import { openTransport } from '../platform/kafka/open-transport.ts'
 import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
@@ -29,9 +29,9 @@ export async function startSink(scope: Scope, config: SinkConfig): Promise<void>
   )
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
-  const lettered = scope.metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['code'])
+  const lettered = countDeadLetters(scope.metrics, 'sink')
   const deadLetter = async (record: InRecord, code: string, reason: string) => {
-    lettered.add(1, { code })
+    lettered(code)
     const { topic, partition, offset } = record
     const letter = {
       consumer: 'sink',

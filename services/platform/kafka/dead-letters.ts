@@ -1,4 +1,5 @@
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { InRecord } from './transport.ts'
 
 /** Too many records of a partition are unusable: something upstream is broken, and going on would throw its data away. */
@@ -17,6 +18,12 @@ const defaultDeadLetterPolicy: DeadLetterPolicy = { invalidRatioMax: 0.5, window
 export interface DeadLetterGuard {
   good(count: number, record: { readonly topic: string; readonly partition: number }): void
   bad(record: InRecord): void
+}
+
+/** Counts what a consumer gives up, by code. */
+export function countDeadLetters(metrics: Metrics, consumer: string): (code: string) => void {
+  const letters = metrics.counter('penstock_dead_letters_total', 'Records that could not be used', ['consumer', 'code'])
+  return (code) => letters.add(1, { consumer, code })
 }
 
 const windowMax = 10_000

@@ -2,6 +2,7 @@ import { createAdminServer } from '../http/admin-server.ts'
 import { createPinoLogger } from '../log/pino-logger.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus-metrics.ts'
 import { systemClock } from './clocks.ts'
+import { showProcess } from './process-metrics.ts'
 import { createScope, describe } from './process-scope.ts'
 import type { Scope } from './scope.ts'
 
@@ -41,20 +42,16 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
   process.on('uncaughtException', (cause) => scope.fail(cause))
   let code = 0
   let started = false
+  const report = () => {
+    const now = scope.report()
+    if (started) return now
+    return { ...now, unready: [{ name: 'start', why: 'not all of it has started' }, ...now.unready] }
+  }
+  scope.onStop('process metrics', showProcess(scope.metrics, scope.timers, report))
   try {
     if (options.adminPort !== null) {
       const port = options.adminPort
-      await scope.use('admin', () =>
-        createAdminServer({
-          port,
-          metrics: scope.metrics,
-          report() {
-            const report = scope.report()
-            if (started) return report
-            return { ...report, unready: [{ name: 'start', why: 'not all of it has started' }, ...report.unready] }
-          },
-        }),
-      )
+      await scope.use('admin', () => createAdminServer({ port, metrics: scope.metrics, report }))
     }
     const startup = start(scope)
     startup.catch(() => undefined)
