@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { SchemaProblem } from '../platform/documents/json-schema.ts'
+import { describe } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import { type Operation, readOperations } from './api-document.ts'
@@ -33,7 +34,8 @@ export function createApiServer(deps: ApiServerDeps): FastifyInstance {
   ])
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const problem = problemOf(error)
-    if (problem.status >= 500) log.error({ err: error, method: request.method, url: request.url }, 'request failed')
+    if (problem.status >= 500)
+      log.error({ err: describe(error), method: request.method, url: request.url }, 'request failed')
     void reply.code(problem.status).type('application/problem+json').send(problemBody(problem))
   }
   const server = Fastify({

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { VariantChange } from '../domain/sampling/variant-change.ts'
+import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 
@@ -98,7 +99,7 @@ class ThreadRewriter implements BodyRewriter {
       this.#current = null
       this.#next()
     })
-    worker.on('error', (error) => this.#log.error({ err: String(error) }, 'the body rewriter broke down'))
+    worker.on('error', (error) => this.#log.error({ err: errorText(error) }, 'the body rewriter broke down'))
     worker.on('exit', () => {
       this.#worker = null
       this.#current?.done.reject(new Error('the body could not be rewritten'))

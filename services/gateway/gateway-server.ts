@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { Agent } from 'undici'
 import { type Operation, operationAt } from '../domain/sampling/operations.ts'
 import type { Clock } from '../domain/time/clock.ts'
+import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { BodyRewriter } from './body-rewriter.ts'
@@ -65,12 +66,14 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
   ])
   const count = ({ arm, outcome }: Counted) => requests.add(1, { arm, outcome })
   const answering = new WeakSet<Duplex>()
+  const exchanges = new WeakMap<ServerResponse, string>()
   const limited = limiter(deps)
   const answerDeps = {
     ...deps,
     agent,
     room: createBodyRoom(config.bodiesBytesMax, metrics),
     ready: () => !drain.draining,
+    onMinted: (response: ServerResponse, id: string) => void exchanges.set(response, id),
     odd: (what: Oddity) => oddities.add(1, { what }),
     onRetry: (provider: string, why: string) => retries.add(1, { provider, why }),
   }
@@ -81,7 +84,8 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     response.once('close', () => answering.delete(request.socket))
     limited(request, response, () => answer(answerDeps, request, response))
       .catch((error: unknown): Counted => {
-        deps.log.error({ err: String(error) }, 'a request could not be served')
+        const exchange = exchanges.get(response) ?? null
+        deps.log.error({ exchange, err: errorText(error) }, 'a request could not be served')
         response.destroy()
         return { arm: 'none', outcome: 'gateway_error' }
       })
@@ -139,6 +143,8 @@ interface AnswerDeps extends GatewayDeps {
   readonly room: BodyRoom
   ready(): boolean
   odd(what: Oddity): void
+  /** Under which id the call is recorded. */
+  onMinted(response: ServerResponse, id: string): void
   onRetry(provider: string, why: string): void
 }
 
@@ -206,6 +212,7 @@ async function route(deps: AnswerDeps, asked: Asked): Promise<Counted> {
   const { request, response, tenant, body, operation, refuse } = asked
   const { headers } = request
   const id = mintExchangeId()
+  deps.onMinted(response, id)
   const arrival = { exchangeId: id, atMs: deps.clock.nowMs(), headers, query: queryOf(request) }
   const chosen = chooseVariant(deps, operation, arrival, tenant)
   if (chosen.kind === 'unknown_route')

@@ -3,6 +3,7 @@ import type { Records, Request, Response } from '../domain/events/records.ts'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import { topics } from '../flow.ts'
 import type { Producer } from '../platform/kafka/transport.ts'
+import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import type { Lost } from './tap-messages.ts'
@@ -50,7 +51,7 @@ export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
       await send(record.value.exchange_id, encoded(await codec, record))
       return { lost }
     } catch (error) {
-      if (!signal.aborted) log.warn({ exchange: record.value.exchange_id, err: String(error) }, 'record not sent')
+      if (!signal.aborted) log.warn({ exchange: record.value.exchange_id, err: errorText(error) }, 'record not sent')
       return { lost: 'record' }
     } finally {
       waitingBytes -= bytes

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
@@ -241,7 +242,7 @@ class ThreadTap implements Tap {
   #brokeDown(cause: unknown, exchanges: number): void {
     this.#observed.breakdowns.add(1)
     if (exchanges > 0) this.#drop('exchange', exchanges)
-    this.#options.log.error({ err: String(cause), exchanges }, 'the tap broke down; starting it again')
+    this.#options.log.error({ err: errorText(cause), exchanges }, 'the tap broke down; starting it again')
     this.#restart = setTimeout(() => this.#start(), restartMs)
   }
 

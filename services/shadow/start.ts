@@ -13,7 +13,7 @@ import { serves } from '../platform/model-api/provider-settings.ts'
 import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
 import type { Codec, ProjectingCodec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
-import { createRedisBudget } from './budget.ts'
+import { createRedisBudget, type ScriptRunner } from './budget.ts'
 import { createModelCaller, type Provider } from './call-model.ts'
 import type { ShadowConfig } from './config.ts'
 import { createLegRunner, type LegRunner } from './leg-runner.ts'
@@ -32,11 +32,31 @@ export async function startShadow(scope: Scope, config: ShadowConfig): Promise<v
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
   const transport = openTransport(scope, config, { service: 'shadow', behind: 'unready' })
+  const openScripts = () => scope.use('redis', () => openRedisScripts(config.redisUrl))
+  await startShadowOn(scope, config, { transport, codec, openScripts })
+}
+
+/** What shadow speaks to; opened by its own start, or by a test. */
+export interface ShadowParts {
+  readonly transport: Transport
+  readonly codec: ProjectingCodec<Records>
+  /** Asked when the control topics are read. */
+  openScripts(): Promise<ScriptRunner>
+}
+
+type CoreConfig = Omit<ShadowConfig, 'brokers' | 'registryUrl' | 'stateDir' | 'redisUrl' | 'logLevel' | 'adminPort'>
+
+/** The same on parts that are open already: splits and brakes first, then exchanges. */
+export async function startShadowOn(
+  scope: Scope,
+  config: CoreConfig,
+  { transport, codec, openScripts }: ShadowParts,
+): Promise<void> {
   const producer = await transport.producer()
   scope.onStop('producer', () => producer.close())
   const view = createRouteView()
   await watchControl(scope, transport, codec, view)
-  const redis = await scope.use('redis', () => openRedisScripts(config.redisUrl))
+  const redis = await openScripts()
   let service: ShadowService | null = null
   const runner = await scope.use('runner', () =>
     createRunner(scope, config, view, redis, (task, response) => service?.onResolved(task, response)),
@@ -47,9 +67,9 @@ export async function startShadow(scope: Scope, config: ShadowConfig): Promise<v
 
 function createRunner(
   scope: Scope,
-  config: ShadowConfig,
+  config: CoreConfig,
   view: RouteView,
-  redis: Parameters<typeof createRedisBudget>[0],
+  redis: ScriptRunner,
   onResolved: Parameters<typeof createLegRunner>[0]['onResolved'],
 ): LegRunner {
   const operations = Object.keys(operationPaths) as Operation[]
@@ -100,7 +120,7 @@ function createUnpricedWarning({ log }: Scope, providersFile: string): (variant:
   }
 }
 
-function priceOf(config: ShadowConfig, variant: Variant): Price | null {
+function priceOf(config: CoreConfig, variant: Variant): Price | null {
   const price = config.providers.providers.find(({ id }) => id === variant.provider)?.prices[variant.model]
   return price === undefined
     ? null
@@ -119,7 +139,7 @@ interface ServiceParts {
 
 function createService(
   scope: Scope,
-  config: ShadowConfig,
+  config: CoreConfig,
   { codec, producer, view, runner }: ServiceParts,
 ): ShadowService {
   const { signal, clock } = scope
@@ -175,7 +195,7 @@ interface ConsumerParts {
 
 async function consumeExchanges(
   scope: Scope,
-  config: ShadowConfig,
+  config: CoreConfig,
   { transport, codec, service, runner }: ConsumerParts,
 ): Promise<void> {
   const own = codec.project({ ShadowPlan: ['exchange_id', 'legs'], Response: ['exchange_id', 'arm', 'leg'] })
@@ -193,14 +213,16 @@ async function consumeExchanges(
   const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))
   const timers = [
-    setInterval(() => runner.pump(), pumpMs),
-    setInterval(() => {
+    scope.timers.every(pumpMs, () => runner.pump()),
+    scope.timers.every(commitMs, () => {
       consumer
         .commit(service.commitOffsets())
         .catch((error: unknown) => scope.log.warn({ err: String(error) }, 'offsets not committed; trying again'))
-    }, commitMs),
+    }),
   ]
-  scope.onStop('timers', () => timers.forEach(clearInterval))
+  scope.onStop('timers', () => {
+    for (const stop of timers) stop()
+  })
 }
 
 /** Splits and brakes, read to their ends before the first request is planned. */

@@ -30,6 +30,8 @@ export type Script = Readonly<Record<string, object | string | ((response: Serve
 /** A gateway before one provider on loopback, whose tap keeps records instead of sending them: no broker, no registry. */
 export interface GatewayInMemory {
   readonly url: string
+  /** Of the provider, up to and including /v1. */
+  readonly providerUrl: string
   readonly calls: readonly ProviderCall[]
   readonly records: readonly TapRecord[]
   readonly replies: readonly TapReply[]
@@ -37,6 +39,8 @@ export interface GatewayInMemory {
   said(): Promise<string>
   request(): Promise<Request>
   response(): Promise<Response>
+  /** Settles when the tap has made its records of all that has ended. */
+  idle(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -75,6 +79,8 @@ export async function startGatewayInMemory(
     readonly routing?: (baseUrl: string) => Partial<GatewayConfig['routing']>
     readonly prompts?: GatewayConfig['prompts']
     readonly split?: Split
+    /** What the tap does first of all with each exchange, for tests of what breaks. */
+    readonly onTapped?: () => void
   } = {},
 ): Promise<GatewayInMemory> {
   const calls: ProviderCall[] = []
@@ -97,6 +103,7 @@ export async function startGatewayInMemory(
   })
   const tap: Tap = {
     begin(id, request, body) {
+      options.onTapped?.()
       recorder.on({ kind: 'request', id, request, body: new Uint8Array(body), dropped: 0 })
       return {
         chunk: (data, atMs) => recorder.on({ kind: 'chunk', id, data: new Uint8Array(data), atMs }),
@@ -152,12 +159,14 @@ export async function startGatewayInMemory(
   }
   return {
     url: `http://127.0.0.1:${server.port}`,
+    providerUrl: baseUrl,
     calls,
     records,
     replies,
     said: async () => [...lines, await metrics.text()].join('\n'),
     request: () => only<Request>('Request'),
     response: () => only<Response>('Response'),
+    idle: () => recorder.idle(),
     async stop() {
       await server.stop()
       await rewriter.stop()

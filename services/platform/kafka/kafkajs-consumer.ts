@@ -1,5 +1,5 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import { describe } from '../lifecycle/process-scope.ts'
+import { describe } from '../log/error-text.ts'
 import type { Logger } from '../log/logger.ts'
 import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
 import type { SharedAdmin } from './shared-admin.ts'

@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/time/clock.ts'
+import { describe } from '../log/error-text.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { createHealth, type Health, type HealthReport } from './health.ts'
@@ -113,18 +114,5 @@ async function withDeadline(part: Started, withinMs: number): Promise<void> {
     await Promise.race([part.stop(), late])
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** An error as log fields: name, message, code, and the same of its cause. */
-export function describe(error: unknown): object {
-  if (!(error instanceof Error)) return { message: String(error) }
-  const code = (error as { code?: unknown }).code
-  return {
-    type: error.name,
-    message: error.message,
-    stack: error.stack,
-    ...(code === undefined ? {} : { code }),
-    ...(error.cause === undefined ? {} : { cause: describe(error.cause) }),
   }
 }

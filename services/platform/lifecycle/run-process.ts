@@ -1,9 +1,10 @@
 import { createAdminServer } from '../http/admin-server.ts'
+import { describe } from '../log/error-text.ts'
 import { createPinoLogger } from '../log/pino-logger.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus-metrics.ts'
 import { systemClock } from './clocks.ts'
 import { showProcess } from './process-metrics.ts'
-import { createScope, describe } from './process-scope.ts'
+import { createScope } from './process-scope.ts'
 import type { Scope } from './scope.ts'
 
 export interface ProcessOptions {
