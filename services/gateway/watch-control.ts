@@ -15,6 +15,7 @@ export function watchControl(
   control: ControlState,
   onChange: () => void,
 ): void {
+  const health = scope.health.noting()
   void (async () => {
     let codec: Codec<Records> | null = null
     while (!scope.signal.aborted) {
@@ -36,14 +37,13 @@ export function watchControl(
         readers.push(beats)
         await brakes.caughtUp
         control.complete()
+        health.waits('control topics', null)
         onChange()
         await Promise.race([brakes.crashed, beats.crashed, aborted(scope.signal)])
       } catch (error) {
-        if (!scope.signal.aborted)
-          scope.log.warn(
-            { err: error instanceof Error ? error.message : String(error) },
-            'control topics not readable; serving by what is known',
-          )
+        const err = error instanceof Error ? error.message : String(error)
+        health.waits('control topics', err)
+        if (!scope.signal.aborted) scope.log.warn({ err }, 'control topics not readable; serving by what is known')
       }
       await Promise.all(readers.map((reader) => reader.stop().catch(() => undefined)))
       if (!scope.signal.aborted) await scope.timers.wait(retryMs, scope.signal).catch(() => undefined)

@@ -32,7 +32,11 @@ export async function startShadow(scope: Scope, config: ShadowConfig): Promise<v
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
   const transport = openTransport(scope, config, { service: 'shadow', behind: 'unready' })
-  const openScripts = () => scope.use('redis', () => openRedisScripts(config.redisUrl))
+  const openScripts = async () => {
+    const redis = await scope.use('redis', () => openRedisScripts(config.redisUrl))
+    scope.health.ready('redis', () => (redis.isConnected() ? null : 'not connected: no call starts without its budget'))
+    return redis
+  }
   await startShadowOn(scope, config, { transport, codec, openScripts })
 }
 

@@ -151,6 +151,10 @@ describe('what a service that reads tells of itself', () => {
     rig.broker.stall()
     const both = [0, 1].map((partition) => ({ topic, partition }))
     consumer.pause(both)
+    // A last word of before may still come in.
+    rig.broker.unstall()
+    await rig.settle()
+    rig.broker.stall()
     rig.ms += stuckAfterMs
     expect(rig.scope.report().unlive).toEqual([])
     consumer.resume(both)

@@ -43,6 +43,8 @@ interface Watched {
   endSeenMs: number | null
   readonly sinceMs: number
   lag: number
+  /** Then nothing has to be heard of it, whatever is under way or polled meanwhile. */
+  paused: boolean
   /** Tells the loop that something was heard of the partition. */
   heard: () => void
 }
@@ -78,12 +80,20 @@ export class ReaderWatch {
 
   /** From now on something must be heard of them. */
   own(partitions: readonly TopicPartition[]): void {
-    for (const at of partitions) this.#awaitWord(this.#watched(at))
+    for (const at of partitions) {
+      const watched = this.#watched(at)
+      watched.paused = false
+      this.#awaitWord(watched)
+    }
   }
 
   /** Nothing is heard of them for a while, and that is as it should be. */
   pause(partitions: readonly TopicPartition[]): void {
-    for (const at of partitions) this.#watched(at).heard()
+    for (const at of partitions) {
+      const watched = this.#watched(at)
+      watched.paused = true
+      watched.heard()
+    }
   }
 
   disown(partitions: readonly TopicPartition[]): void {
@@ -160,7 +170,7 @@ export class ReaderWatch {
 
   #awaitWord(watched: Watched): void {
     watched.heard()
-    watched.heard = this.#loop.begin()
+    if (!watched.paused) watched.heard = this.#loop.begin()
   }
 
   #setLag(watched: Watched, records: number): void {
@@ -172,7 +182,7 @@ export class ReaderWatch {
     const at = { topic, partition }
     const known = this.#partitions.get(idOf(at))
     if (known !== undefined) return known
-    const made = { at, endSeenMs: null, sinceMs: this.#clock.monoMs(), lag: 0, heard: () => undefined }
+    const made = { at, endSeenMs: null, sinceMs: this.#clock.monoMs(), lag: 0, paused: false, heard: () => undefined }
     this.#partitions.set(idOf(at), made)
     return made
   }

@@ -11,6 +11,8 @@ export interface RedisScripts {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown>
+  /** Whether Redis could be asked now. */
+  isConnected(): boolean
   stop(): Promise<void>
 }
 
@@ -38,6 +40,7 @@ export function openRedisScripts(url: string): RedisScripts {
         })
       }
     },
+    isConnected: () => redis.status === 'ready',
     async stop() {
       redis.disconnect()
     },
