@@ -151,15 +151,25 @@ describe('what a service that reads tells of itself', () => {
     rig.broker.stall()
     const both = [0, 1].map((partition) => ({ topic, partition }))
     consumer.pause(both)
-    // A last word of before may still come in.
-    rig.broker.unstall()
-    await rig.settle()
-    rig.broker.stall()
     rig.ms += stuckAfterMs
     expect(rig.scope.report().unlive).toEqual([])
     consumer.resume(both)
     rig.ms += stuckAfterMs
     expect(rig.scope.report().unlive.map(({ name }) => name)).toEqual(['reading things'])
+  })
+
+  it('waits for no word of a partition that was paused in the middle of a batch', async () => {
+    const release: (() => void)[] = []
+    const consumer = await rig.join(() => new Promise((resolve) => release.push(resolve)))
+    await rig.settle()
+    await rig.write()
+    await rig.settle()
+    consumer.pause([0, 1].map((partition) => ({ topic, partition })))
+    for (const done of release) done()
+    await rig.settle()
+    rig.broker.stall()
+    rig.ms += stuckAfterMs
+    expect(rig.scope.report().unlive).toEqual([])
   })
 
   it('is to be started anew when a send is never answered', async () => {
