@@ -163,6 +163,11 @@ describe('rollout files', () => {
       /^9: shadow\.secondLegShare: .*use a share above 0/,
     ],
     [
+      'a segment that would be shadowed less often than everybody',
+      `${good}shadow:\n  share: 0.5\n  segmentShares: { tier=gold: 0.2 }\n`,
+      /^11: shadow\.segmentShares\.tier=gold: .*use a share above 0\.5/,
+    ],
+    [
       'a shadow stage of a live-only rollout',
       `${good}shadow: { share: 0 }\nstages:\n  - weight: 0%\n  - weight: 100%\n`,
       /^11: .*a stage at 0% could never end; begin with a canary/,

@@ -5,6 +5,7 @@ import { readCases } from '../../services/domain/stats/methods/case-file.ts'
 import { methods } from '../../services/domain/stats/methods/registry.ts'
 import { verifyCase } from '../../services/domain/stats/methods/verify-case.ts'
 import { gridErrors, type SpecialFunctionGrid } from '../../services/domain/stats/special-functions/grid-errors.ts'
+import { judgeTable, scoreTable } from './statistics/recorded-judges.ts'
 
 /** Writes the numbers of `services/docs/statistics.md` between its marks: each is computed here, none is typed. */
 
@@ -28,6 +29,8 @@ let text = readFileSync(page, 'utf8')
 fill('accuracy', accuracyTable())
 fill('cases', caseTable())
 fill('budget', budgetTable())
+fill('judges', judgeTable())
+fill('scores', scoreTable())
 writeFileSync(page, text)
 
 function fill(name: string, content: string): void {

@@ -10,6 +10,7 @@ export function missingColumns(spec: RolloutSpec, traffic: TrafficProfile): read
   const wanted = [
     ...spec.waves.flatMap((wave) => Object.entries(wave.match).map(([key, value]) => `${key}=${value}`)),
     ...spec.criticalSlices.map(({ key, value }) => `${key}=${value}`),
+    ...Object.keys(spec.shadow.segmentShares ?? {}),
   ]
   const missing = [...new Set(wanted)].filter((name) => !Object.hasOwn(traffic.segments, name))
   const golden = spec.metrics.find(({ name }) => name === 'golden_wrong')

@@ -104,7 +104,9 @@ function unitsFor(test: AdvanceTest, information: number, margin: number, stage:
 function hourlyUnits(place: StagePlace, test: AdvanceTest): readonly number[] {
   const { spec, traffic, wave, stage, plan } = place
   const weight = stage.candidateWeight / fullWeight
-  const { share, secondLegShare } = spec.shadow
+  const { secondLegShare, segmentShares } = spec.shadow
+  // What is sampled beyond everybody's share counts for its own segment alone.
+  const share = Math.max(spec.shadow.share, segmentShares?.[`${test.slice?.key}=${test.slice?.value}`] ?? 0)
   const sampled = {
     content_ab: (1 - weight) * share,
     shadow_ab: (1 - weight) * share * secondLegShare,

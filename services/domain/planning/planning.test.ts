@@ -213,6 +213,27 @@ describe('segments and waves', () => {
   })
 })
 
+describe('a segment that is shadowed more often', () => {
+  const tenth = { segments: { 'tier=gold': Array.from({ length: 24 }, () => 1_000) } }
+  const planned = (segmentShares: Readonly<Record<string, number>>) => {
+    const shadow = { share: 0.2, secondLegShare: 0.1, segmentShares, budget: { calls: 1e9, usd: 1e6 } }
+    const spec = specOf({ shadow, criticalSlices: [{ key: 'tier', value: 'gold' }] })
+    const [stage] = planRollout(inputOf(spec, flat(10_000, tenth))).stages
+    const inTime = (slice: boolean) =>
+      stage?.questions.find(({ comparison, slice: of }) => comparison === 'content_ab' && (of !== null) === slice)
+        ?.unitsInTime ?? 0
+    return { gold: inTime(true), all: inTime(false), calls: stage?.shadow.candidateCalls ?? 0, hours: stage?.hours ?? 0 }
+  }
+
+  it('has its pairs sooner, everybody has as many as before, and the bill says what it costs', () => {
+    const [even, uneven] = [planned({}), planned({ 'tier=gold': 0.8 })]
+    expect(uneven.gold / even.gold).toBeCloseTo(4, 9)
+    expect(uneven.all).toBeCloseTo(even.all, 9)
+    // A tenth at .8 and the rest at .2 instead of all at .2.
+    expect(uneven.calls / uneven.hours / (even.calls / even.hours)).toBeCloseTo((0.1 * 0.8 + 0.9 * 0.2) / 0.2, 9)
+  })
+})
+
 describe('what makes an impossible plan possible', () => {
   const slow = specOf({
     calibrationPairs: 100,

@@ -15,10 +15,10 @@ export interface ShadowBill {
 /** What shadowing a wave's requests for `hours` costs: both arms are taken to need as many tokens as the profile's mean request. */
 export function shadowBill(place: StagePlace, hourlyRequests: readonly number[], hours: number): ShadowBill {
   const { spec, stage, startMs, traffic } = place
-  const { share, secondLegShare } = spec.shadow
+  const { secondLegShare } = spec.shadow
   const weight = stage.candidateWeight / 100_000
   const requests = countWithin(hourlyRequests, startMs, hours)
-  const candidateCalls = requests * (1 - weight) * share
+  const candidateCalls = requests * (1 - weight) * meanShare(place)
   const baselineCalls = candidateCalls * secondLegShare + requests * weight * (spec.shadow.counterfactualShare ?? 0)
   const calls = candidateCalls + baselineCalls
   const tokens = traffic.tokensPerRequest
@@ -38,6 +38,21 @@ export function shadowBill(place: StagePlace, hourlyRequests: readonly number[],
     outputTokens: tokens === null ? null : calls * tokens.output,
     microUsd: added([costOf(spec.candidate.id, candidateCalls), costOf(spec.baseline.id, baselineCalls)]),
   }
+}
+
+/** Share of all exchanges that is shadowed: the largest share that each may claim. Segments are taken as independent of each other. */
+function meanShare({ spec, traffic }: StagePlace): number {
+  const all = traffic.hourlyRequests.reduce((sum, requests) => sum + requests, 0)
+  const segments = Object.entries(spec.shadow.segmentShares ?? {}).sort(([, a], [, b]) => b - a)
+  let left = 1
+  let mean = 0
+  for (const [segment, share] of segments) {
+    const theirs = (traffic.segments[segment] ?? []).reduce((sum, requests) => sum + requests, 0)
+    const claimed = left * (all === 0 ? 0 : Math.min(1, theirs / all))
+    mean += claimed * share
+    left -= claimed
+  }
+  return mean + left * spec.shadow.share
 }
 
 /** The sum over stages; unknown where a part is. */

@@ -12,6 +12,7 @@ export interface RolloutDocument {
     readonly secondLegShare?: number
     readonly startWithin?: string
     readonly counterfactualShare?: number
+    readonly segmentShares?: Readonly<Record<string, number>>
     readonly budget?: BudgetDocument & { readonly perMinute?: BudgetDocument; readonly perDay?: BudgetDocument }
   }
   readonly stages?: readonly StageDocument[]

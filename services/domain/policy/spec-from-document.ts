@@ -57,8 +57,8 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     calibrationPairs: document.calibrationPairs ?? (isLiveOnly(document) ? 0 : defaults.defaultCalibrationPairs),
     unitsMin: statistics.unitsMin ?? defaults.defaultUnitsMin,
     stickyKeysMin: statistics.stickyKeysMin ?? defaults.defaultStickyKeysMin,
+    inclusionMin: statistics.inclusionMin ?? smallestShare(document),
     // Unknown: the first pair of a unit, which every unit has.
-    inclusionMin: statistics.inclusionMin ?? null,
     pairsPerUnitMedian: statistics.pairsPerUnitMedian ?? 1,
     joinCompletenessMin: statistics.joinCompletenessMin ?? defaults.defaultJoinCompletenessMin,
     carryOver: statistics.carryOver ?? false,
@@ -110,8 +110,15 @@ function shadowOf(document: RolloutDocument, deadlineMs: number): RolloutSpec['s
     budgetMicroUsd: Math.round((shadow.budget?.usd ?? defaults.defaultShadow.budgetUsd) * 1e6),
     budgetCalls: shadow.budget?.calls ?? defaults.defaultShadow.budgetCalls,
     ...(shadow.counterfactualShare === undefined ? {} : { counterfactualShare: shadow.counterfactualShare }),
+    ...(shadow.segmentShares === undefined ? {} : { segmentShares: shadow.segmentShares }),
     ...(shadow.budget === undefined ? {} : { budgetLimits: budgetLimits(shadow.budget) }),
   }
+}
+
+/** Where segments are sampled more often than the rest, questions about all pairs are thinned to the rest's share. */
+function smallestShare({ shadow }: RolloutDocument): number | null {
+  const isUneven = Object.keys(shadow?.segmentShares ?? {}).length > 0
+  return isUneven ? (shadow?.share ?? defaults.defaultShadow.share) : null
 }
 
 /** As `ShadowShares.budgets` names them: `calls`, `micro_usd` and `tokens`, each also `_per_minute` and `_per_day`. */
@@ -309,6 +316,13 @@ function checkWhole(spec: RolloutSpec, problems: PolicyProblem[]): void {
       fix: 'use a share above 0, such as 0.1',
     })
   }
+  for (const [segment, share] of Object.entries(spec.shadow.segmentShares ?? {}))
+    if (share <= spec.shadow.share)
+      problems.push({
+        path: ['shadow', 'segmentShares', segment],
+        message: `${segment} would be shadowed at ${share}, no more often than everybody at ${spec.shadow.share}`,
+        fix: `use a share above ${spec.shadow.share}, lower shadow.share, or leave the segment out`,
+      })
   if (spec.leaseMs < 5_000) {
     problems.push({ path: ['lease'], message: 'a lease below 5s lapses whenever a gate restarts', fix: 'use 20s' })
   }

@@ -40,7 +40,7 @@ function shadowOf(run: Run): ShadowShares | null {
     share: shadow.share,
     second_leg_share: shadow.secondLegShare,
     counterfactual_share: shadow.counterfactualShare ?? 0,
-    segment_shares: {},
+    segment_shares: shadow.segmentShares ?? {},
     deadline_ms: shadow.deadlineMs,
     leg_timeout_ms: run.spec.legTimeoutMs,
     budgets: { ...shadow.budgetLimits, micro_usd: shadow.budgetMicroUsd, calls: shadow.budgetCalls },

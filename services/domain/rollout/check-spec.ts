@@ -8,6 +8,10 @@ function isDuration(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
+function isShares(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((share) => typeof share === 'number' && share > 0 && share <= 1)
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
@@ -81,6 +85,8 @@ export function specProblems(spec: unknown): readonly string[] {
   ) {
     problems.push('shadow needs share, secondLegShare, deadlineMs, budgetMicroUsd and budgetCalls')
   }
+  if (isRecord(shadow) && shadow['segmentShares'] !== undefined && !isShares(shadow['segmentShares']))
+    problems.push('shadow.segmentShares is not a map of shares')
   if (!Array.isArray(waves) || waves.length === 0 || waves.length > wavesMax)
     return [...problems, `waves needs 1 to ${wavesMax} waves`]
   problems.push(

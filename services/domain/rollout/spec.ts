@@ -55,6 +55,8 @@ export interface RolloutSpec {
     readonly budgetCalls: number
     /** Share of live candidate answers of which the baseline is asked, too; absent in runs of before it could be: 0. */
     readonly counterfactualShare?: number
+    /** Segment as `key=value` (or `tenant=…`) → share of its exchanges that are shadowed; never below `share`. Absent: none is sampled more often. */
+    readonly segmentShares?: Readonly<Record<string, number>>
     /** Limits besides the two above, by their names in `ShadowShares.budgets`; what is not named is not limited. */
     readonly budgetLimits?: Readonly<Record<string, number>>
   }

@@ -1,10 +1,10 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import type { Place, PlannedLeg, Request, ShadowPlan, Split } from '../events/records.ts'
+import type { Place, PlannedLeg, Request, ShadowPlan, ShadowShares, Split } from '../events/records.ts'
 
 /**
  * Which shadow calls an exchange gets. One uniform draw per exchange, by its id and the run's own salt, so that a repeated or
- * restarted planner answers the same: below `share` the candidate is asked, below `share × second_leg_share` the baseline is asked
- * a second time as well. Where the candidate answered live, the baseline is asked what it would have said (counterfactual), below
+ * restarted planner answers the same: below the exchange's share the candidate is asked, below share × `second_leg_share` the baseline is asked
+ * a second time as well. A segment may have a larger share than the rest: its probability is on every leg, for whoever weighs by it. Where the candidate answered live, the baseline is asked what it would have said (counterfactual), below
  * `counterfactual_share`: content is compared at weights that leave few live baselines, too.
  *
  * @param blocked true while a latch, kill or anything else forbids new plans for the run
@@ -31,11 +31,18 @@ export function planShadow(
     const content_ab_p = shadow.counterfactual_share
     return plan(draw < content_ab_p ? [{ arm: 'baseline', content_ab_p, shadow_ab_p: 0, aa_p: 0 }] : [])
   }
-  const both = shadow.share * shadow.second_leg_share
-  if (draw >= shadow.share) return plan([])
-  const candidate: PlannedLeg = { arm: 'candidate', content_ab_p: shadow.share, shadow_ab_p: both, aa_p: 0 }
+  const share = shareOf(shadow, request)
+  const both = share * shadow.second_leg_share
+  if (draw >= share) return plan([])
+  const candidate: PlannedLeg = { arm: 'candidate', content_ab_p: share, shadow_ab_p: both, aa_p: 0 }
   const second: PlannedLeg = { arm: 'baseline', content_ab_p: 0, shadow_ab_p: both, aa_p: both }
   return plan(draw < both ? [candidate, second] : [candidate])
+}
+
+/** The largest share of those that the exchange may claim: its segments', its tenant's, everybody's. */
+function shareOf(shadow: ShadowShares, { tenant, segments }: Request): number {
+  const claims = [...Object.entries(segments), ['tenant', tenant]].map(([key, value]) => `${key}=${value}`)
+  return Math.max(shadow.share, ...claims.map((claim) => shadow.segment_shares[claim] ?? 0))
 }
 
 /** The planner stamps the place it knows: same run and wave, but the stage entry and epoch of its own split. */

@@ -11,7 +11,7 @@ export interface JudgeRecord {
   readonly humanKappa: number | null
   /** Share of pairs with the same winner in both orders. */
   readonly consistency: number
-  /** Share of order-dependent wins that went to the answer shown first; null when there was none. */
+  /** Share of the decisive calls, both orders together, that the answer shown first won (`winRate`); null when none was decisive. */
   readonly firstShare: number | null
 }
 
