@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { specFromDocument } from '../policy/spec-from-document.ts'
+import { normalQuantile } from '../stats/special-functions/normal.ts'
 import { compilePlan } from './compile-plan.ts'
 import { sampleSpec } from './sample-evidence.ts'
 
@@ -28,6 +29,19 @@ it('each further attempt of the same candidate halves the α of advancing, and a
   expect(alphas[2]).toBe((alphas[0] ?? 0) / 4)
   expect(second?.advance[0]?.requiredUnits).toBeGreaterThan(first?.advance[0]?.requiredUnits ?? 0)
   expect(second?.looks[3]?.bound).toBeGreaterThan(first?.looks[3]?.bound ?? 0)
+})
+
+it('the chance of a miss is divided over deciding metrics and gates, and α is not', () => {
+  const spec = specOf()
+  const plan = compilePlan(spec)
+  const deciding = spec.metrics.filter(({ role, mustHaveData }) => role === 'guardrail' && mustHaveData).length
+  const gates = spec.waves[0]?.stages.filter(({ candidateWeight }) => candidateWeight < 100_000).length ?? 0
+  const z = normalQuantile(1 - spec.alphaAdvance) + normalQuantile(1 - spec.betaTotal / (deciding * gates))
+  expect(deciding * gates).toBeGreaterThan(10)
+  for (const { alpha, informationFixed, margin } of plan.advance) {
+    expect(alpha).toBe(spec.alphaAdvance)
+    if (margin.kind === 'absolute') expect(informationFixed).toBeCloseTo((z / margin.value) ** 2, 6)
+  }
 })
 
 it('the α of all harm tests adds up to the budget of a false rollback', () => {

@@ -29,5 +29,9 @@ describe('the split of a stage entry', () => {
     const before = watch.logBayesFactor
     for (let i = 0; i < 1_000; i += 1) noteExposure(watch, 'tenant', 100_000, 'candidate')
     expect(watch.logBayesFactor).toBe(before)
+    // A request that was under way while a rule went to 0 is no proof of a broken split.
+    noteExposure(watch, 'tenant', 0, 'candidate')
+    noteExposure(watch, 'tenant', 100_000, 'baseline')
+    expect(watch.logBayesFactor).toBe(before)
   })
 })
