@@ -12,6 +12,9 @@ it('a commit is not reported as made while the broker is away', async () => {
   const transport = createKafkajsTransport({ clientId: 'commit', brokers: kafka.brokers, topicPrefix, log: silentLog })
   onTestFinished(() => transport.close())
   await transport.ensureTopics([{ name: 'records', partitions: 1, config: {} }])
+  // An offset that the log does not hold would be taken back by the client itself.
+  const producer = await transport.producer()
+  await producer.send(Array.from({ length: 8 }, () => ({ topic: 'records', key: null, value: Buffer.from('x') })))
   const join = () => {
     let assigned: (committed: number | null) => void = () => undefined
     const committed = new Promise<number | null>((resolve) => {
