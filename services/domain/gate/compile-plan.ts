@@ -6,7 +6,7 @@ import { metricCatalogue } from '../scoring/catalogue.ts'
 import { plannedLooks } from '../stats/planned-looks.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest, Margin, PlannedMetric } from './plan.ts'
-import { sliceSearchPlan } from './slice-search-plan.ts'
+import { discordantOfSlices, sliceSearchPlan } from './slice-search-plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
 export const familyAlpha: Readonly<Record<HarmTest['family'], number>> = {
@@ -183,7 +183,16 @@ function sliceTests(guardrails: readonly MetricPolicy[], spec: RolloutSpec): Har
     guardrails
       .flatMap((metric) => harmTests(metric, spec))
       .filter((test) => test.engine === 'paired_binary' || test.engine === 'beyond_margin')
-      .map((test): HarmTest => ({ ...test, id: `${test.id}/${slice.key}=${slice.value}`, family: 'slices', slice })),
+      .map(
+        (test): HarmTest => ({
+          ...test,
+          id: `${test.id}/${slice.key}=${slice.value}`,
+          family: 'slices',
+          slice,
+          // A part of the slices' α and a part of the traffic: it decides later than the same question about everybody.
+          tunedForDiscordant: Math.max(test.tunedForDiscordant, discordantOfSlices),
+        }),
+      ),
   )
 }
 

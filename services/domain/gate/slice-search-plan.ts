@@ -3,8 +3,8 @@ import type { HarmTest, PlannedMetric, SliceSearchPlan } from './plan.ts'
 
 /** Share of false findings among all that a search lists (and the chance of any where nothing is worse), over all slices, questions and looks. */
 const falseDiscoveryRate = 0.05
-/** The mixture is tuned for a slice found after about a hundred discordant pairs as one of a hundred slices. */
-const tunedForDiscordant = 100
+/** Mixtures of slices are tuned for a decision after about a hundred discordant pairs: searched as one of a hundred, or declared, with a part of the α. */
+export const discordantOfSlices = 100
 const tunedForAlpha = falseDiscoveryRate / 100
 
 /**
@@ -24,5 +24,11 @@ export function sliceSearchPlan(
     .filter((test) => test.slice === null && test.burstAbove === null && isPairedRate(test))
     .map(({ metric, comparison, margin }) => ({ metric, comparison, margin }))
   if (questions.length === 0) return null
-  return { keys: spec.sliceSearch.keys, falseDiscoveryRate, tunedForDiscordant, tunedForAlpha, questions }
+  return {
+    keys: spec.sliceSearch.keys,
+    falseDiscoveryRate,
+    tunedForDiscordant: discordantOfSlices,
+    tunedForAlpha,
+    questions,
+  }
 }

@@ -222,7 +222,12 @@ describe('a segment that is shadowed more often', () => {
     const inTime = (slice: boolean) =>
       stage?.questions.find(({ comparison, slice: of }) => comparison === 'content_ab' && (of !== null) === slice)
         ?.unitsInTime ?? 0
-    return { gold: inTime(true), all: inTime(false), calls: stage?.shadow.candidateCalls ?? 0, hours: stage?.hours ?? 0 }
+    return {
+      gold: inTime(true),
+      all: inTime(false),
+      calls: stage?.shadow.candidateCalls ?? 0,
+      hours: stage?.hours ?? 0,
+    }
   }
 
   it('has its pairs sooner, everybody has as many as before, and the bill says what it costs', () => {
