@@ -4,7 +4,7 @@
  */
 
 const testFile = '\\.test\\.ts$'
-const apiTypes = '^services/api/api-types\\.ts$'
+const apiTypes = '^services/api/api-(?:verdict-)?types\\.ts$'
 
 /** A package is importable in its own platform folder and in test/. */
 const restrictedTo = (name, packagePattern, folders, comment) => ({

@@ -42,8 +42,7 @@ function problemsOf(path: string): readonly string[] {
   const lines = text.split('\n').length - 1
   const isRoot = /^services\/[^/]+\/main\.ts$/.test(path)
   const limit = isRoot ? linesMax.root : linesMax.file
-  // What a generator writes is as long as its source says; nobody reads it for its own sake.
-  if (lines > limit && !text.startsWith('// Generated from ')) {
+  if (lines > limit) {
     problems.push(
       `[layout/${isRoot ? 'short-composition-root' : 'short-files'}] ${path}: ${lines} lines, at most ${limit}`,
     )

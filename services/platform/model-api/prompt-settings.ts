@@ -16,7 +16,7 @@ export interface ReadPrompt {
   readonly user: string | null
 }
 
-const placeholder = '{{input}}'
+const userSlot = '{{input}}'
 
 /** Reads what the settings of a route name. Throws ConfigError with every prompt that cannot be used and why. Null: the route keeps no prompts. */
 export function readPrompts(
@@ -40,8 +40,8 @@ export function readPrompts(
     }
     const system = part('system', given.system, given.systemFile)
     const user = part('user', given.user, given.userFile)
-    if (user !== null && !user.includes(placeholder))
-      problems.push(`${at}.user: says nowhere ${placeholder}, so that what the user said would be lost`)
+    if (user !== null && !user.includes(userSlot))
+      problems.push(`${at}.user: says nowhere ${userSlot}, so that what the user said would be lost`)
     if (system === null && user === null) problems.push(`${at}: is empty; give it a system or a user part`)
     return [version, { system, user }]
   })
