@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Ack, Kill, Latch, Records, Split } from '../domain/events/records.ts'
+import { sampleSplit } from '../domain/routing/sample-split.ts'
 import { MemoryTransport } from '../platform/kafka/memory-transport.ts'
 import type { Producer } from '../platform/kafka/transport.ts'
 import type { Codec } from '../platform/registry/codec.ts'
@@ -18,28 +19,7 @@ const dir = mkdtempSync(join(tmpdir(), 'penstock-control-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const clock = { nowMs: () => 7, monoMs: () => 7 }
 
-const split: Split = {
-  route: 'r',
-  epoch: 3,
-  run: 'run',
-  default_variant: 'old',
-  variants: [
-    { id: 'old', provider: 'p', model: 'm', prompt_version: null, parameters: {} },
-    { id: 'new', provider: 'p', model: 'n', prompt_version: null, parameters: {} },
-  ],
-  sticky_key: 'session',
-  salt: 's',
-  rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: 100_000 }],
-  stage_entries: { w: 1 },
-  stages: { w: 'canary' },
-  shadow: null,
-  lease_ms: null,
-  on_lapse: 'baseline',
-  releases: [],
-  routers: ['gateway'],
-  written_at: 0,
-  decision_id: 'd',
-}
+const split: Split = sampleSplit()
 const kill: Kill = { id: 'k', route: '*', by: 'me', reason: '', written_at: 0, released_at: null, min_epoch: {} }
 const latch: Latch = {
   id: 'l',

@@ -3,12 +3,14 @@ import { type AddressInfo, connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Split, Variant } from '../domain/events/records.ts'
+import { sampleSplit } from '../domain/routing/sample-split.ts'
 import { systemClock } from '../platform/lifecycle/clocks.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
 import { type BodyRewriterOptions, startBodyRewriter } from './body-rewriter.ts'
 import type { GatewayConfig } from './config.ts'
 import { createControlState } from './control-state.ts'
 import { startGatewayServer } from './gateway-server.ts'
+import { sampleGatewayConfig } from './sample-config.ts'
 import type { TapEnd, TapRequest } from './tap-messages.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -53,26 +55,12 @@ const variant = (id: string, more: Partial<Variant> = {}): Variant => {
   return { id, provider: 'p', model: `model-${id}`, prompt_version: null, parameters: {}, ...more }
 }
 
-const split = (weight: number, variants: readonly Variant[], more: Partial<Split> = {}): Split => ({
-  route: 'r',
-  epoch: 3,
-  run: 'run',
-  default_variant: 'old',
-  variants,
-  sticky_key: 'session',
-  salt: 's',
-  rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: weight }],
-  stage_entries: { w: 1 },
-  stages: { w: 'canary' },
-  shadow: null,
-  lease_ms: null,
-  on_lapse: 'baseline',
-  releases: [],
-  routers: ['gateway'],
-  written_at: 0,
-  decision_id: 'd',
-  ...more,
-})
+const split = (weight: number, variants: readonly Variant[], more: Partial<Split> = {}): Split =>
+  sampleSplit({
+    variants,
+    rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: weight }],
+    ...more,
+  })
 
 interface Options {
   readonly behave?: Provider
@@ -91,15 +79,7 @@ async function setUp(options: Options = {}) {
   const rewriter = startBodyRewriter({ log, metrics, ...options.rewriter })
   stops.push(() => rewriter.stop())
   const config = {
-    host: '127.0.0.1',
-    port: 0,
-    hashKey: 'a-key-for-the-hashes',
-    legTimeoutMs: 5_000,
-    drainMs: 5_000,
-    drainLeadMs: 0,
-    bodyBytesMax: 1_000_000,
-    bodiesBytesMax: 10_000_000,
-    requestsMax: 10,
+    ...sampleGatewayConfig,
     apiKeys: {},
     prompts: {},
     routing: {

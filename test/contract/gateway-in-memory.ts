@@ -7,6 +7,7 @@ import { startBodyRewriter } from '../../services/gateway/body-rewriter.ts'
 import type { GatewayConfig } from '../../services/gateway/config.ts'
 import { createControlState } from '../../services/gateway/control-state.ts'
 import { startGatewayServer } from '../../services/gateway/gateway-server.ts'
+import { sampleGatewayConfig } from '../../services/gateway/sample-config.ts'
 import type { Tap } from '../../services/gateway/tap.ts'
 import type { TapReply } from '../../services/gateway/tap-messages.ts'
 import { createTapRecorder, type TapRecord } from '../../services/gateway/tap-recorder.ts'
@@ -117,15 +118,7 @@ export async function startGatewayInMemory(
   const splits = options.split === undefined ? {} : { [options.split.route]: options.split }
   const file = { read: () => ({ splits, latches: {}, kills: {} }), save: () => undefined, stop: async () => undefined }
   const config = {
-    host: '127.0.0.1',
-    port: 0,
-    hashKey: 'a-key-for-the-hashes',
-    legTimeoutMs: 5_000,
-    drainMs: 5_000,
-    drainLeadMs: 0,
-    bodyBytesMax: 1_000_000,
-    bodiesBytesMax: 10_000_000,
-    requestsMax: 10,
+    ...sampleGatewayConfig,
     apiKeys: { o: providerKey, a: providerKey, spare: providerKey },
     prompts: options.prompts ?? {},
     routing: {

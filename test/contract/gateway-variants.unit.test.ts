@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import OpenAI from 'openai'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Split, Variant } from '../../services/domain/events/records.ts'
+import { sampleSplit } from '../../services/domain/routing/sample-split.ts'
 import {
   type GatewayInMemory,
   providerKey,
@@ -13,25 +14,8 @@ import {
 const variant = (id: string, more: Partial<Variant> = {}): Variant => {
   return { id, provider: 'o', model: 'm', prompt_version: null, parameters: {}, ...more }
 }
-const split = (candidate: Variant, baseline = variant('old')): Split => ({
-  route: 'chat',
-  epoch: 3,
-  run: 'run',
-  default_variant: baseline.id,
-  variants: [baseline, candidate],
-  sticky_key: 'session',
-  salt: 's',
-  rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: 100_000 }],
-  stage_entries: { w: 1 },
-  stages: { w: 'canary' },
-  shadow: null,
-  lease_ms: null,
-  on_lapse: 'baseline',
-  releases: [],
-  routers: ['gateway'],
-  written_at: 0,
-  decision_id: 'd',
-})
+const split = (candidate: Variant, baseline = variant('old')): Split =>
+  sampleSplit({ route: 'chat', default_variant: baseline.id, variants: [baseline, candidate] })
 const prompts = { chat: { v1: { system: 'Be kind.', user: null }, v2: { system: 'Be brief.', user: 'Q: {{input}}' } } }
 const answer = {
   model: 'm-2026',

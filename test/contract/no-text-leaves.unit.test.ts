@@ -3,6 +3,7 @@ import type { DeadLetter, Records, Split } from '../../services/domain/events/re
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { writeRun } from '../../services/domain/rollout/run-document.ts'
 import { sampleSpec, startedRun } from '../../services/domain/rollout/sample-run.ts'
+import { sampleSplit } from '../../services/domain/routing/sample-split.ts'
 import { topics } from '../../services/flow.ts'
 import { startPairingOn } from '../../services/pairing/start.ts'
 import { MemoryTransport } from '../../services/platform/kafka/memory-transport.ts'
@@ -42,14 +43,11 @@ const variant = (id: string) => {
 }
 const [baseline, candidate] = [variant('old'), variant('new')]
 const run = startedRun(sampleSpec({ baseline, candidate }))
-const split: Split = {
+const split: Split = sampleSplit({
   route: 'chat',
   epoch: 5,
   run: run.id,
-  default_variant: 'old',
   variants: [baseline, candidate],
-  sticky_key: 'session',
-  salt: 's',
   rules: [{ id: 'all', wave: 'consumer', match: {}, candidate_weight: 0 }],
   stage_entries: { consumer: 1 },
   stages: { consumer: 'shadow' },
@@ -63,13 +61,7 @@ const split: Split = {
     budgets: { calls: 1_000, micro_usd: 1_000_000_000 },
     salt: 't',
   },
-  lease_ms: null,
-  on_lapse: 'baseline',
-  releases: [],
-  routers: ['gateway'],
-  written_at: 0,
-  decision_id: 'd',
-}
+})
 
 class Rig {
   /** Jumps ahead when horizons are to pass. */

@@ -7,6 +7,7 @@ import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
 import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { Command, DeadLetter, Evidence, Heartbeat, Latch, Records } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
+import { refusalDecides } from '../../services/domain/gate/sample-evidence.ts'
 import type { Verdict } from '../../services/domain/gate/verdict.ts'
 import { writeRun } from '../../services/domain/rollout/run-document.ts'
 import { shortSpec, startedRun } from '../../services/domain/rollout/sample-run.ts'
@@ -30,19 +31,10 @@ const { kafka, registry } = inject('stack') as TestStack
 const topicPrefix = `gate-${randomUUID().slice(0, 8)}-`
 const stateDir = mkdtempSync(join(tmpdir(), 'penstock-gate-'))
 const logPath = join(stateDir, 'gate.log')
-const signal = { role: 'signal' } as const
 const plan = planOf({
   legTimeout: '3s',
   shadow: { startWithin: '1s' },
-  metrics: {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-    error: signal,
-    fast_error: signal,
-    latency_over_budget: signal,
-    ttft_over_budget: signal,
-    abandoned: signal,
-    fast_refusal: signal,
-  },
+  metrics: refusalDecides,
 })
 const baseMs = 1_800_000_000_000
 const environment = {

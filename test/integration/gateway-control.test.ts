@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { deploy } from '../../scripts/deploy-installation.ts'
 import type { Ack, Latch, Records, Split } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
+import { sampleSplit } from '../../services/domain/routing/sample-split.ts'
 import { startGateway } from '../../services/gateway/start.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import type { Producer, Reader, Transport } from '../../services/platform/kafka/transport.ts'
@@ -29,8 +30,7 @@ let watch: Watch
 let scope: OwnedScope
 let port = 0
 
-const split: Split = {
-  route: 'r',
+const split: Split = sampleSplit({
   epoch: 1,
   run: 'run-1',
   default_variant: 'v',
@@ -38,19 +38,8 @@ const split: Split = {
     { id: 'v', provider: 'p', model: 'json', prompt_version: null, parameters: {} },
     { id: 'next', provider: 'p', model: 'stream', prompt_version: null, parameters: { temperature: '0' } },
   ],
-  sticky_key: 'session',
-  salt: 's',
-  rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: 100_000 }],
-  stage_entries: { w: 1 },
-  stages: { w: 'canary' },
-  shadow: null,
-  lease_ms: null,
-  on_lapse: 'baseline',
-  releases: [],
   routers: ['gateway-test'],
-  written_at: 0,
-  decision_id: 'd',
-}
+})
 
 async function start(brokers: string): Promise<void> {
   const metrics = createPrometheusMetrics()

@@ -1,35 +1,25 @@
 import type { AnalysisPlan } from '../../services/domain/gate/plan.ts'
+import { onlyDeciding, refusalDecides } from '../../services/domain/gate/sample-evidence.ts'
 import type { Cell } from './cell.ts'
 import type { Draw } from './draws.ts'
 import type { LegChange } from './traffic.ts'
 import { fullWeight } from './traffic.ts'
 import { planOf, VirtualRun } from './virtual-run.ts'
 
-const signal = { role: 'signal' } as const
-const others = {
-  error: signal,
-  fast_error: signal,
-  fast_refusal: signal,
-  latency_over_budget: signal,
-  ttft_over_budget: signal,
-  abandoned: signal,
-}
-const refusal = { margin: { absolute: 0.05 }, assumedRate: 0.1 }
 /** Refusals alone decide, within 5 points; the plans of three attempts. */
-const attempts = [1, 2, 3].map((attempt) => planOf({ metrics: { refusal, ...others } }, attempt))
+const attempts = [1, 2, 3].map((attempt) => planOf({ metrics: refusalDecides }, attempt))
 const plan = attempts[0] ?? planOf()
 const wide = { margin: { absolute: 0.12 }, assumedRate: 0.05, mustHaveData: true } as const
 /** Six guardrails that must pass, four gates (shadow, 1, 10, 50 %), within 12 points, so that a whole run stays short. */
 const wholeRun = planOf({
-  metrics: {
+  metrics: onlyDeciding({
     error: wide,
     fast_error: { ...wide, assumedRate: 0.03 },
     refusal: wide,
     fast_refusal: { ...wide, assumedRate: 0.03 },
     latency_over_budget: wide,
     ttft_over_budget: wide,
-    abandoned: signal,
-  },
+  }),
   statistics: { stickyKeysMin: 100 },
 })
 

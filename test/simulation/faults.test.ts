@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { onlyDeciding } from '../../services/domain/gate/sample-evidence.ts'
 import { uniforms } from './draws.ts'
 import { countRuns, expectAtMost, median } from './rates.ts'
 import type { LegChange } from './traffic.ts'
@@ -41,10 +42,7 @@ describe('the faults of the demonstration', () => {
   })
 })
 
-const off = { role: 'signal' } as const
-const latencyAlone = planOf({
-  metrics: { error: off, fast_error: off, refusal: off, fast_refusal: off, ttft_over_budget: off, abandoned: off },
-})
+const latencyAlone = planOf({ metrics: onlyDeciding({ latency_over_budget: {} }) })
 const minuteMs = 60_000
 
 /** Minutes until the p99 rule acts with 500 requests of the candidate a minute; +∞ when it does not within `minutes`. */

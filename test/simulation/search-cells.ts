@@ -1,20 +1,12 @@
+import { refusalDecides } from '../../services/domain/gate/sample-evidence.ts'
 import { searchFindings } from '../../services/domain/gate/slice-findings.ts'
 import type { Cell } from './cell.ts'
 import type { Draw } from './draws.ts'
 import { planOf, VirtualRun } from './virtual-run.ts'
 
-const off = { role: 'signal' } as const
 /** Nothing is declared: the gate searches the values of three keys and their crosses, about eighty slices, for more refusals. */
 const plan = planOf({
-  metrics: {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-    error: off,
-    fast_error: off,
-    fast_refusal: off,
-    latency_over_budget: off,
-    ttft_over_budget: off,
-    abandoned: off,
-  },
+  metrics: refusalDecides,
 })
 const languages = ['en', 'en', 'en', 'en', 'de', 'de', 'fr', 'fr', 'es', 'it']
 const tasks = ['chat', 'chat', 'code', 'mail', 'sum', 'data', 'law']

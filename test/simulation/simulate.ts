@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { askWorker } from './ask-worker.ts'
 import { type Cell, isMet } from './cell.ts'
 import type { Answer, Task } from './cell-worker.ts'
 import { cells } from './cells.ts'
@@ -98,7 +99,7 @@ async function runCells(chosen: readonly Cell[], runs: number, through: Through)
     const worker = new Worker(new URL('./cell-worker.ts', import.meta.url))
     for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
       const { result, first } = task
-      const { values, processorSeconds } = await answerOf(worker, {
+      const { values, processorSeconds } = await askWorker<Task, Answer>(worker, {
         cell: result.cell.name,
         first: first + 1,
         runs: task.runs,
@@ -113,17 +114,6 @@ async function runCells(chosen: readonly Cell[], runs: number, through: Through)
     await worker.terminate()
   }
   await Promise.all(Array.from({ length: cpus().length }, work))
-}
-
-function answerOf(worker: Worker, task: Task): Promise<Answer> {
-  return new Promise((done, fail) => {
-    worker.once('error', fail)
-    worker.once('message', (answer: Answer) => {
-      worker.off('error', fail)
-      done(answer)
-    })
-    worker.postMessage(task)
-  })
 }
 
 function report({ name, aim }: Cell, result: CellResult): void {

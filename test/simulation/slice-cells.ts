@@ -1,20 +1,12 @@
+import { refusalDecides } from '../../services/domain/gate/sample-evidence.ts'
 import type { Cell } from './cell.ts'
 import type { Draw } from './draws.ts'
 import { planOf, VirtualRun } from './virtual-run.ts'
 
-const off = { role: 'signal' } as const
 /** One declared critical segment, 8 % of the pairs; refusals within 5 points decide. */
 const plan = planOf({
   criticalSlices: [{ key: 'tier', value: 'enterprise' }],
-  metrics: {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-    error: off,
-    fast_error: off,
-    fast_refusal: off,
-    latency_over_budget: off,
-    ttft_over_budget: off,
-    abandoned: off,
-  },
+  metrics: refusalDecides,
 })
 const sliceTest = 'harm/refusal/content_ab/paired_binary/tier=enterprise'
 

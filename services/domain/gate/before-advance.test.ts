@@ -2,22 +2,13 @@ import { expect, it } from 'vitest'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough } from './run-gate.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { refusal, refusalDecides, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 
 const day = 86_400_000
-const signal = { role: 'signal' } as const
 
 function passedGate() {
-  const metrics = {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-    error: signal,
-    fast_error: signal,
-    latency_over_budget: signal,
-    ttft_over_budget: signal,
-    abandoned: signal,
-    fast_refusal: signal,
-  }
+  const metrics = refusalDecides
   const gate = createRunGate('run', compilePlan(sampleSpec({ metrics })), { waitingMax: 10_000, unitsMax: 100_000 })
   for (let index = 0; index < 1_500; index += 1) {
     const metrics = [refusal(index % 20 === 0 ? 1 : 0, index % 20 === 10 ? 1 : 0)]

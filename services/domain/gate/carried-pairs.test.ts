@@ -4,21 +4,12 @@ import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough, type RunGate } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { onlyDeciding, refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 
 const limits = { waitingMax: 20_000, unitsMax: 100_000 }
-const signal = { role: 'signal' } as const
 
 function planWith(carryOver: boolean) {
-  const metrics = {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1, onBreach: 'review' },
-    error: signal,
-    fast_error: signal,
-    latency_over_budget: signal,
-    ttft_over_budget: signal,
-    abandoned: signal,
-    fast_refusal: signal,
-  } as const
+  const metrics = onlyDeciding({ refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1, onBreach: 'review' } })
   return compilePlan(sampleSpec({ metrics, statistics: { carryOver } }))
 }
 

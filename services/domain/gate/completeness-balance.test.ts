@@ -4,10 +4,9 @@ import { createCompleteness, noteLegs } from './completeness.ts'
 import { imbalanceOf } from './completeness-balance.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough } from './run-gate.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { refusal, refusalDecides, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 
 const none = { baseline: 0, candidate: 0 }
-const signal = { role: 'signal' } as const
 
 /** Legs of two live arms: planned and lost. */
 function arms(planned: number, lostBaseline: number, lostCandidate: number) {
@@ -17,15 +16,7 @@ function arms(planned: number, lostBaseline: number, lostCandidate: number) {
 
 describe('completeness of the two arms', () => {
   it('holds the gate with numbers when pairs lose one arm, though each arm has enough', () => {
-    const metrics = {
-      refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-      error: signal,
-      fast_error: signal,
-      latency_over_budget: signal,
-      ttft_over_budget: signal,
-      abandoned: signal,
-      fast_refusal: signal,
-    }
+    const metrics = refusalDecides
     const gate = createRunGate('run', compilePlan(sampleSpec({ metrics })), { waitingMax: 10_000, unitsMax: 100_000 })
     for (let i = 0; i < 2_000; i += 1) {
       const lost = i % 100 === 99

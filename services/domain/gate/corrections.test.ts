@@ -6,23 +6,16 @@ import { judge } from './judge.ts'
 import { replayVerdict } from './replay-verdict.ts'
 import { accept, createRunGate, enterThrough, type RunGate } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { onlyDeciding, refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 import type { Verdict } from './verdict.ts'
 
 const limits = { waitingMax: 10_000, unitsMax: 100_000 }
 const stage: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
-const signal = { role: 'signal' } as const
-const metrics = {
+const metrics = onlyDeciding({
   refusal: { margin: { absolute: 0.3 }, assumedRate: 0.3 },
   golden_wrong: { role: 'signal', margin: { absolute: 0.4 } },
-  error: signal,
-  fast_error: signal,
-  fast_refusal: signal,
-  latency_over_budget: signal,
-  ttft_over_budget: signal,
-  abandoned: signal,
-} as const
+})
 const plan = compilePlan(specWithGolden())
 const refusalTest = 'harm/refusal/content_ab/paired_binary'
 

@@ -7,23 +7,14 @@ import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
 import { accept, createRunGate, enterThrough, type RunGate, releaseTimeOf } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { refusal, refusalDecides, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 
 const limits = { waitingMax: 10_000, unitsMax: 100_000 }
 const stage: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
 
 function planOf(overrides: Partial<RolloutDocument> = {}): AnalysisPlan {
-  const signal = { role: 'signal' } as const
-  const metrics = {
-    refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 },
-    error: signal,
-    fast_error: signal,
-    latency_over_budget: signal,
-    ttft_over_budget: signal,
-    abandoned: signal,
-    fast_refusal: signal,
-  }
+  const metrics = refusalDecides
   return compilePlan(sampleSpec({ metrics, ...overrides }))
 }
 

@@ -1,4 +1,5 @@
 import type { Evidence } from '../events/records.ts'
+import { defaultMetrics } from '../policy/default-policy.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { specFromDocument } from '../policy/spec-from-document.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
@@ -9,6 +10,19 @@ export function sampleSpec(change: Partial<RolloutDocument> = {}): RolloutSpec {
   if (result.kind === 'problems') throw new Error(JSON.stringify(result.problems))
   return result.spec
 }
+
+/** The metrics of a rollout file in which these decide; what else would by default is only shown. */
+export function onlyDeciding(
+  metrics: NonNullable<RolloutDocument['metrics']>,
+): NonNullable<RolloutDocument['metrics']> {
+  const shown = defaultMetrics
+    .filter(({ role }) => role === 'guardrail')
+    .map(({ name }) => [name, { role: 'signal' }] as const)
+  return { ...Object.fromEntries(shown), ...metrics }
+}
+
+/** Refusals alone decide, within five points. */
+export const refusalDecides = onlyDeciding({ refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 } })
 
 /** The file that says so. */
 export function sampleDocument(change: Partial<RolloutDocument> = {}): RolloutDocument {

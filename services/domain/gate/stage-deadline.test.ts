@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough } from './run-gate.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { refusal, refusalDecides, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 
 const deadlineMs = 1_000_000
@@ -17,15 +17,10 @@ const stage: StageView = {
 
 /** A gate with so many harmless pairs, which has read that far. */
 function gateWith(pairs: number, throughMs: number) {
-  const signal = { role: 'signal' } as const
-  const off = Object.fromEntries(
-    ['error', 'fast_error', 'fast_refusal', 'latency_over_budget', 'ttft_over_budget', 'abandoned'].map((name) => [
-      name,
-      signal,
-    ]),
-  )
-  const metrics = { ...off, refusal: { margin: { absolute: 0.05 }, assumedRate: 0.1 } }
-  const gate = createRunGate('run', compilePlan(sampleSpec({ metrics })), { waitingMax: 10_000, unitsMax: 100_000 })
+  const gate = createRunGate('run', compilePlan(sampleSpec({ metrics: refusalDecides })), {
+    waitingMax: 10_000,
+    unitsMax: 100_000,
+  })
   for (let index = 0; index < pairs; index += 1)
     accept(gate, sampleEvidence(index, { arrived_at: index, metrics: [refusal(0, 0)] }), 0, index)
   enterThrough(gate, throughMs)

@@ -5,20 +5,11 @@ import { driftOf, type HourCounts, noteHour } from './hourly-discordance.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough, noteApprovals, type RunGate } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
-import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
+import { onlyDeciding, refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 
 const limits = { waitingMax: 20_000, unitsMax: 100_000 }
-const signal = { role: 'signal' } as const
-const metrics = {
-  refusal: { margin: { absolute: 0.05 }, assumedRate: 0.2, onBreach: 'review' },
-  error: signal,
-  fast_error: signal,
-  latency_over_budget: signal,
-  ttft_over_budget: signal,
-  abandoned: signal,
-  fast_refusal: signal,
-} as const
+const metrics = onlyDeciding({ refusal: { margin: { absolute: 0.05 }, assumedRate: 0.2, onBreach: 'review' } })
 // Pairs alone decide: the live arms of the same metric are left out.
 const compiled = compilePlan(sampleSpec({ metrics }))
 const plan = { ...compiled, advance: compiled.advance.filter(({ comparison }) => comparison === 'content_ab') }

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { askWorker } from '../ask-worker.ts'
 import type { Played } from './play-worker.ts'
 
 const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>]
@@ -40,7 +41,7 @@ async function playAll(first: number, schedules: number): Promise<number> {
     while (next < first + schedules) {
       const seed = next
       next += 1
-      const { schedule, found } = await answerOf(worker, seed)
+      const { schedule, found } = await askWorker<number, Played>(worker, seed)
       done += 1
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${schedules}`)
       if (found.length === 0) continue
@@ -52,15 +53,4 @@ async function playAll(first: number, schedules: number): Promise<number> {
   }
   await Promise.all(Array.from({ length: cpus().length }, work))
   return broken
-}
-
-function answerOf(worker: Worker, seed: number): Promise<Played> {
-  return new Promise((done, fail) => {
-    worker.once('error', fail)
-    worker.once('message', (played: Played) => {
-      worker.off('error', fail)
-      done(played)
-    })
-    worker.postMessage(seed)
-  })
 }
