@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { Prompt } from '../domain/sampling/prompt.ts'
+import { type Prompt, userSlot } from '../domain/sampling/prompt.ts'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
 import { promptOf, promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
@@ -114,7 +114,9 @@ export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
   return loadConfig('gateway', settings, process.env, argv, (config): GatewayConfig => {
     const routing = readRoutingFile(config.providersFile)
     const keys = routing.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
-    const prompts = routing.routes.map((route) => [route.id, readPrompts(route, config.providersFile)] as const)
+    const prompts = routing.routes.map(
+      (route) => [route.id, readPrompts(route, config.providersFile, userSlot)] as const,
+    )
     const unknown = routing.routes.filter(
       ({ id, default: { promptVersion } }) =>
         promptOf(Object.fromEntries(prompts)[id], promptVersion ?? null) === 'unknown',

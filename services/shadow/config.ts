@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { Prompt } from '../domain/sampling/prompt.ts'
+import { type Prompt, userSlot } from '../domain/sampling/prompt.ts'
 import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
 import { parseYaml } from '../platform/documents/yaml-document.ts'
 import { promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
@@ -54,7 +54,9 @@ export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
   return loadConfig('shadow', settings, process.env, argv, (config): ShadowConfig => {
     const providers = readProviders(config.providersFile)
     const keys = providers.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
-    const prompts = providers.routes.map((route) => [route.id, readPrompts(route, config.providersFile)] as const)
+    const prompts = providers.routes.map(
+      (route) => [route.id, readPrompts(route, config.providersFile, userSlot)] as const,
+    )
     return {
       ...config,
       providers,

@@ -8,8 +8,8 @@ import { planOf, VirtualRun } from './virtual-run.ts'
 
 /** The false-rollback budget of a whole run. */
 const harmless = { kind: 'share-at-most', share: 0.05 } as const
-/** Twice what it promises. */
-const visibly = { kind: 'share-at-least', share: 0.1 } as const
+/** At least twice what a rule promises must show its mistake. */
+const visibleShare = 0.1
 
 const plan = planOf()
 const byLength = { metrics: { length_chars: { role: 'guardrail', harmRule: 'beyond_margin' } } } as const
@@ -28,6 +28,8 @@ interface NullWorld {
   readonly tell: worlds.World
   readonly rule: naive.NaiveRuleOf
   readonly mistake: string
+  /** Share of runs that the rule must stop, where that is more than in any world. */
+  readonly mistakenAtLeast?: number
   /** Asks for the gate's whole answer at each look. */
   readonly judged?: true
 }
@@ -51,6 +53,7 @@ const nullWorlds: readonly NullWorld[] = [
     tell: worlds.twentyPairsASession,
     rule: naive.EveryPair,
     mistake: 'every pair counts',
+    mistakenAtLeast: 0.25,
   },
   {
     name: 'sticky-200-tenants',
@@ -183,16 +186,16 @@ const naiveRules = [
 ]
 
 /** The same worlds, drawn from the same seeds, read by a rule with one mistake. */
-export const naiveCells: readonly Cell[] = naiveRules.map(({ name, dataOf, weight, tell, rule: Rule, mistake }) => ({
-  name: `naive/${name}`,
-  dataOf: `null/${dataOf}`,
-  world: `the data of null/${dataOf}, but ${mistake}: stopped`,
-  aim: visibly,
+export const naiveCells: readonly Cell[] = naiveRules.map(({ rule: Rule, ...world }) => ({
+  name: `naive/${world.name}`,
+  dataOf: `null/${world.dataOf}`,
+  world: `the data of null/${world.dataOf}, but ${world.mistake}: stopped`,
+  aim: { kind: 'share-at-least', share: world.mistakenAtLeast ?? visibleShare },
   plan: null,
   shortRuns: 40,
   run: (uniform) => {
-    const rule = new Rule(weight)
-    tell(uniform, rule)
+    const rule = new Rule(world.weight)
+    world.tell(uniform, rule)
     return rule.stopped ? 1 : 0
   },
 }))

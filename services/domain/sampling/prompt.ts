@@ -8,7 +8,8 @@ export interface Prompt {
   readonly user: string | null
 }
 
-const inputPlaceholder = '{{input}}'
+/** Where a prompt's user part says this, the user's own text stands. */
+export const userSlot = '{{input}}'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -75,7 +76,7 @@ function promptedText(text: unknown, { system, user }: Prompt): unknown {
 
 /** By splitting: a replacement text would give `$` a meaning. */
 function filled(template: string, input: string): string {
-  return template.split(inputPlaceholder).join(input)
+  return template.split(userSlot).join(input)
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -16,12 +16,11 @@ export interface ReadPrompt {
   readonly user: string | null
 }
 
-const userSlot = '{{input}}'
-
-/** Reads what the settings of a route name. Throws ConfigError with every prompt that cannot be used and why. Null: the route keeps no prompts. */
+/** Reads what the settings of a route name; a user part must hold `userSlot` somewhere. Throws ConfigError with every prompt that cannot be used and why. Null: the route keeps no prompts. */
 export function readPrompts(
   route: { readonly id: string; readonly prompts?: z.infer<typeof promptSettings> },
   settingsPath: string,
+  userSlot: string,
 ): Readonly<Record<string, ReadPrompt>> | null {
   if (route.prompts === undefined) return null
   const problems: string[] = []

@@ -51,7 +51,7 @@ describe('prompts of a route', () => {
   it('are read from the settings or from files beside them', () => {
     file('v2.txt', 'Be brief.\n')
     const prompts = { v1: { system: 'Be kind.', user: 'Q: {{input}}' }, v2: { systemFile: 'v2.txt' } }
-    const read = readPrompts({ id: 'r', prompts }, join(dir, 'penstock.yaml'))
+    const read = readPrompts({ id: 'r', prompts }, join(dir, 'penstock.yaml'), '{{input}}')
     expect(read).toEqual({
       v1: { system: 'Be kind.', user: 'Q: {{input}}' },
       v2: { system: 'Be brief.\n', user: null },
@@ -62,12 +62,12 @@ describe('prompts of a route', () => {
       'unknown',
       'unknown',
     ])
-    expect(promptOf(readPrompts({ id: 'r' }, ''), 'v3')).toBeNull()
+    expect(promptOf(readPrompts({ id: 'r' }, '', '{{input}}'), 'v3')).toBeNull()
   })
 
   it('are refused all at once, each with its reason', () => {
     const prompts = { a: { user: 'no place' }, b: {}, c: { system: 'x', systemFile: 'y' }, d: { userFile: 'nowhere' } }
-    const problem = thrown(() => readPrompts({ id: 'r', prompts }, join(dir, 'penstock.yaml')))
+    const problem = thrown(() => readPrompts({ id: 'r', prompts }, join(dir, 'penstock.yaml'), '{{input}}'))
     for (const part of [
       'prompts.a.user: says nowhere {{input}}',
       'prompts.b: is empty',
