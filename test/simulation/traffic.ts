@@ -1,6 +1,5 @@
 import type { Arm, Place } from '../../services/domain/events/records.ts'
 import type { LegFacts } from '../../services/domain/scoring/leg-facts.ts'
-import { sketchOf } from '../../services/domain/scoring/sketch.ts'
 
 export const startMs = 1_800_000_000_000
 export const fullWeight = 100_000
@@ -17,7 +16,7 @@ export const answered: Omit<LegFacts, 'arm' | 'leg'> = {
   lengthChars: 400,
   exactHash: '',
   normalisedHash: '',
-  sketch: sketchOf(''),
+  sketch: null,
   goldenWrong: null,
   hasOutput: true,
   isWhole: true,

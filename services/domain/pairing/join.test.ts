@@ -93,6 +93,29 @@ describe('the join of one exchange partition', () => {
     expect(join.counts).toMatchObject({ planned: 2, paired: 2, lost: 0 })
   })
 
+  it('sketches answers only where the plan asks how far they are apart', () => {
+    const metric = run.plan.metrics.find(({ name }) => name === 'differs_exact')
+    if (metric === undefined) throw new Error('the sample plan lacks a metric of content')
+    const asking = {
+      ...run,
+      plan: { ...run.plan, metrics: [...run.plan.metrics, { ...metric, name: 'dissimilarity' }] },
+    }
+    const distances = [run, asking].map((facts) => {
+      const join = fresh()
+      applyRequest(join, request('x'), facts, at, 0)
+      applyPlan(join, shadowPlan('x'), at, 1)
+      applyResponse(join, response('x', 'baseline', 'live', { output: 'one two three' }), at, 2)
+      applyResponse(join, response('x', 'candidate', 'shadow', { output: 'four five six' }), at, 3)
+      const sketched = [...(join.open.get('x')?.legs.values() ?? [])].filter(({ sketch }) => sketch !== null).length
+      const content = advance(join, through).find(({ comparison }) => comparison === 'content_ab')
+      return [sketched, content?.metrics.find(({ name }) => name === 'dissimilarity')?.candidate ?? null]
+    })
+    expect(distances).toEqual([
+      [0, null],
+      [2, 1],
+    ])
+  })
+
   it('emits nothing before the horizon and grace have passed', () => {
     const join = fresh()
     play(join, steps('x'))

@@ -1,6 +1,6 @@
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
-import { legFacts } from '../scoring/leg-facts.ts'
+import { legFacts, needsSketches } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { createDueHeap, type DueHeap } from './due-heap.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
@@ -170,7 +170,9 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   const { facts, run } = exchange
   if (facts === null || run === null) return
   const golden = run.golden(facts.request.golden_ref, facts.promptHash)
-  exchange.legs.set(key, legFacts(response, golden, { hasText: facts.hasText, price: run.price(response.arm) }))
+  const sketched = needsSketches(run.plan.metrics)
+  const options = { hasText: facts.hasText, price: run.price(response.arm), sketched }
+  exchange.legs.set(key, legFacts(response, golden, options))
 }
 
 /** Says when each horizon of an exchange falls due: live legs start at the arrival, shadow legs at most the start delay later. */

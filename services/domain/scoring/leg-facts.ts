@@ -19,8 +19,8 @@ export interface LegFacts {
   readonly lengthChars: number
   readonly exactHash: string
   readonly normalisedHash: string
-  /** To say how far another answer is from this one. */
-  readonly sketch: Sketch
+  /** To say how far another answer is from this one; null where no metric asks. */
+  readonly sketch: Sketch | null
   readonly goldenWrong: boolean | null
   /** The capture level let the text through: something may be said about content. */
   readonly hasOutput: boolean
@@ -31,11 +31,16 @@ export interface LegFacts {
 /** Prices of the answer's variant, micro-dollars per million tokens; null when the plan names none. */
 export type Price = { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number } | null
 
+/** Metrics that need a sketch, which costs more than all other facts of an answer. */
+export function needsSketches(metrics: readonly { readonly name: string }[]): boolean {
+  return metrics.some(({ name }) => name === 'dissimilarity')
+}
+
 /** Reduces a response to its facts. `hasText` is false where the capture level kept the text out: then nothing is said about content. */
 export function legFacts(
   response: Response,
   golden: GoldenEntry | null,
-  options: { readonly hasText: boolean; readonly price: Price },
+  options: { readonly hasText: boolean; readonly price: Price; readonly sketched: boolean },
 ): LegFacts {
   const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
   const said = tools === '' ? response.output : `${response.output}\n${tools}`
@@ -52,7 +57,7 @@ export function legFacts(
     lengthChars: response.output.length,
     exactHash: shortHash(said),
     normalisedHash: shortHash(normalisedText(said)),
-    sketch: sketchOf(said),
+    sketch: options.sketched ? sketchOf(said) : null,
     goldenWrong:
       golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),
     hasOutput: options.hasText,

@@ -75,7 +75,7 @@ function contentOutcome(name: string, facts: LegFacts): number | null {
 export function pairOutcome(name: string, a: LegFacts, b: LegFacts): number | null {
   if (![a, b].every((facts) => facts.resolution === 'answered' && facts.hasOutput && facts.isWhole)) return null
   if (name === 'differs_exact') return Number(a.exactHash !== b.exactHash)
-  if (name === 'dissimilarity') return dissimilarity(a.sketch, b.sketch)
+  if (name === 'dissimilarity') return a.sketch === null || b.sketch === null ? null : dissimilarity(a.sketch, b.sketch)
   if (name === 'differs_normalised') return Number(a.normalisedHash !== b.normalisedHash)
   return null
 }
