@@ -7,12 +7,13 @@ import { lookIfDue } from './advance-looks.ts'
 import { type AdvanceState, addUnit, armsOf, createAdvanceState } from './advance-state.ts'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
+import type { ArmCounts } from './live-strata.ts'
 import { advanceVerdict } from './metric-verdicts.ts'
 import { accept, createRunGate, enterThrough, type RunGate } from './run-gate.ts'
 import { runGateFromData, runGateToData } from './run-gate-data.ts'
 import { sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
-import { mixEstimates } from './traffic-mix.ts'
+import { misleadingMix, mixEstimates } from './traffic-mix.ts'
 
 const limits = { waitingMax: 200_000, unitsMax: 1_000_000 }
 const muted = { role: 'muted' } as const
@@ -103,11 +104,9 @@ describe('an advance over rules of different shares', () => {
 
   it('is the score test of one table when there is one rule, to the bit', () => {
     const state = stageOf(seededRandom('one rule'), [{ rule: 'all', weight: 30_000, baseRate: 0.1 }], 0.03)
-    const [first] = state.statistics
-    expect(first).toBeDefined()
-    if (state.statistics.length === 1 || !state.passed) {
-      expect(state.statistics.at(-1)).toBe(farringtonManning({ ...armsOf(state), difference: margin }).z)
-    }
+    // The stage ends with the very unit at which it looked last.
+    expect(state.statistics.length).toBeGreaterThan(0)
+    expect(state.statistics.at(-1)).toBe(farringtonManning({ ...armsOf(state), difference: margin }).z)
     const arms = armsOf(state)
     expect(stratifiedScore([arms], margin)).toBeCloseTo(farringtonManning({ ...arms, difference: margin }).z, 9)
     const empty = { candidateEvents: 0, candidateUnits: 0, baselineEvents: 3, baselineUnits: 9 }
@@ -152,6 +151,52 @@ describe('the mix of traffic in the live arms', () => {
     const data = JSON.parse(JSON.stringify(runGateToData(gate)))
     const restored = runGateFromData('run', plan, limits, data)
     expect(restored === null ? null : judge(restored, stage).reason).toBe(reason)
+  })
+
+  /** What is said of one rule with two mixes, of so many units and events each. */
+  function saidOf(mixes: Readonly<Record<string, ArmCounts>>): string | null {
+    const all = { candidateEvents: 0, candidateUnits: 0, baselineEvents: 0, baselineUnits: 0 }
+    for (const counts of Object.values(mixes))
+      for (const key of Object.keys(all) as (keyof ArmCounts)[]) all[key] += counts[key]
+    const gate = createRunGate('run', plan, limits)
+    const units = { baseline: all.baselineUnits, candidate: all.candidateUnits }
+    gate.advance.set(id, { ...createAdvanceState(), units, strata: { 'all/50000': { all, mixes: { ...mixes } } } })
+    return misleadingMix(gate, stage, plan.advance)
+  }
+
+  /** Mixes with equal rates within, 0 and one half, that fall to the arms 2 : 1 and 1 : 2. */
+  const uneven = (times: number) => ({
+    good: { candidateEvents: 0, candidateUnits: 40 * times, baselineEvents: 0, baselineUnits: 20 * times },
+    bad: {
+      candidateEvents: 10 * times,
+      candidateUnits: 20 * times,
+      baselineEvents: 20 * times,
+      baselineUnits: 40 * times,
+    },
+  })
+
+  it('needs more units than a distance that chance explains', () => {
+    expect(saidOf(uneven(1))).toBeNull()
+    expect(saidOf(uneven(4))).toContain('differs by -16.7 points over all units')
+  })
+
+  it('is not said of a distance below half the margin, however well it is proven', () => {
+    const tilted = (more: number) => ({
+      good: {
+        candidateEvents: 20 * (500 + more),
+        candidateUnits: 1_000 * (500 + more),
+        baselineEvents: 20 * (500 - more),
+        baselineUnits: 1_000 * (500 - more),
+      },
+      bad: {
+        candidateEvents: 200 * (500 - more),
+        candidateUnits: 1_000 * (500 - more),
+        baselineEvents: 200 * (500 + more),
+        baselineUnits: 1_000 * (500 + more),
+      },
+    })
+    expect(saidOf(tilted(60))).toBeNull()
+    expect(saidOf(tilted(80))).toContain('differs by -2.9 points')
   })
 
   it('says nothing of a fair split, whose estimates lie apart by as much as their error says', () => {
