@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
 import { benchBootstrap, pairs, resamples } from './statistics/bootstrap.ts'
 import { benchEvidence } from './statistics/evidence-records.ts'
 import { benchSlices } from './statistics/slice-evaluation.ts'
 import { type StatisticsRun, tablesOf } from './statistics/tables.ts'
+import { keepResults } from './support/keep-results.ts'
+import { thisMachine } from './support/machine.ts'
 
 /**
  * Speed of the statistics in one run beside scipy and numpy, and of the gate. Asserts nothing: it prints, and with --write keeps the numbers in
@@ -26,16 +26,8 @@ if (!hasPeers(python)) {
   )
   process.exitCode = 2
 } else {
-  const loadBefore = loadavg()[0] ?? 0
   const run: StatisticsRun = {
-    machine: {
-      processor: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      memoryGiB: totalmem() / 2 ** 30,
-      system: `${type()} ${release()}`,
-      node: process.version,
-      loadBefore,
-    },
+    machine: thisMachine(),
     command: `node --expose-gc test/bench/statistics.ts --python PYTHON${write ? ' --write' : ''}`,
     pairs,
     resamples,
@@ -45,7 +37,7 @@ if (!hasPeers(python)) {
   }
   const text = tablesOf(run)
   process.stdout.write(`${text}\n`)
-  if (write) keep(run, text)
+  if (write) keepResults('statistics', run, text)
 }
 
 function hasPeers(command: string): boolean {
@@ -55,13 +47,4 @@ function hasPeers(command: string): boolean {
   } catch {
     return false
   }
-}
-
-function keep(run: StatisticsRun, text: string): void {
-  writeFileSync(new URL('statistics.json', import.meta.url), `${JSON.stringify(run, null, 2)}\n`)
-  const readme = new URL('README.md', import.meta.url)
-  const [before, , after] = readFileSync(readme, 'utf8').split(/^<!-- statistics: (?:begin|end) -->$/m)
-  if (before === undefined || after === undefined)
-    throw new Error('README.md lacks its <!-- statistics: begin --> and end')
-  writeFileSync(readme, `${before}<!-- statistics: begin -->\n${text}\n<!-- statistics: end -->${after}`)
 }

@@ -1,18 +1,11 @@
+import { type Machine, machineLine } from '../support/machine.ts'
 import type { BootstrapResult } from './bootstrap.ts'
 import type { EvidenceResult } from './evidence-records.ts'
 import type { SliceEvaluation } from './slice-evaluation.ts'
 
 /** Everything that one run measured, as it is kept in statistics.json. */
 export interface StatisticsRun {
-  readonly machine: {
-    readonly processor: string
-    readonly cores: number
-    readonly memoryGiB: number
-    readonly system: string
-    readonly node: string
-    /** Average number of runnable processes over the minute before: above 0 the machine was shared. */
-    readonly loadBefore: number
-  }
+  readonly machine: Machine
   readonly command: string
   readonly pairs: number
   readonly resamples: number
@@ -23,13 +16,13 @@ export interface StatisticsRun {
 
 /** The run as Markdown. */
 export function tablesOf(run: StatisticsRun): string {
-  const { machine, slices } = run
+  const { slices } = run
   const [first] = run.bootstrap
-  const versions =
-    first === undefined ? '' : `, Python ${first.peers.python}, numpy ${first.peers.numpy}, scipy ${first.peers.scipy}`
+  const peers = first?.peers
+  const versions = peers === undefined ? [] : [`Python ${peers.python}`, `numpy ${peers.numpy}`, `scipy ${peers.scipy}`]
   return [
     `\`${run.command}\``,
-    `on ${machine.processor} (${machine.cores} cores, ${machine.memoryGiB.toFixed(0)} GiB, ${machine.system}, load ${machine.loadBefore.toFixed(1)} before), Node ${machine.node}${versions}.`,
+    machineLine(run.machine, versions),
     '',
     ...run.bootstrap.flatMap((result) => bootstrapLines(result, run)),
     `A look over ${number(slices.pairs)} pairs × ${slices.metrics} metrics × ${slices.slices} slices from their counts: ${time(slices.timing.medianMs)} (goal 1 s; ${slices.timing.repetitions} repetitions, fastest ${time(slices.timing.fastestMs)}).`,
