@@ -1,8 +1,8 @@
 import { randomBinomial } from './random-binomial.ts'
 import type { DrawnSums, SeededRandom } from './seeded-random.ts'
 
-/** A block's places are told by half a word. */
-const blockMax = 65_536
+/** A block's places are told by a third of a word. */
+const blockMax = 1_024
 /** Below this the binomials of the blocks cost more than they save. */
 const blocksFrom = 8_192
 

@@ -59,12 +59,12 @@ describe('random numbers', () => {
     expect(ownSquares / rounds / (variance + n * mean * mean)).toBeCloseTo(1, 2)
   })
 
-  it.each([1, 2, 7, 8])('draws from a block of 16 as often as it is asked: %d', (draws) => {
+  it.each([1, 2, 3, 7, 8, 9])('draws from a block of 16 as often as it is asked: %d', (draws) => {
     const ones = new Float64Array(16).fill(1)
     expect(seededRandom('block').drawFrom(ones, draws)).toEqual({ sum: draws, squares: draws })
   })
 
-  it.each([4, 64, 256])('draws from a block of %d fall evenly', (n) => {
+  it.each([4, 64, 256, 1_024])('draws from a block of %d fall evenly', (n) => {
     const random = seededRandom(`block ${n}`)
     // Each place has its own run, so the counts are independent binomials.
     const counts = Array.from({ length: n }, (_, at) => {
@@ -92,6 +92,10 @@ describe('random numbers', () => {
     [12, 0.3],
     [500, 0.004],
     [40, 0.97],
+    [60, 0.2],
+    [900, 0.5],
+    [2_000, 0.98],
+    [100_000, 0.01],
   ])('binomial draws of Bin(%d, %d) have its probabilities', (n, p) => {
     const random = seededRandom(`binomial ${n}`)
     const draws = 40_000
