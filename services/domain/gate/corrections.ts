@@ -4,7 +4,7 @@ import type { AdvanceState } from './advance-state.ts'
 import { guardTestOf } from './approval-guard.ts'
 import { type HarmAction, type HarmState, rebuildHarm } from './harm-state.ts'
 import { ownSource } from './judges.ts'
-import { type JournalRow, type PairJournal, pairsOf, valuesOf } from './pair-journal.ts'
+import { type JournalRow, outcomesIn, type PairJournal, pairsOf, rowOf } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 import { placePrefix } from './unit-ledger.ts'
 
@@ -54,13 +54,12 @@ export function applyCorrection(gate: Corrected, evidence: Evidence): Correction
   const found = [`/${stream}`, placePrefix(evidence.place) + stream].flatMap((name) => entryOf(gate, name, evidence))
   const [first] = found
   if (first === undefined) return { kind: 'rests_on_nothing' }
-  if (evidence.version <= first.row.version) return { kind: 'repeated' }
-  if (found.some(({ group }) => valuesOf(group.metrics, evidence) === null)) return { kind: 'impossible' }
+  if (evidence.version <= first.row[0]) return { kind: 'repeated' }
+  if (found.some(({ row, group }) => rowOf(row[1], group.metrics, evidence) === null)) return { kind: 'impossible' }
   logCorrection(gate, evidence, found)
   const asked: Asked[] = []
   for (const entry of found) {
-    const values = valuesOf(entry.group.metrics, evidence) ?? entry.row.values
-    entry.journal.rows.set(evidence.id, { ...entry.row, version: evidence.version, values })
+    entry.journal.rows.set(evidence.id, rowOf(entry.row[1], entry.group.metrics, evidence) ?? entry.row)
     for (const test of gate.plan.harm) {
       const action = entry.group.tests.includes(test.id) ? correctHarm(gate, test, entry, evidence) : null
       if (action !== null) asked.push({ test: test.id, action })
@@ -81,7 +80,7 @@ interface Entry {
 function entryOf(gate: Corrected, name: string, { id }: Evidence): Entry[] {
   const journal = gate.journals.get(name)
   const row = journal?.rows.get(id)
-  const group = journal?.groups[row?.group ?? -1]
+  const group = journal?.groups[row?.[1] ?? -1]
   return journal === undefined || row === undefined || group === undefined ? [] : [{ journal, row, group }]
 }
 
@@ -95,13 +94,12 @@ function logCorrection(gate: Corrected, { id, version }: Evidence, entries: read
   const metrics = new Map(
     entries.flatMap(({ group, row }) => group.metrics.map((name) => [name, { name, ...outcomesOf(group, row, name) }])),
   )
-  const before = { version: entries[0]?.row.version ?? 0, metrics: [...metrics.values()] }
+  const before = { version: entries[0]?.row[0] ?? 0, metrics: [...metrics.values()] }
   gate.corrections.push({ id, version, atMs: gate.enteredThroughMs, before })
 }
 
 function outcomesOf(group: Entry['group'], row: JournalRow, metric: string) {
-  const index = 2 * group.metrics.indexOf(metric)
-  return { baseline: row.values[index] ?? 0, candidate: row.values[index + 1] ?? 0 }
+  return outcomesIn(row, group.metrics.indexOf(metric))
 }
 
 function correctHarm(gate: Corrected, test: HarmTest, { journal }: Entry, evidence: Evidence): HarmAction | null {

@@ -17,13 +17,11 @@ interface TestGroup {
   readonly metrics: readonly string[]
 }
 
-export interface JournalRow {
-  readonly version: number
-  /** Index into the groups. */
-  readonly group: number
-  /** Baseline and candidate of each metric of the group. */
-  readonly values: readonly number[]
-}
+/**
+ * Version, index into the groups, then baseline and candidate of each metric of the group. One flat array: there is a row for every pair, and what the
+ * collector has to move is most of what a record costs.
+ */
+export type JournalRow = readonly [version: number, group: number, ...values: number[]]
 
 export function createPairJournal(): PairJournal {
   return { groups: [], rows: new Map() }
@@ -32,27 +30,35 @@ export function createPairJournal(): PairJournal {
 /** Notes that these tests took the record. */
 export function notePair(journal: PairJournal, plan: AnalysisPlan, evidence: Evidence, tests: readonly string[]): void {
   if (tests.length === 0) return
-  const name = tests.join()
-  let group = journal.groups.findIndex((known) => known.tests.join() === name)
+  let group = journal.groups.findIndex((known) => isSame(known.tests, tests))
   if (group === -1) {
     const deciding = new Set(
       [...plan.harm, ...plan.advance].flatMap(({ id, metric }) => (tests.includes(id) ? [metric] : [])),
     )
     group = journal.groups.push({ tests, metrics: [...deciding] }) - 1
   }
-  const values = valuesOf(journal.groups[group]?.metrics ?? [], evidence)
-  if (values !== null) journal.rows.set(evidence.id, { version: evidence.version, group, values })
+  const row = rowOf(group, journal.groups[group]?.metrics ?? [], evidence)
+  if (row !== null) journal.rows.set(evidence.id, row)
 }
 
-/** The outcomes of a record for these metrics; null when it lacks any, so that it cannot stand in a row's place. */
-export function valuesOf(metrics: readonly string[], evidence: Evidence): readonly number[] | null {
-  const values: number[] = []
+function isSame(known: readonly string[], tests: readonly string[]): boolean {
+  return known.length === tests.length && known.every((test, at) => test === tests[at])
+}
+
+/** The record as a row of this group; null when it lacks any of these metrics, so that it cannot stand in a row's place. */
+export function rowOf(group: number, metrics: readonly string[], evidence: Evidence): JournalRow | null {
+  const row: [number, number, ...number[]] = [evidence.version, group]
   for (const name of metrics) {
     const value = evidence.metrics.find((metric) => metric.name === name)
     if (value?.baseline == null || value.candidate === null) return null
-    values.push(value.baseline, value.candidate)
+    row.push(value.baseline, value.candidate)
   }
-  return values
+  return row
+}
+
+/** What a row holds of the metric in this place of its group. */
+export function outcomesIn(row: JournalRow, metric: number): { readonly baseline: number; readonly candidate: number } {
+  return { baseline: row[2 + 2 * metric] ?? 0, candidate: row[3 + 2 * metric] ?? 0 }
 }
 
 /** One test's pairs. */
@@ -66,10 +72,9 @@ export interface TestPair {
 export function pairsOf(journal: PairJournal, test: { readonly id: string; readonly metric: string }): TestPair[] {
   const at = journal.groups.map(({ tests, metrics }) => (tests.includes(test.id) ? metrics.indexOf(test.metric) : -1))
   const pairs: TestPair[] = []
-  for (const [id, { group, values }] of journal.rows) {
-    const column = at[group] ?? -1
-    const [baseline, candidate] = [values[2 * column], values[2 * column + 1]]
-    if (column !== -1 && baseline !== undefined && candidate !== undefined) pairs.push({ id, baseline, candidate })
+  for (const [id, row] of journal.rows) {
+    const column = at[row[1]] ?? -1
+    if (column !== -1) pairs.push({ id, ...outcomesIn(row, column) })
   }
   return pairs
 }
@@ -77,16 +82,13 @@ export function pairsOf(journal: PairJournal, test: { readonly id: string; reado
 /** Plain-data form for snapshots. */
 export interface PairJournalData {
   readonly groups: readonly TestGroup[]
-  readonly rows: readonly (readonly [string, number, number, ...number[]])[]
+  readonly rows: readonly (readonly [id: string, ...JournalRow])[]
 }
 
 export function journalToData({ groups, rows }: PairJournal): PairJournalData {
-  return { groups, rows: [...rows].map(([id, { version, group, values }]) => [id, version, group, ...values] as const) }
+  return { groups, rows: [...rows].map(([id, row]) => [id, ...row] as const) }
 }
 
 export function journalFromData({ groups, rows }: PairJournalData): PairJournal {
-  return {
-    groups: [...groups],
-    rows: new Map(rows.map(([id, version, group, ...values]) => [id, { version, group, values }])),
-  }
+  return { groups: [...groups], rows: new Map(rows.map(([id, ...row]) => [id, row])) }
 }
