@@ -3,12 +3,12 @@ import type { Evidence } from '../events/records.ts'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { replayVerdict } from './replay-verdict.ts'
-import { accept, createRunGate, enterThrough } from './run-gate.ts'
+import { accept, createRunGate, enterThrough, releaseTimeOf } from './run-gate.ts'
 import { refusal, sampleEvidence, sampleSpec } from './sample-evidence.ts'
 import type { StageView } from './stage-view.ts'
 import type { Verdict } from './verdict.ts'
 
-const limits = { waitingMax: 10_000, unitsMax: 100_000 }
+const roomy = { waitingMax: 10_000, unitsMax: 100_000 }
 const judged: StageView = { wave: 'all', stageEntry: 1, stageName: 'shadow', candidateWeight: 0, approved: false }
 const signal = { role: 'signal' } as const
 const refusalTest = 'harm/refusal/content_ab/paired_binary'
@@ -26,11 +26,11 @@ const evidence = Array.from({ length: 60 }, (_, index) => pair(index, index % 3 
 const frontierMs = 1_000_000 + 58 * 10 + 1_000 + 3_000 + plan.graceMs
 
 /** What a running gate puts on record, after a journey through JSON as every record makes it. */
-function recorded(): Verdict {
+function recorded(limits = roomy, waitsMs = 0): Verdict {
   const gate = createRunGate('run', plan, limits)
   for (const [offset, record] of evidence.entries()) {
     accept(gate, record, 0, offset)
-    enterThrough(gate, Math.min(record.arrived_at, frontierMs))
+    enterThrough(gate, Math.min(record.arrived_at + waitsMs, frontierMs))
   }
   enterThrough(gate, frontierMs)
   const { outcome, reasonCode, reason, metrics, n, nRequired } = judge(gate, judged)
@@ -73,6 +73,12 @@ describe('the replay of a verdict', () => {
       record.test === refusalTest ? { ...record, estimate: (record.estimate ?? 0) + 2 ** -50 } : record
     const lastBit = { ...verdict, metrics: verdict.metrics.map(estimate) }
     expect(replayVerdict('run', plan, lastBit, evidence)).toMatchObject({ field: `metrics.${refusalTest}.estimate` })
+  })
+
+  it('takes more evidence than may wait at once: the gate entered it as it came', () => {
+    const small = recorded({ ...roomy, waitingMax: 10 }, releaseTimeOf(plan, pair(0, 0)) - pair(0, 0).arrived_at)
+    expect(small.counts).toMatchObject({ entered: 59, refused: 0 })
+    expect(replayVerdict('run', plan, small, evidence)).toBeNull()
   })
 
   it('says so when evidence is missing, or the plan is not the one of the record', () => {

@@ -3,7 +3,7 @@ import { planHashOf } from './compile-plan.ts'
 import type { AppliedCorrection } from './corrections.ts'
 import { judge } from './judge.ts'
 import type { AnalysisPlan } from './plan.ts'
-import { accept, createRunGate, enterThrough, noteApprovals } from './run-gate.ts'
+import { accept, createRunGate, enterThrough, noteApprovals, type RunGate } from './run-gate.ts'
 import type { Verdict } from './verdict.ts'
 
 /** The first field in which a recomputed verdict is not the recorded one; values as JSON, `nothing` for one that is not there. */
@@ -11,6 +11,12 @@ export interface Difference {
   readonly field: string
   readonly recorded: string
   readonly recomputed: string
+}
+
+const unjudged: Difference = {
+  field: 'judged',
+  recorded: 'nothing',
+  recomputed: JSON.stringify('a record made before what was judged was kept with it'),
 }
 
 /**
@@ -27,9 +33,9 @@ export function replayVerdict(
 ): Difference | null {
   const hash = planHashOf(plan)
   if (hash !== verdict.planHash) return differenceIn('planHash', verdict.planHash, hash)
-  if (verdict.judged === undefined || verdict.limits === undefined || verdict.counts === undefined)
-    return differenceIn('judged', undefined, 'a record made before what was judged was kept with it')
-  const gate = createRunGate(run, plan, verdict.limits)
+  if (verdict.judged === undefined || verdict.limits === undefined) return unjudged
+  // All of it is offered at once here: how much may wait says nothing of a gate that entered its evidence as it came.
+  const gate = createRunGate(run, plan, { ...verdict.limits, waitingMax: Number.POSITIVE_INFINITY })
   noteApprovals(gate, verdict.judged.approvals ?? [])
   const { first, corrections } = asRead(evidence, verdict.corrections ?? [])
   for (const record of first) if (record.place.run === run) accept(gate, record, 0, 0)
@@ -38,6 +44,12 @@ export function replayVerdict(
     accept(gate, record, 0, 0)
   }
   enterThrough(gate, verdict.frontierMs)
+  return verdictDifference(gate, verdict)
+}
+
+/** The first field in which a verdict is not what this gate, which has entered the evidence up to the verdict's frontier, says of the same stage. */
+export function verdictDifference(gate: RunGate, verdict: Verdict): Difference | null {
+  if (verdict.judged === undefined || verdict.counts === undefined) return unjudged
   const answer = judge(gate, verdict.judged)
   const { frozen } = gate.calibration
   const { outcome, reasonCode, reason, metrics, findings, instrument, n, nRequired } = answer

@@ -85,7 +85,8 @@ function matches(rule: Rule, asker: Asker): boolean {
   )
 }
 
-function placeOf(split: Split, rule: Rule): Place | null {
+/** Where a request under this rule belongs; null when no run has the route. */
+export function placeOf(split: Split, rule: Rule): Place | null {
   if (split.run === null) return null
   return {
     run: split.run,

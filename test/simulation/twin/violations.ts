@@ -1,11 +1,10 @@
 import type { Evidence } from '../../../services/domain/events/records.ts'
-import { accept, createRunGate, enterThrough } from '../../../services/domain/gate/run-gate.ts'
-import { type RunGateData, runGateToData } from '../../../services/domain/gate/run-gate-data.ts'
 import type { Run } from '../../../services/domain/rollout/run.ts'
 import { readRun } from '../../../services/domain/rollout/run-document.ts'
 import { topics } from '../../../services/flow.ts'
 import { createSnapshotCollector } from '../../../services/gate-evaluator/gate-snapshot.ts'
 import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
+import { gateDifference } from '../../support/undisturbed-gate.ts'
 import { openBroker, pairingProgram, recordsOf, storedTopics, valuesOf } from './installation.ts'
 import { runId } from './people.ts'
 import { type Outcome, startMs } from './run-schedule.ts'
@@ -131,18 +130,8 @@ async function gateViolations(
   const run = await lastRun(broker)
   if (run === null) return []
   if (data === undefined) return ['gate: no snapshot']
-  const fresh = createRunGate(runId, run.plan, { waitingMax: 100_000, unitsMax: 100_000 })
-  let offset = 0
-  for (const record of evidence.values()) accept(fresh, record, 0, offset++)
-  enterThrough(fresh, data.enteredThroughMs)
-  const [was, should] = [comparable(data), comparable(runGateToData(fresh))]
-  return was === should ? [] : [`gate: its state differs\n  ${was}\n  ${should}`]
-}
-
-/** Without what depends on how often a record was sent and read: a repetition of what has entered is counted as late. */
-function comparable({ counts, ...data }: RunGateData): string {
-  const { duplicate: _, late: __, ...counted } = counts
-  return JSON.stringify({ ...data, counted })
+  const difference = await gateDifference(run, data, [...evidence.values()])
+  return difference === null ? [] : [`gate: its state differs\n  ${difference.was}\n  ${difference.should}`]
 }
 
 /** First record of each piece of evidence: later ones are repetitions. */

@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Stack } from '../../infra/native/stack.ts'
+import type { PartName } from '../../infra/native/state.ts'
+import type { TestInstallation } from '../support/service-installation.ts'
+import { tapLagMs, type Unsent, unsentAtKill } from '../support/uncaptured.ts'
+import type { BrokerDisk } from './broker-disk.ts'
+import { type Deed, killedParts } from './schedule.ts'
+
+/** What was really done, as often as it was. */
+export interface Done {
+  readonly counts: Readonly<Record<string, number>>
+  /** For each kill of the gateway: when what it had answered may not have been sent. */
+  readonly unsent: readonly Unsent[]
+  readonly storeAwayMs: number
+}
+
+export interface Faults {
+  /** Resolves when every deed is done and everything runs again. */
+  readonly done: Promise<Done>
+}
+
+export interface Struck {
+  readonly stack: Stack
+  readonly penstock: TestInstallation
+  /** Or why the broker has no disk of its own. */
+  readonly disk: BrokerDisk | string
+  note(what: string): void
+}
+
+const startsMax = 5
+/** How long a broker may take to see that its disk is full. */
+const noticeWithinMs = 60_000
+/** After the broker is back, what a gateway holds for it is on its way. */
+const catchUpMs = 10_000
+
+/** Does each deed at its time; deeds on the same target follow one another. */
+export function startFaults(deeds: readonly Deed[], struck: Struck): Faults {
+  const doer = new Doer(struck)
+  const beganMs = performance.now()
+  const work = deeds.map(async (deed) => {
+    await delay(Math.max(0, beganMs + deed.atMs - performance.now()))
+    await doer.inTurn(deed)
+  })
+  return { done: Promise.all(work).then(() => doer.result()) }
+}
+
+class Doer {
+  readonly #struck: Struck
+  readonly #counts = new Map<string, number>()
+  readonly #turns = new Map<string, Promise<void>>()
+  readonly #brokerAway: { fromMs: number; toMs: number }[] = []
+  readonly #gatewayKills: number[] = []
+  #storeAwayMs = 0
+
+  constructor(struck: Struck) {
+    this.#struck = struck
+  }
+
+  inTurn(deed: Deed): Promise<void> {
+    const target = targetOf(deed)
+    const turn = (this.#turns.get(target) ?? Promise.resolve()).then(() => this.#do(deed))
+    this.#turns.set(target, turn)
+    return turn
+  }
+
+  result(): Done {
+    const unsent = this.#gatewayKills.map((atMs) => {
+      const kill = unsentAtKill(atMs)
+      const away = this.#brokerAway.find(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs + catchUpMs)
+      return away === undefined ? kill : { ...kill, fromMs: Math.min(kill.fromMs, away.fromMs - tapLagMs) }
+    })
+    return { counts: Object.fromEntries(this.#counts), unsent, storeAwayMs: this.#storeAwayMs }
+  }
+
+  async #do(deed: Deed): Promise<void> {
+    const { disk, note } = this.#struck
+    switch (deed.kind) {
+      case 'kill':
+        return this.#kill(deed)
+      case 'join':
+        return this.#join(deed)
+      case 'store-away': {
+        const beganMs = performance.now()
+        note('the store is away')
+        await this.#awayPart('clickhouse', 'kill', deed.forMs)
+        this.#storeAwayMs += performance.now() - beganMs
+        return this.#count('store away')
+      }
+      case 'disk-full':
+        if (typeof disk === 'string') return note(`the disk of the broker is not filled: ${disk}`)
+        return this.#fill(disk, deed.forMs)
+      default:
+        note(`the broker is ${deed.kind === 'broker-kill' ? 'killed' : 'stopped'}`)
+        await this.#awayBroker(() => this.#awayPart('kafka', deed.kind === 'broker-kill' ? 'kill' : 'stop', deed.forMs))
+        return this.#count(deed.kind === 'broker-kill' ? 'broker killed' : 'broker stopped')
+    }
+  }
+
+  async #kill({ target, forMs }: Extract<Deed, { kind: 'kill' }>): Promise<void> {
+    const { penstock } = this.#struck
+    if (target === 'gateway') this.#gatewayKills.push(Date.now())
+    if (isPart(target)) await this.#awayPart(target, 'kill', forMs)
+    else await penstock.killFor(target, forMs)
+    this.#count(`${target} killed`)
+  }
+
+  async #join({ target, leaves, forMs }: Extract<Deed, { kind: 'join' }>): Promise<void> {
+    const second = await this.#struck.penstock.join(target)
+    await delay(forMs)
+    // It may have ended by itself; then no rebalance was forced by its leaving.
+    const ran = second.running
+    await (leaves === 'asked' ? second.stop() : second.kill())
+    this.#count(ran ? `second ${target} joined and left` : `second ${target} ended by itself`)
+  }
+
+  /** The broker notices by itself that it cannot write, and ends, as it must: nothing may be acknowledged that is not kept. */
+  async #fill(disk: BrokerDisk, forMs: number): Promise<void> {
+    const { stack, note } = this.#struck
+    await this.#awayBroker(async () => {
+      note('the disk of the broker is full')
+      disk.fill()
+      const untilMs = performance.now() + noticeWithinMs
+      while (performance.now() < untilMs && (await stack.status()).kafka.condition !== 'stopped') await delay(250)
+      const ended = (await stack.status()).kafka.condition === 'stopped'
+      await delay(forMs)
+      disk.free()
+      if (!ended) await stack.kill('kafka')
+      await this.#start('kafka')
+      this.#count(ended ? 'disk of the broker full: it ended' : 'disk of the broker full: it went on')
+    })
+  }
+
+  async #awayBroker(act: () => Promise<void>): Promise<void> {
+    const away = { fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY }
+    this.#brokerAway.push(away)
+    await act()
+    away.toMs = Date.now()
+  }
+
+  async #awayPart(name: PartName, how: 'kill' | 'stop', forMs: number): Promise<void> {
+    const { stack } = this.#struck
+    await (how === 'kill' ? stack.kill(name) : stack.stop(name))
+    await delay(forMs)
+    await this.#start(name)
+  }
+
+  /** A part that does not come up in time on a busy machine is started again, as a supervisor would. */
+  async #start(name: PartName): Promise<void> {
+    const { stack, note } = this.#struck
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await stack.start(name)
+      } catch (error) {
+        if (tries >= startsMax) throw error
+        note(`${name} did not start: ${(error as Error).message.split('\n')[0]}`)
+        this.#count(`${name} started again`)
+      }
+    }
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1)
+  }
+}
+
+function targetOf(deed: Deed): string {
+  switch (deed.kind) {
+    case 'kill':
+      return deed.target
+    case 'join':
+      return `second ${deed.target}`
+    case 'store-away':
+      return 'clickhouse'
+    default:
+      return 'kafka'
+  }
+}
+
+function isPart(target: string): target is (typeof killedParts)[number] {
+  return (killedParts as readonly string[]).includes(target)
+}

@@ -1,0 +1,175 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Evidence, Records } from '../../services/domain/events/records.ts'
+import { verdictDifference } from '../../services/domain/gate/replay-verdict.ts'
+import { releaseTimeOf } from '../../services/domain/gate/run-gate.ts'
+import type { Run } from '../../services/domain/rollout/run.ts'
+import { readRun } from '../../services/domain/rollout/run-document.ts'
+import { topics } from '../../services/flow.ts'
+import { createSnapshotCollector } from '../../services/gate-evaluator/gate-snapshot.ts'
+import { startPairingOn } from '../../services/pairing/start.ts'
+import type { OutRecord, Transport, Written } from '../../services/platform/kafka/transport.ts'
+import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
+import { createScope } from '../../services/platform/lifecycle/process-scope.ts'
+import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
+import type { ProjectingCodec } from '../../services/platform/registry/codec.ts'
+import { silentLog } from '../support/silent-log.ts'
+import { stateDifference, undisturbedGate } from '../support/undisturbed-gate.ts'
+import { eachRecord } from './count-log.ts'
+
+/** Evidence as a pairing made it of the same log to which nothing happened. */
+export interface UndisturbedEvidence {
+  /** Id → run, when it may enter, and its bytes. */
+  readonly byId: ReadonlyMap<string, { readonly run: string; readonly releaseMs: number; readonly value: Buffer }>
+  /** Ids that the undisturbed pairing itself made twice. */
+  readonly double: number
+}
+
+/** Beyond every horizon, start delay and grace of the runs of a ledger. */
+const afterwardsMs = 12_000
+
+/** The runs as they stand on the log. */
+export async function readRuns(transport: Transport): Promise<ReadonlyMap<string, Run>> {
+  const runs = new Map<string, Run>()
+  await eachRecord(transport, topics.runs.name, ({ value }) => {
+    const run = value === null ? null : readRun(value.toString('utf8'))
+    if (run !== null) runs.set(run.id, run)
+  })
+  return runs
+}
+
+/**
+ * Reads the exchanges again from the beginning with a pairing of its own group that has no past, and whose evidence goes nowhere. `lastAppendMs` is when the
+ * last of them was appended.
+ */
+export async function undisturbedEvidence(
+  transport: Transport,
+  codec: ProjectingCodec<Records>,
+  runs: ReadonlyMap<string, Run>,
+  lastAppendMs: number,
+): Promise<UndisturbedEvidence> {
+  const byId = new Map<string, { readonly run: string; readonly releaseMs: number; readonly value: Buffer }>()
+  const reached = new Map<number, number>()
+  let double = 0
+  const scope = createScope({
+    log: silentLog,
+    metrics: createPrometheusMetrics(),
+    clock: systemClock,
+    deadlineMs: 10_000,
+  })
+  const take = async ({ value }: OutRecord): Promise<void> => {
+    const decoded = value === null ? null : await codec.decode(value)
+    if (value === null || decoded?.kind !== 'record') return
+    if (decoded.name === 'Progress') reached.set(decoded.value.exchange_partition, decoded.value.read_through)
+    if (decoded.name !== 'Evidence') return
+    const { id, place } = decoded.value
+    if (byId.has(id)) double += 1
+    const plan = runs.get(place.run)?.plan
+    byId.set(id, { run: place.run, releaseMs: plan === undefined ? 0 : releaseTimeOf(plan, decoded.value), value })
+  }
+  const send = async (records: readonly OutRecord[]): Promise<readonly Written[]> => {
+    for (const record of records) await take(record)
+    return records.map(({ topic }) => ({ topic, partition: 0, offset: 0 }))
+  }
+  const withoutPast: Transport = {
+    ...transport,
+    // What the disturbed pairing has published is not this one's past.
+    endOffsets: async (topic) => (topic === topics.progress.name ? [] : transport.endOffsets(topic)),
+    read: (options) =>
+      options.topics.includes(topics.progress.name) ? Promise.resolve(nothingToRead) : transport.read(options),
+  }
+  const failed = scope.failed.then((cause) => {
+    throw cause
+  })
+  const settled = async () => {
+    while (reached.size < topics.exchanges.partitions || Math.min(...reached.values()) < lastAppendMs + afterwardsMs)
+      await delay(200)
+  }
+  try {
+    const started = startPairingOn(
+      scope,
+      { groupId: 'undisturbed', openMax: 200_000 },
+      { transport: withoutPast, codec, send, letter: async () => undefined },
+    )
+    await Promise.race([started.then(settled), failed])
+  } finally {
+    await scope.stop()
+  }
+  return { byId, double }
+}
+
+const nothingToRead = {
+  caughtUp: Promise.resolve(),
+  crashed: new Promise<never>(() => undefined),
+  stop: async () => undefined,
+}
+
+/** What a killed and restarted gate knows of a run, held against one to which nothing happened. */
+export interface GateComparison {
+  readonly run: string
+  readonly outcome: string
+  /** Records that have entered: by the undisturbed gate, and by the other. */
+  readonly expected: number
+  readonly found: number
+  readonly eValues: number
+  /** The first thing in which they differ; null when all is equal, bit for bit. */
+  readonly difference: string | null
+}
+
+/** Compares state and verdict of the last snapshot of each run with what the undisturbed evidence says up to there. */
+export async function compareGates(
+  transport: Transport,
+  codec: ProjectingCodec<Records>,
+  runs: ReadonlyMap<string, Run>,
+  { byId }: UndisturbedEvidence,
+): Promise<readonly GateComparison[]> {
+  const snapshots = createSnapshotCollector()
+  await eachRecord(transport, topics.snapshots.name, ({ key, value }) => snapshots.onRecord(key ?? '', value))
+  const compared: GateComparison[] = []
+  for (const run of runs.values()) {
+    const snapshot = snapshots.snapshotOf(run.id)
+    const own = [...byId.values()].filter((evidence) => evidence.run === run.id)
+    if (snapshot === null) {
+      compared.push({
+        run: run.id,
+        outcome: 'none',
+        expected: own.length,
+        found: 0,
+        eValues: 0,
+        difference: 'no snapshot',
+      })
+      continue
+    }
+    const { head, data } = snapshot
+    const read = async (value: Buffer): Promise<Evidence> => {
+      const decoded = await codec.decode(value)
+      if (decoded.kind !== 'record' || decoded.name !== 'Evidence') throw new TypeError('evidence cannot be read back')
+      return decoded.value
+    }
+    const evidence = own.map(({ releaseMs, value }) => ({ releaseMs, read: () => read(value) }))
+    const gate = await undisturbedGate(run, data.enteredThroughMs, evidence)
+    const state = stateDifference(data, gate)
+    const verdict = verdictDifference(gate, head.verdict)
+    compared.push({
+      run: run.id,
+      outcome: `${head.verdict.outcome} ${head.verdict.reasonCode}`,
+      expected: gate.counts.entered,
+      found: data.counts.entered,
+      eValues: head.verdict.metrics.filter(({ eValue }) => eValue !== null).length,
+      difference:
+        state === null
+          ? verdict === null
+            ? null
+            : `verdict: ${verdict.field} is ${verdict.recorded}, not ${verdict.recomputed}`
+          : `state: ${firstDifference(state.was, state.should)}`,
+    })
+  }
+  return compared
+}
+
+/** The neighbourhood of the first character in which two texts differ. */
+function firstDifference(was: string, should: string): string {
+  let at = 0
+  while (was[at] === should[at]) at += 1
+  const from = Math.max(0, at - 120)
+  return `…${was.slice(from, at + 80)}… instead of …${should.slice(from, at + 80)}…`
+}
