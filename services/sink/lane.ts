@@ -125,7 +125,7 @@ function oldestMs(lane: PartitionLane): number | null {
   return lane.insertingMs ?? lane.cutter.oldestAppendMs
 }
 
-/** A rebalance forgets what was paused, so a full lane is paused at every turn. */
+/** A consumer that starts over forgets what was paused, so a full lane is paused at every turn. */
 function steer(consumer: GroupConsumer, lane: PartitionLane, pauseAtBytes: number): void {
   const full = lane.cutter.waitingBytes >= pauseAtBytes
   try {

@@ -18,6 +18,8 @@ export interface KafkajsFake {
     joins: PromiseWithResolvers<void>
     answer: PromiseWithResolvers<void>
   }
+  /** `topic/partition` of what is paused: kafkajs remembers it through rebalances, whoever has the partition meanwhile. */
+  readonly paused: Set<string>
   readonly configs: readonly ConsumerConfig[]
   emit(event: 'crash' | 'rebalancing' | 'join' | 'commit', payload: unknown): void
 }
@@ -29,6 +31,10 @@ export function createKafkajsFake(): KafkajsFake {
   const handlers = new Map<string, Handler>()
   const calls = { run: 0, disconnect: 0, joins: Promise.withResolvers<void>(), answer: Promise.withResolvers<void>() }
   calls.joins.resolve()
+  const paused = new Set<string>()
+  const each = (act: (key: string) => void) => (topics: readonly { topic: string; partitions?: number[] }[]) => {
+    for (const { topic, partitions = [] } of topics) for (const partition of partitions) act(`${topic}/${partition}`)
+  }
   const consumer = {
     events: {
       CRASH: 'crash',
@@ -42,6 +48,8 @@ export function createKafkajsFake(): KafkajsFake {
     connect: async () => undefined,
     subscribe: async () => undefined,
     seek: () => undefined,
+    pause: each((key) => void paused.add(key)),
+    resume: each((key) => void paused.delete(key)),
     commitOffsets: () => calls.answer.promise,
     run: async () => {
       calls.run += 1
@@ -60,5 +68,5 @@ export function createKafkajsFake(): KafkajsFake {
   }
   const names = { toBroker: (name: string) => name, fromBroker: (name: string) => name }
   const emit: KafkajsFake['emit'] = (event, payload) => handlers.get(event)?.({ payload })
-  return { kafka: kafka as unknown as Kafka, names, log, said, calls, configs, emit }
+  return { kafka: kafka as unknown as Kafka, names, log, said, calls, paused, configs, emit }
 }

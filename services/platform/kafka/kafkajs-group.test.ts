@@ -5,7 +5,7 @@ import type { SharedAdmin } from './shared-admin.ts'
 
 /** A member of a group whose coordinator says what the test says. */
 async function setUp() {
-  const { kafka, names, log, calls, emit } = createKafkajsFake()
+  const { kafka, names, log, calls, paused, emit } = createKafkajsFake()
   const told: string[] = []
   const offsets = { committed: '43', silent: 0 }
   const answer = {
@@ -27,7 +27,7 @@ async function setUp() {
     emit('join', { memberId, memberAssignment: { t: [0] } })
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return { consumer, calls, emit, told, offsets, join }
+  return { consumer, calls, paused, emit, told, offsets, join }
 }
 
 test('a partition that stays with the same member stays as it is', async () => {
@@ -43,6 +43,16 @@ test('a member that the coordinator had given up learns that its partitions were
   offsets.committed = '149'
   await join('b')
   expect(told).toEqual(['assigned at 43', 'revoked', 'assigned at 149'])
+})
+
+test('a partition that is gained is not paused, although this member had paused it before it lost it', async () => {
+  const { consumer, paused, join } = await setUp()
+  await join('a')
+  consumer.pause([{ topic: 't', partition: 0 }])
+  await join('a')
+  expect([...paused], 'retained').toEqual(['t/0'])
+  await join('b')
+  expect([...paused], 'lost and gained').toEqual([])
 })
 
 test('a commit that was made in a former membership is not taken for one of the present', async () => {

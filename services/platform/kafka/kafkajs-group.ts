@@ -33,6 +33,9 @@ export async function startKafkajsGroup(
   /** As whom this consumer last joined. */
   let member: string | null = null
 
+  const toKafka = (partitions: readonly TopicPartition[]) =>
+    partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
+
   const changeAssignment = async (assigned: readonly TopicPartition[], memberId: string) => {
     const key = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
     // Another id: the coordinator had given this consumer up. What it gets back was somebody else's meanwhile, and has gone on there.
@@ -52,6 +55,8 @@ export async function startKafkajsGroup(
         })
     }
     if (gained.length === 0) return
+    // kafkajs remembers what was paused through rebalances. Whoever paused it has been told that it is lost, and will not think of resuming it.
+    whileMember(() => inner.consumer.resume(toKafka(gained)))
     const asking = () => fetchCommitted(admin, names, options.groupId, gained)
     const committed = await persistently('reading committed offsets', asking, {
       signal: inner.stopped,
@@ -64,8 +69,6 @@ export async function startKafkajsGroup(
 
   const confirmed = confirmedCommits(inner.consumer)
   await inner.start()
-  const toKafka = (partitions: readonly TopicPartition[]) =>
-    partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
   return {
     crashed: inner.crashed,
     assigned: () => inner.positions.owned(),
@@ -100,7 +103,7 @@ function isNoMember(cause: unknown): boolean {
   )
 }
 
-/** A rejoin forgets what was paused, so callers repeat themselves; without a membership there is nothing to pause. */
+/** Without a membership there is nothing to pause, and a new client forgets what was paused: callers repeat themselves. */
 function whileMember(act: () => void): void {
   try {
     act()
