@@ -62,7 +62,9 @@ export interface Ledger {
 
 const restMs = 5_000
 /** Unchanged for so long means at rest: longer than a group takes to miss a member that was killed. */
-const restRounds = 9
+const restRounds = 6
+/** Also when a service still says that it has not done its job. */
+const restRoundsAnyway = 36
 const restWithinMs = 30 * 60_000
 
 /** Feeds, breaks, waits until everything is at rest, and counts. */
@@ -118,7 +120,7 @@ async function beginFeed({ transport, codec }: LedgerInstallation, options: Ledg
 async function atRest({ transport, penstock }: LedgerInstallation, note: (what: string) => void): Promise<void> {
   const untilMs = performance.now() + restWithinMs
   let before = ''
-  for (let same = 0; same < restRounds; ) {
+  for (let same = 0, isReady = false; same < (isReady ? restRounds : restRoundsAnyway); ) {
     if (performance.now() > untilMs) throw new Error(`never came to rest: ${before}`)
     await delay(restMs)
     const ends = await Promise.all(
@@ -130,6 +132,8 @@ async function atRest({ transport, penstock }: LedgerInstallation, note: (what: 
       'SELECT (SELECT count() FROM legs) AS legs, (SELECT uniqExact(id) FROM evidence) AS evidence',
     )
     const now = JSON.stringify([ends.map((topic) => topic.reduce((sum, { offset }) => sum + offset, 0)), rows])
+    const ready = await Promise.all((['pairing', 'shadow', 'sink', 'gate-evaluator'] as const).map(penstock.isReady))
+    isReady = !ready.includes(false)
     same = now === before ? same + 1 : 0
     if (same === 0) note(`at ${now}`)
     before = now

@@ -43,6 +43,8 @@ export interface TestInstallation {
   /** Sends a body to the gateway as the tenant; returns the status. `path` begins with /v1. */
   knock(path: string, body: string, headers?: Readonly<Record<string, string>>): Promise<number>
   query(sql: string): Promise<readonly Record<string, unknown>[]>
+  /** Whether a service says that it can do its job now, and is not behind. */
+  isReady(service: ServiceName): Promise<boolean>
   /** The whole text of a service's /metrics. */
   metrics(service: ServiceName): Promise<string>
   stop(): Promise<void>
@@ -163,6 +165,10 @@ export async function startServiceInstallation(
       return answer.status
     },
     query: (sql) => store.query<Record<string, unknown>>(sql),
+    async isReady(service) {
+      const answer = await fetch(`http://127.0.0.1:${adminPorts.get(service)}/readyz`).catch(() => null)
+      return answer?.ok === true
+    },
     async metrics(service) {
       return (await fetch(`http://127.0.0.1:${adminPorts.get(service)}/metrics`)).text()
     },

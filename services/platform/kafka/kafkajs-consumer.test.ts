@@ -90,3 +90,29 @@ test('a broker that hangs is told of long before the client gives up asking it',
   expect(told.at(0)).toBe('the broker has not answered for 5 s')
   await consumer.stop()
 })
+
+test('a member that takes long to take its partitions over goes on beating, and hears when it is given up', async () => {
+  const { kafka, names, log, deliver, emit } = createKafkajsFake()
+  const takenOver = Promise.withResolvers<void>()
+  const consumer = createKafkajsConsumer(kafka, {} as SharedAdmin, names, log, {
+    groupId: 'g',
+    topics: ['t'],
+    onBatch: async () => undefined,
+    onJoin: () => takenOver.promise,
+    onRebalance() {},
+  })
+  await consumer.start()
+  emit('join', { memberId: 'a', memberAssignment: { t: [0] } })
+  let beats = 0
+  const delivered = deliver('t', async () => {
+    beats += 1
+  })
+  await vi.advanceTimersByTimeAsync(30_000)
+  // The coordinator gives up who is silent for 6 s.
+  expect(beats).toBeGreaterThan(10)
+  const givenUp = expect(deliver('t', () => Promise.reject(new Error('unknown member')))).rejects.toThrow('unknown')
+  await vi.advanceTimersByTimeAsync(2_000)
+  await givenUp
+  takenOver.resolve()
+  await delivered
+})

@@ -195,8 +195,19 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     })
   }
 
-  async #deliver({ batch, isRunning, isStale }: EachBatchPayload): Promise<void> {
-    await this.#joined
+  /**
+   * Taking partitions over may mean reading much of the log. kafkajs beats between batches only, so that a member that did so in silence would be given up
+   * before it had begun, and begin again, for ever.
+   */
+  async #joinedAlive(heartbeat: () => Promise<void>): Promise<void> {
+    for (let joined: Promise<void> | null = null; joined !== this.#joined; ) {
+      joined = this.#joined
+      await meanwhile(joined, heartbeat)
+    }
+  }
+
+  async #deliver({ batch, isRunning, isStale, heartbeat }: EachBatchPayload): Promise<void> {
+    await this.#joinedAlive(heartbeat)
     const partition = { topic: this.#names.fromBroker(batch.topic), partition: batch.partition }
     if (this.#dead || !isRunning() || isStale() || !this.positions.owns(partition)) return
     const messages = batch.messages.map((message) => toRecord(partition, message))
@@ -260,6 +271,23 @@ function pollCaughtUp(
       })
   }, caughtUpPollMs)
   return { stop: () => clearInterval(timer) }
+}
+
+/** Waits until something has settled, and acts again and again until then. What `act` throws ends the waiting. */
+async function meanwhile(settles: Promise<void>, act: () => Promise<void>): Promise<void> {
+  let settled = false
+  const done = settles.finally(() => {
+    settled = true
+  })
+  done.catch(() => undefined)
+  while (!settled) {
+    let timer: NodeJS.Timeout | undefined
+    const pause = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, heartbeatMs)
+    })
+    await Promise.race([done, pause]).finally(() => clearTimeout(timer))
+    if (!settled) await act()
+  }
 }
 
 function toRecord(partition: TopicPartition, message: EachBatchPayload['batch']['messages'][number]): InRecord {

@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerConfig, Kafka } from 'kafkajs'
+import type { Consumer, ConsumerConfig, ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import type { TopicNames } from './topic-names.ts'
 
@@ -21,6 +21,8 @@ export interface KafkajsFake {
   /** `topic/partition` of what is paused: kafkajs remembers it through rebalances, whoever has the partition meanwhile. */
   readonly paused: Set<string>
   readonly configs: readonly ConsumerConfig[]
+  /** Hands over an empty batch of partition 0 of `topic`; settles when the consumer is through with it. */
+  deliver(topic: string, heartbeat: () => Promise<void>): Promise<void>
   emit(event: 'crash' | 'rebalancing' | 'join' | 'commit', payload: unknown): void
 }
 
@@ -32,6 +34,7 @@ export function createKafkajsFake(): KafkajsFake {
   const calls = { run: 0, disconnect: 0, joins: Promise.withResolvers<void>(), answer: Promise.withResolvers<void>() }
   calls.joins.resolve()
   const paused = new Set<string>()
+  let deliver: ConsumerRunConfig['eachBatch']
   const each = (act: (key: string) => void) => (topics: readonly { topic: string; partitions?: number[] }[]) => {
     for (const { topic, partitions = [] } of topics) for (const partition of partitions) act(`${topic}/${partition}`)
   }
@@ -51,8 +54,9 @@ export function createKafkajsFake(): KafkajsFake {
     pause: each((key) => void paused.add(key)),
     resume: each((key) => void paused.delete(key)),
     commitOffsets: () => calls.answer.promise,
-    run: async () => {
+    run: async ({ eachBatch }: ConsumerRunConfig) => {
       calls.run += 1
+      deliver = eachBatch
       await calls.joins.promise
     },
     disconnect: async () => {
@@ -68,5 +72,10 @@ export function createKafkajsFake(): KafkajsFake {
   }
   const names = { toBroker: (name: string) => name, fromBroker: (name: string) => name }
   const emit: KafkajsFake['emit'] = (event, payload) => handlers.get(event)?.({ payload })
-  return { kafka: kafka as unknown as Kafka, names, log, said, calls, paused, configs, emit }
+  const batchOf = (topic: string) => ({ topic, partition: 0, messages: [], highWatermark: '0', lastOffset: () => '-1' })
+  const handOver = async (topic: string, heartbeat: () => Promise<void>) => {
+    const payload = { batch: batchOf(topic), isRunning: () => true, isStale: () => false, heartbeat }
+    await deliver?.(payload as unknown as EachBatchPayload)
+  }
+  return { deliver: handOver, kafka: kafka as unknown as Kafka, names, log, said, calls, paused, configs, emit }
 }

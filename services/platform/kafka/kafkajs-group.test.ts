@@ -5,9 +5,10 @@ import type { SharedAdmin } from './shared-admin.ts'
 
 /** A member of a group whose coordinator says what the test says. */
 async function setUp() {
-  const { kafka, names, log, calls, paused, emit } = createKafkajsFake()
+  const { kafka, names, log, calls, paused, deliver, emit } = createKafkajsFake()
   const told: string[] = []
   const offsets = { committed: '43', silent: 0 }
+  const takeover = { done: Promise.resolve() }
   const answer = {
     async fetchOffsets() {
       offsets.silent -= 1
@@ -19,7 +20,10 @@ async function setUp() {
     groupId: 'g',
     topics: ['t'],
     onBatch: async () => undefined,
-    onAssigned: async (partitions) => void told.push(`assigned at ${partitions[0]?.committed}`),
+    async onAssigned(partitions) {
+      told.push(`assigned at ${partitions[0]?.committed}`)
+      await takeover.done
+    },
     onRevoked: () => void told.push('revoked'),
   })
   const join = async (memberId: string) => {
@@ -27,7 +31,7 @@ async function setUp() {
     emit('join', { memberId, memberAssignment: { t: [0] } })
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return { consumer, calls, paused, emit, told, offsets, join }
+  return { consumer, calls, paused, deliver, emit, told, offsets, takeover, join }
 }
 
 test('a partition that stays with the same member stays as it is', async () => {
@@ -53,6 +57,22 @@ test('a partition that is gained is not paused, although this member had paused 
   expect([...paused], 'retained').toEqual(['t/0'])
   await join('b')
   expect([...paused], 'lost and gained').toEqual([])
+})
+
+test('a join in the middle of taking partitions over delivers nothing before that is done', async () => {
+  const { deliver, takeover, join } = await setUp()
+  const taken = Promise.withResolvers<void>()
+  takeover.done = taken.promise
+  await join('a')
+  await join('a')
+  let isDelivered = false
+  const delivered = deliver('t', async () => undefined).then(() => {
+    isDelivered = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isDelivered).toBe(false)
+  taken.resolve()
+  await delivered
 })
 
 test('a commit that was made in a former membership is not taken for one of the present', async () => {

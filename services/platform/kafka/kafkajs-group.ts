@@ -20,14 +20,18 @@ export async function startKafkajsGroup(
   options: GroupConsumerOptions & Pick<KafkajsConsumerOptions, 'waits'>,
 ): Promise<GroupConsumer> {
   let settled = false
+  let changing: Promise<void> = Promise.resolve()
   const inner = createKafkajsConsumer(kafka, admin, names, log, {
     ...options,
     onRebalance() {
       settled = false
     },
     async onJoin(assigned, memberId) {
-      await changeAssignment(assigned, memberId)
-      settled = true
+      // One after the other: what is being taken over is owned already, and the next join would take it for something that it has.
+      const changed = changing.then(() => changeAssignment(assigned, memberId))
+      changing = changed
+      await changed
+      settled = changing === changed
     },
   })
   /** As whom this consumer last joined. */
