@@ -35,7 +35,7 @@ function stageText(stage: PlannedStage, plan: RolloutPlan): readonly string[] {
       `  ${question.metric} ${question.comparison}${question.slice === null ? '' : ` ${question.slice.key}=${question.slice.value}`}`,
       question.counts === 'pairs' ? 'pairs' : 'candidate units',
       ...question.looks.map(({ units, hours: after }) => `${units} in ${after === null ? '∞' : hoursText(after)}`),
-      points(question.margin),
+      differenceText(question, question.margin),
       detectableText(question),
     ]),
   ]
@@ -43,8 +43,12 @@ function stageText(stage: PlannedStage, plan: RolloutPlan): readonly string[] {
   return [head, ...aligned(table), `  not through by these looks: at most ${miss}`]
 }
 
-function detectableText({ detectable }: PlannedQuestion): string {
-  return detectable === null ? 'nothing' : points(detectable)
+function detectableText(question: PlannedQuestion): string {
+  return question.detectable === null ? 'nothing' : differenceText(question, question.detectable)
+}
+
+function differenceText({ marginIn }: PlannedQuestion, difference: number): string {
+  return marginIn === 'rate' ? points(difference) : String(Number(difference.toPrecision(2)))
 }
 
 function aligned(rows: readonly (readonly string[])[]): readonly string[] {
@@ -110,7 +114,7 @@ function assumptionsText(spec: RolloutSpec): readonly string[] {
       ? ''
       : `; live arms count each ${spec.stickyKey} once a stage, so ${spec.stickyKey}s that return bring less than the profile says`
   return [
-    `assumes     the rates that the rollout assumes until calibration, ${percent(1 - spec.joinCompletenessMin)} of the legs lost, and traffic as in the profile${keys}`,
+    `assumes     the rates and spreads that the rollout assumes until calibration, ${percent(1 - spec.joinCompletenessMin)} of the legs lost, and traffic as in the profile${keys}`,
   ]
 }
 

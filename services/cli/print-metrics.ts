@@ -77,9 +77,11 @@ function evidence({ eValue, eThreshold }: Metric): string {
   return `evidence ${short(eValue)}, acts at ${short(eThreshold)}`
 }
 
-function needed({ n, nRequired, passed, looksSpent }: Metric): string {
+function needed(metric: Metric): string {
+  const { n, nRequired, passed, looksSpent } = metric
   const units = nRequired === null ? `n ${n}` : `n ${n} of ${nRequired}`
   if (passed) return `${units}, passed`
+  if (metric.eValue !== null) return `${units}, evidence ${short(metric.eValue)}`
   return looksSpent === 0 ? `${units}, first look to come` : `${units}, ${looksSpent} looks without a pass`
 }
 
@@ -98,10 +100,11 @@ const unitOf: Readonly<Record<string, (value: number) => string>> = {
   usd: (value) => `$${(value / 1e6).toFixed(6)}`,
   tokens: (value) => `${value.toFixed(1)} tokens`,
   chars: (value) => `${value.toFixed(0)} characters`,
+  score: (value) => value.toFixed(3),
 }
 
 function unit(metric: Metric): ((value: number) => string) | undefined {
-  return unitOf[/_(ms|usd|tokens|chars)$/.exec(metric.metric)?.[1] ?? '']
+  return unitOf[/_(ms|usd|tokens|chars|score)$/.exec(metric.metric)?.[1] ?? '']
 }
 
 function amount(metric: Metric, value: number | null): string {

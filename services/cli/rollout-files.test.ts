@@ -199,7 +199,7 @@ describe('rollout files', () => {
     ],
     [
       'a metric of pairs in a live-only rollout',
-      `${good}shadow: { share: 0 }\nmetrics:\n  output_tokens: { role: guardrail, harmRule: beyond_margin }\n`,
+      `${good}shadow: { share: 0 }\nmetrics:\n  output_tokens: { role: guardrail, harmRule: beyond_margin, largest: 4096 }\n`,
       /^11: metrics\.output_tokens: .*make it a signal/,
     ],
     [

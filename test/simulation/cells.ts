@@ -1,4 +1,5 @@
 import { advanceCells } from './advance-cells.ts'
+import { amountCells } from './amount-cells.ts'
 import type { Cell } from './cell.ts'
 import { harmCells } from './harm-cells.ts'
 import { latencyCells } from './latency-cells.ts'
@@ -14,6 +15,7 @@ export const cells: readonly Cell[] = [
   ...harmCells,
   ...latencyCells,
   ...advanceCells,
+  ...amountCells,
   ...sliceCells,
   ...searchCells,
   ...recordedCells,

@@ -12,7 +12,9 @@ const harmless = { kind: 'share-at-most', share: 0.05 } as const
 const visibleShare = 0.1
 
 const plan = planOf()
-const byLength = { metrics: { length_chars: { role: 'guardrail', harmRule: 'beyond_margin' } } } as const
+const byLength = {
+  metrics: { length_chars: { role: 'guardrail', harmRule: 'beyond_margin', largest: 100_000 } },
+} as const
 const everything = {
   ...byLength,
   calibrationPairs: 200,

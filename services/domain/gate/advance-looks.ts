@@ -1,10 +1,10 @@
 import { farringtonManning } from '../stats/farrington-manning.ts'
 import { tangoScore } from '../stats/tango.ts'
 import { mantelHaenszelWeight, stratifiedScore } from '../stats/unpaired/stratified-score.ts'
+import { amountPairsRequired, type OutcomePair, passIfProven } from './advance-amounts.ts'
 import {
   type AdvanceState,
   armsOf,
-  type BinaryPair,
   cellOf,
   createAdvanceState,
   differenceOf,
@@ -15,6 +15,7 @@ import {
 } from './advance-state.ts'
 import { agrees, usableCarried } from './carried-pairs.ts'
 import type { ArmCounts } from './live-strata.ts'
+import { marginValue } from './margin-value.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
 
 /**
@@ -24,7 +25,7 @@ import type { AdvanceTest, AnalysisPlan, Frozen } from './plan.ts'
 export function correctPair(
   test: AdvanceTest,
   state: AdvanceState,
-  { position, from, to }: { readonly position: number; readonly from: BinaryPair; readonly to: BinaryPair },
+  { position, from, to }: { readonly position: number; readonly from: OutcomePair; readonly to: OutcomePair },
   plan: AnalysisPlan,
   frozen: Frozen | null,
 ): void {
@@ -42,16 +43,6 @@ export function correctPair(
   state.passed = statistic <= -bound
   state.passedWith = state.passed ? differenceOf(test, corrected) : null
   if (!state.passed) state.passedOn = null
-}
-
-/** The margin as a number; a relative one needs what calibration froze, and is null before that. */
-export function marginValue(
-  test: { readonly metric: string; readonly margin: AdvanceTest['margin'] },
-  frozen: Frozen | null,
-): number | null {
-  if (test.margin.kind === 'absolute') return test.margin.value
-  const baseline = frozen?.baselineValues[test.metric]
-  return baseline === undefined ? null : Math.max(test.margin.floor, test.margin.factor * baseline)
 }
 
 /**
@@ -98,6 +89,10 @@ export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: Analysis
   if (state.passed) return
   // Before calibration is over the floors that size a look are not known.
   if (frozen === null && plan.calibrationPairs > 0) return
+  if (test.engine === 'paired_mean') {
+    passIfProven(test, state, plan.unitsMin)
+    return
+  }
   const look = plan.looks[state.statistics.length]
   const margin = marginValue(test, frozen)
   if (look === undefined || margin === null) return
@@ -151,6 +146,7 @@ function tangoZ(table: PairTable, difference: number): number {
 
 /** Units entered so far: pairs, or units of the candidate. */
 export function unitsEntered(test: AdvanceTest, state: AdvanceState): number {
+  if (test.engine === 'paired_mean') return state.amounts?.n ?? 0
   return test.engine === 'tango' ? paired(state).n : state.units.candidate
 }
 
@@ -164,6 +160,7 @@ export function unitsRequired(
   frozen: Frozen | null,
   { unitsMin }: Pick<AnalysisPlan, 'unitsMin'>,
 ): number {
+  if (test.engine === 'paired_mean') return amountPairsRequired(test, state, frozen)
   const entered = unitsEntered(test, state)
   const known = information(test, state, frozen)
   if (entered === 0 || known === 0) return test.requiredUnits

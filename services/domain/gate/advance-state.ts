@@ -1,5 +1,6 @@
 import type { Arm, Evidence } from '../events/records.ts'
 import type { TwoArms } from '../stats/unpaired/restricted-rates.ts'
+import { type AmountState, amountsDifference, type DifferenceEstimate, type OutcomePair } from './advance-amounts.ts'
 import { type ArmCounts, addToStrata, type LiveStrata, standardisedRates } from './live-strata.ts'
 import type { AdvanceTest } from './plan.ts'
 
@@ -19,7 +20,7 @@ export interface CarriedPairs {
 }
 
 /** Counts of one advance test in one stage entry, and the looks it has spent. Plain data. */
-export interface AdvanceState {
+export interface AdvanceState extends AmountState {
   /** Paired: both, only candidate, only baseline, neither. */
   readonly table: PairTable
   /** Pairs of the shadow stage that may count here; set with the first own record. Undefined before it. */
@@ -31,18 +32,8 @@ export interface AdvanceState {
   readonly strata: LiveStrata
   /** The statistic at each look that was taken, in order. */
   readonly statistics: number[]
-  passed: boolean
-  /** The difference at the look that passed: what comes after is not what the permission rests on. */
-  passedWith: DifferenceEstimate | null
   /** The pairs on which a paired test passed; null before that. */
   passedOn: PairTable | null
-}
-
-/** Candidate − baseline with its standard error, from n units (pairs, or units of the candidate). */
-export interface DifferenceEstimate {
-  readonly difference: number
-  readonly error: number
-  readonly n: number
 }
 
 export function createAdvanceState(): AdvanceState {
@@ -63,12 +54,7 @@ export function addPair(state: AdvanceState, baseline: number, candidate: number
   state.table[cellOf({ baseline, candidate })] += 1
 }
 
-export interface BinaryPair {
-  readonly baseline: number
-  readonly candidate: number
-}
-
-export function cellOf({ baseline, candidate }: BinaryPair): keyof PairTable {
+export function cellOf({ baseline, candidate }: OutcomePair): keyof PairTable {
   if (candidate === 1) return baseline === 1 ? 'both' : 'onlyCandidate'
   return baseline === 1 ? 'onlyBaseline' : 'neither'
 }
@@ -110,6 +96,7 @@ export function differenceOf(test: AdvanceTest, state: AdvanceState): Difference
     if (n === 0) return null
     return { difference, error: Math.sqrt((discordance + 1 / n - difference ** 2) / n), n }
   }
+  if (test.engine === 'paired_mean') return amountsDifference(state)
   const { baseline, candidate } = state.units
   const rules = rulesOf(state)
   if (rules !== null) {

@@ -1,7 +1,7 @@
 import type { Evidence } from '../events/records.ts'
 import { wilsonInterval } from '../stats/unpaired/proportion-interval.ts'
 import { ownSource } from './judges.ts'
-import type { AnalysisPlan, Frozen } from './plan.ts'
+import type { AnalysisPlan, Frozen, MetricRole } from './plan.ts'
 
 /**
  * What the first A/A pairs (a baseline answer against the baseline's second one) say about noise. Frozen once after the planned number,
@@ -17,6 +17,8 @@ export interface Calibration {
 const floorConfidence = 0.8
 /** Share of |d| inside the clip bounds of a mean. */
 const clipQuantile = 0.995
+/** One pair in two hundred lies beyond the clip: with fewer it is the largest seen. */
+const judgedPairsMin = 200
 
 export function createCalibration(): Calibration {
   return { pairs: 0, metrics: {}, frozen: null }
@@ -37,9 +39,32 @@ export function calibrateWith(calibration: Calibration, plan: AnalysisPlan, evid
   // An exchange has a record per horizon; the one at full age stands for the pair.
   if (evidence.source === ownSource && evidence.horizon_ms === plan.legTimeoutMs && evidence.metrics.length > 0)
     calibration.pairs += 1
-  if (calibration.pairs < plan.calibrationPairs) return null
+  if (calibration.pairs < plan.calibrationPairs || unjudged(calibration, plan) !== null) return null
   calibration.frozen = freeze(calibration)
   return calibration.frozen
+}
+
+/**
+ * The first amount that decides, comes from a judge and has too few judged A/A pairs to have its bounds frozen; null when none has. A judge answers later
+ * than the exchanges themselves, and of a part of them.
+ */
+export function unjudged(
+  { metrics }: Calibration,
+  plan: AnalysisPlan,
+): { readonly metric: string; readonly source: string; readonly pairs: number; readonly needed: number } | null {
+  const needed = Math.min(plan.calibrationPairs, judgedPairsMin)
+  for (const { source, metrics: supplied } of plan.judges ?? []) {
+    const metric = plan.metrics.find(
+      ({ name, kind, role }) =>
+        supplied.includes(name) && kind === 'mean' && isDecidingRole(role) && (metrics[name]?.n ?? 0) < needed,
+    )
+    if (metric !== undefined) return { metric: metric.name, source, pairs: metrics[metric.name]?.n ?? 0, needed }
+  }
+  return null
+}
+
+function isDecidingRole(role: MetricRole): boolean {
+  return role === 'guardrail' || role === 'primary'
 }
 
 function freeze(calibration: Calibration): Frozen {

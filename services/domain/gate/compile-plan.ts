@@ -5,7 +5,8 @@ import type { MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
 import { metricCatalogue } from '../scoring/catalogue.ts'
 import { plannedLooks } from '../stats/planned-looks.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
-import type { AdvanceTest, AnalysisPlan, HarmTest, Margin, PlannedMetric } from './plan.ts'
+import { amountPairs } from './advance-amounts.ts'
+import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
 import { discordantOfSlices, sliceSearchPlan } from './slice-search-plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
@@ -26,6 +27,7 @@ const familyOf: Readonly<Record<string, HarmTest['family']>> = {
   fast_refusal: 'safety',
   golden_wrong: 'quality',
   judge_loss: 'quality',
+  judge_score: 'quality',
   latency_over_budget: 'latency',
   ttft_over_budget: 'latency',
   latency_ms: 'latency',
@@ -164,6 +166,7 @@ function harmTest(
     slice: null,
     engine,
     rule: engine === 'beyond_margin' ? 'beyond_margin' : 'harm_and_estimate',
+    ...directionOf(metric),
     // Replaced by the family's share once all tests are known.
     alpha: 0,
     margin: metric.margin,
@@ -176,6 +179,10 @@ function harmTest(
     stages,
     onBreach: metric.onBreach,
   }
+}
+
+function directionOf(metric: MetricPolicy): { higherIsBetter?: true } {
+  return catalogued(metric.name).lowerIsBetter ? {} : { higherIsBetter: true }
 }
 
 function sliceTests(guardrails: readonly MetricPolicy[], spec: RolloutSpec): HarmTest[] {
@@ -215,33 +222,46 @@ function requiredInformation(spec: RolloutSpec, metric: MetricPolicy): number {
   const deciding = spec.metrics.filter(isDeciding).length
   const zAlpha = normalQuantile(1 - spec.alphaAdvance)
   const zBeta = normalQuantile(1 - spec.betaTotal / Math.max(1, deciding * gateCount(spec)))
-  return ((zAlpha + zBeta) / assumedMargin(metric.margin, metric.assumedRate)) ** 2
+  if (metric.amount !== null) return (zBeta + Math.sqrt(zBeta ** 2 - 2 * Math.log(spec.alphaAdvance))) ** 2
+  return ((zAlpha + zBeta) / assumedMargin(metric)) ** 2
 }
 
-/** The margin before calibration: a relative one is taken of the assumed rate. */
-export function assumedMargin(margin: Margin, assumedRate: number): number {
-  return margin.kind === 'absolute' ? margin.value : Math.max(margin.floor, margin.factor * assumedRate)
+/** The margin before calibration: a relative one is taken of the assumed rate or mean. */
+export function assumedMargin({ margin, assumedRate, amount }: MetricPolicy): number {
+  return margin.kind === 'absolute'
+    ? margin.value
+    : Math.max(margin.floor, margin.factor * (amount?.assumedMean ?? assumedRate))
+}
+
+/** @throws RangeError for an amount without one; `lint` says so first */
+function largestOf({ name, amount }: MetricPolicy): number {
+  if (amount?.largest == null) throw new RangeError(`metric \`${name}\` decides and has no largest value`)
+  return amount.largest
 }
 
 export function isDeciding(metric: MetricPolicy): boolean {
   return (metric.role === 'guardrail' || metric.role === 'primary') && metric.mustHaveData
 }
 
-/** Non-inferiority at the planned looks: paired in both kinds of stage where content is compared, unpaired on live arms in the canary. */
+/**
+ * Non-inferiority at the planned looks: paired in both kinds of stage where content is compared, unpaired on live arms in the canary. Amounts are
+ * compared in pairs alone, those of shadow legs also during the canary.
+ */
 function advanceTests(spec: RolloutSpec): AdvanceTest[] {
-  const deciding = spec.metrics.filter((metric) => isDeciding(metric) && catalogued(metric.name).kind === 'binary')
-  const overall = deciding.flatMap((metric) => {
+  const overall = spec.metrics.filter(isDeciding).flatMap((metric) => {
     const comparisons = comparisonsOf(metric.name, spec)
+    const isMean = metric.amount !== null
     const tests: AdvanceTest[] = []
-    if (comparisons.includes('content_ab')) {
-      tests.push(advanceTest(spec, metric, 'content_ab', 'shadow'), advanceTest(spec, metric, 'content_ab', 'canary'))
-    } else if (comparisons.includes('shadow_ab')) tests.push(advanceTest(spec, metric, 'shadow_ab', 'shadow'))
-    if (comparisons.includes('live_ab')) tests.push(advanceTest(spec, metric, 'live_ab', 'canary'))
+    const paired = (['content_ab', 'shadow_ab'] as const).find((comparison) => comparisons.includes(comparison))
+    if (paired !== undefined) tests.push(advanceTest(spec, metric, paired, 'shadow'))
+    if (paired === 'content_ab' || (paired !== undefined && isMean))
+      tests.push(advanceTest(spec, metric, paired, 'canary'))
+    if (comparisons.includes('live_ab') && !isMean) tests.push(advanceTest(spec, metric, 'live_ab', 'canary'))
     return tests
   })
   const slices = spec.criticalSlices.flatMap((slice) =>
     overall
-      .filter((test) => test.engine === 'tango')
+      .filter((test) => test.engine !== 'farrington_manning')
       .map((test): AdvanceTest => {
         const inSlice = (id: string) => `${id}/${slice.key}=${slice.value}`
         const carriesFrom = test.carriesFrom == null ? null : inSlice(test.carriesFrom)
@@ -258,24 +278,33 @@ function advanceTest(
   stages: AdvanceTest['stages'],
 ): AdvanceTest {
   const informationFixed = requiredInformation(spec, metric)
-  const engine = comparison === 'live_ab' ? 'farrington_manning' : 'tango'
+  const engine = metric.amount !== null ? 'paired_mean' : comparison === 'live_ab' ? 'farrington_manning' : 'tango'
   // A difference of M needs at least a rate of M: sizing below that would promise looks that no data can pass.
-  const rate = Math.min(0.999, Math.max(metric.assumedRate, assumedMargin(metric.margin, metric.assumedRate)))
+  const margin = assumedMargin(metric)
+  const rate =
+    metric.amount === null
+      ? Math.min(0.999, Math.max(metric.assumedRate, margin))
+      : (metric.amount.assumedSpread / margin) ** 2
   return {
     id: `advance/${stages}/${metric.name}/${comparison}`,
     metric: metric.name,
     comparison,
     slice: null,
     engine,
+    ...directionOf(metric),
     alpha: spec.alphaAdvance,
     margin: metric.margin,
     assumedRate: rate,
     informationFixed,
     // Unpaired: candidate units when the baseline arm is much larger; the share of a stage can only raise it.
-    requiredUnits: Math.ceil(informationFixed * (engine === 'tango' ? rate : rate * (1 - rate))),
+    requiredUnits:
+      metric.amount === null
+        ? Math.ceil(informationFixed * (engine === 'tango' ? rate : rate * (1 - rate)))
+        : amountPairs(informationFixed, spec.alphaAdvance, rate, largestOf(metric) / margin),
+    ...(metric.amount === null ? {} : { largest: largestOf(metric) }),
     stages,
     carriesFrom:
-      spec.carryOver === true && comparison === 'content_ab' && stages === 'canary'
+      spec.carryOver === true && engine === 'tango' && comparison === 'content_ab' && stages === 'canary'
         ? `advance/shadow/${metric.name}/content_ab`
         : null,
   }

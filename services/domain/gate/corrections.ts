@@ -1,4 +1,5 @@
 import type { Evidence, MetricValue } from '../events/records.ts'
+import { retakeAmounts } from './advance-amounts.ts'
 import { correctPair } from './advance-looks.ts'
 import type { AdvanceState } from './advance-state.ts'
 import { guardTestOf } from './approval-guard.ts'
@@ -122,6 +123,10 @@ function correctAdvance(gate: Corrected, test: AdvanceTest, { journal, row, grou
   const position = pairs.findIndex(({ id }) => id === evidence.id)
   const to = pairs[position]
   if (state === undefined || to === undefined) return
+  if (test.engine === 'paired_mean') {
+    retakeAmounts(test, state, gate.calibration.frozen, pairs)
+    return
+  }
   const from = outcomesOf(group, row, test.metric)
   correctPair(test, state, { position, from, to }, gate.plan, gate.calibration.frozen)
 }

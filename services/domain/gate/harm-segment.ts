@@ -74,11 +74,16 @@ export function isBurst(test: HarmTest, segment: HarmSegment, weight: number): b
   return test.burstAbove === null || logAboveE(segment.first, test.burstAbove) >= -Math.log(test.alpha * weight)
 }
 
-/** The estimate that the rule compares with its margin: a difference of rates or means, a rate ratio for unpaired events, a rate for a ceiling. */
+/** The estimate that the rule compares with its margin: how much worse the rate or mean is, a rate ratio for unpaired events, a rate for a ceiling. */
 export function estimateOf(test: HarmTest, segment: HarmSegment): number | null {
   if (test.engine === 'event_share' || test.engine === 'exceedance') return rateRatioEstimate(segment.share)
   if (test.engine === 'ceiling') return segment.first.units === 0 ? null : segment.first.events / segment.first.units
-  return segment.n === 0 ? null : (segment.sums.candidate - segment.sums.baseline) / segment.n
+  return segment.n === 0 ? null : towardsHarm(test, (segment.sums.candidate - segment.sums.baseline) / segment.n)
+}
+
+/** A difference as the tests count it: above 0 is worse. */
+export function towardsHarm(test: Pick<HarmTest, 'higherIsBetter'>, difference: number): number {
+  return test.higherIsBetter === true ? -difference : difference
 }
 
 export function isPaired(test: HarmTest): boolean {

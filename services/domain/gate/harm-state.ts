@@ -9,7 +9,6 @@ import {
   type RestartMixture,
   rebuildMixture,
 } from '../stats/restart-mixture.ts'
-import { marginValue } from './advance-looks.ts'
 import { createExceedanceWatch, type ExceedanceWatch, watchExceedance } from './exceedance-watch.ts'
 import {
   emptySegment,
@@ -20,7 +19,9 @@ import {
   logEOf,
   type ShownStretch,
   shownOf,
+  towardsHarm,
 } from './harm-segment.ts'
+import { marginValue } from './margin-value.ts'
 import type { AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 
 /** State of one harm test over a whole run. Plain data. */
@@ -174,7 +175,8 @@ function pairAdder(
   { baseline, candidate }: BinaryOrMean,
 ): Addition | null {
   if (baseline === null || candidate === null) return null
-  const bet = test.engine === 'beyond_margin' ? betOf(test, plan, frozen, candidate - baseline) : null
+  const bet =
+    test.engine === 'beyond_margin' ? betOf(test, plan, frozen, towardsHarm(test, candidate - baseline)) : null
   if (test.engine === 'beyond_margin' && bet === null) return null
   const speaks = bet !== null || candidate !== baseline
   const add = (segment: HarmSegment, counting = false) => {

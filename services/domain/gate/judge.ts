@@ -6,7 +6,7 @@ import { type Obstacle, obstacleChecks } from './obstacles.ts'
 import type { AdvanceTest, HarmTest } from './plan.ts'
 import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type Breach, type RunGate } from './run-gate.ts'
-import { nameOf, percent } from './sentence-parts.ts'
+import { amount, nameOf, percent } from './sentence-parts.ts'
 import { type SliceFinding, searchFindings } from './slice-findings.ts'
 import { isOverdue, visibleDifference } from './stage-deadline.ts'
 import type { StageView } from './stage-view.ts'
@@ -108,7 +108,7 @@ function harmAnswer(
   answer: Answer,
 ): Judgement | null {
   const rollback = gate.breaches.find((breach) => breach.action === 'rollback')
-  if (rollback !== undefined) return answer('rollback', 'BREACH', sentence(metrics, rollback), rollback)
+  if (rollback !== undefined) return answer('rollback', 'BREACH', sentence(gate, metrics, rollback), rollback)
   const [toReview] = gate.breaches
   if (toReview !== undefined && !stage.approved) {
     const keys = gate.ledger.stickyKeys.size
@@ -116,7 +116,7 @@ function harmAnswer(
       keys < gate.plan.stickyKeysMin && toReview.test.includes('/live_ab/')
         ? `; only ${keys} of ${gate.plan.stickyKeysMin} sticky keys, so a person decides`
         : ''
-    return answer('review', 'BREACH_FOR_REVIEW', sentence(metrics, toReview) + few, toReview)
+    return answer('review', 'BREACH_FOR_REVIEW', sentence(gate, metrics, toReview) + few, toReview)
   }
   const worse = metrics.find((metric) => metric.state === 'worse')
   if (worse === undefined || stage.approved) return null
@@ -214,17 +214,19 @@ function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: Stag
   )
 }
 
-function sentence(metrics: readonly MetricVerdict[], breach: Breach): string {
+function sentence({ plan }: RunGate, metrics: readonly MetricVerdict[], breach: Breach): string {
   const metric = metrics.find((candidate) => candidate.test === breach.test)
   if (metric === undefined) return `${breach.test} breached`
   const e =
     metric.eValue === null || metric.eThreshold === null
       ? ''
       : `, e-value ${short(metric.eValue)} ≥ ${short(metric.eThreshold)}`
+  const isMean = plan.metrics.find(({ name }) => name === metric.metric)?.kind === 'mean'
+  const shown = isMean ? amount : percent
   const rates =
     metric.baselineValue === null || metric.candidateValue === null
       ? ''
-      : ` (candidate ${percent(metric.candidateValue)}, baseline ${percent(metric.baselineValue)})`
+      : ` (candidate ${shown(metric.candidateValue)}, baseline ${shown(metric.baselineValue)})`
   return `${describe(metric)} harms${rates}, n = ${metric.n}${e}`
 }
 

@@ -1,15 +1,17 @@
 import { asymptoticSequence } from '../stats/sequential/asymptotic-sequence.ts'
 import { tangoInterval } from '../stats/tango.ts'
 import { differenceScoreInterval } from '../stats/unpaired/two-proportions.ts'
-import { marginValue, unitsEntered, unitsRequired } from './advance-looks.ts'
+import { amountsDifference, amountsEvidence } from './advance-amounts.ts'
+import { unitsEntered, unitsRequired } from './advance-looks.ts'
 import type { CarriedPairs } from './advance-state.ts'
 import { type AdvanceState, armsOf, differenceOf, rulesOf } from './advance-state.ts'
 import { canBeGuarded, guardTestOf } from './approval-guard.ts'
-import type { ShownStretch } from './harm-segment.ts'
+import { type ShownStretch, towardsHarm } from './harm-segment.ts'
 import { type HarmState, shownBy } from './harm-state.ts'
 import { driftOf } from './hourly-discordance.ts'
 import { judgeView } from './judges.ts'
 import { standardisedRates } from './live-strata.ts'
+import { marginValue } from './margin-value.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import { hoursOf, type RunGate } from './run-gate.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
@@ -60,7 +62,7 @@ function harmStateName(
   if (state.acted !== null) return 'unacceptable'
   if (canBeGuarded(test) && state.rejectedAtMs !== null) return 'worse'
   if (baseline === null || candidate === null || half === null) return 'unclear'
-  return candidate - baseline + half < 0 ? 'better' : 'unclear'
+  return towardsHarm(test, candidate - baseline) + half < 0 ? 'better' : 'unclear'
 }
 
 /**
@@ -103,7 +105,7 @@ export function advanceVerdict(
     intervalHigh: interval?.high ?? null,
     baselineValue: rates.baseline,
     candidateValue: rates.candidate,
-    eValue: null,
+    eValue: state === undefined ? null : amountsEvidence(state),
     eThreshold: marginValue(test, frozen),
     n: entered,
     nRequired: state === undefined ? test.requiredUnits : unitsRequired(test, state, frozen, gate.plan),
@@ -115,8 +117,14 @@ export function advanceVerdict(
   }
 }
 
-function intervalOf(test: AdvanceTest, state: AdvanceState, entered: number, z: number): { low: number; high: number } {
+function intervalOf(
+  test: AdvanceTest,
+  state: AdvanceState,
+  entered: number,
+  z: number,
+): { low: number; high: number } | null {
   const { onlyCandidate, onlyBaseline } = state.table
+  if (test.engine === 'paired_mean') return amountsInterval(test, state)
   if (test.engine === 'tango') return tangoInterval({ onlyCandidate, onlyBaseline, n: entered, z })
   if (rulesOf(state) !== null) {
     // Of several rules there is one difference, but no pooled table whose score could be inverted.
@@ -125,6 +133,16 @@ function intervalOf(test: AdvanceTest, state: AdvanceState, entered: number, z: 
   }
   const [low, high] = differenceScoreInterval(armsOf(state), z)
   return { low, high }
+}
+
+/** Valid at every moment, as the bet is: an asymptotic sequence at the α of the test. */
+function amountsInterval(test: AdvanceTest, state: AdvanceState): { low: number; high: number } | null {
+  const known = amountsDifference(state)
+  if (known === null) return null
+  const { difference, error, n } = known
+  const deviation = error * Math.sqrt(n)
+  const half = asymptoticSequence({ n, mean: 0, deviation, alpha: test.alpha, tunedFor: 100 }).margin
+  return { low: difference - half, high: difference + half }
 }
 
 function carriedView({ table, refused }: CarriedPairs): NonNullable<MetricVerdict['carried']> {
@@ -142,6 +160,11 @@ function ratesOf(
     return n === 0
       ? { baseline: null, candidate: null }
       : { baseline: (both + onlyBaseline) / n, candidate: (both + onlyCandidate) / n }
+  }
+  if (test.engine === 'paired_mean') {
+    const { amounts } = state
+    if (amounts === undefined) return { baseline: null, candidate: null }
+    return { baseline: amounts.baseline / amounts.n, candidate: amounts.candidate / amounts.n }
   }
   const rules = rulesOf(state)
   if (rules !== null) return standardisedRates(rules) ?? { baseline: null, candidate: null }

@@ -1,11 +1,11 @@
 import type { Arm } from '../events/records.ts'
 import { unitsEntered } from './advance-looks.ts'
+import { unjudged } from './calibration.ts'
 import { worstShare } from './completeness.ts'
 import { imbalanceOf } from './completeness-balance.ts'
 import { faultyJudge } from './judges.ts'
 import { instrumentView } from './noise-floor.ts'
 import type { AdvanceTest } from './plan.ts'
-import { stageKindOf } from './readers.ts'
 import { advanceStateOf, type RunGate } from './run-gate.ts'
 import { nameOf, percent } from './sentence-parts.ts'
 import { brokenSplit } from './split-watch.ts'
@@ -46,7 +46,6 @@ export const obstacleChecks: readonly ObstacleCheck[] = [
   unequallyComplete,
   fewUnits,
   trafficMix,
-  missingMean,
 ]
 
 function hold(code: string, reason: string): Obstacle {
@@ -112,6 +111,12 @@ function incident(gate: RunGate): Obstacle | null {
 
 function calibrating({ calibration, plan }: RunGate): Obstacle | null {
   if (calibration.frozen !== null || plan.calibrationPairs === 0) return null
+  const late = calibration.pairs < plan.calibrationPairs ? null : unjudged(calibration, plan)
+  if (late !== null)
+    return hold(
+      'CALIBRATING',
+      `${late.metric}: ${late.source} has judged ${late.pairs} A/A pairs, ${late.needed} are needed before its bounds are frozen`,
+    )
   return hold('CALIBRATING', `${calibration.pairs} of ${plan.calibrationPairs} A/A pairs calibrated`)
 }
 
@@ -156,20 +161,4 @@ function fewUnits(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]
 function trafficMix(gate: RunGate, stage: StageView, tests: readonly AdvanceTest[]): Obstacle | null {
   const reason = misleadingMix(gate, stage, tests)
   return reason === null ? null : { outcome: 'review', code: 'TRAFFIC_MIX', reason }
-}
-
-/** A deciding amount has no look of its own; without data its guard is asleep, and a missing metric is never a pass. */
-function missingMean(gate: RunGate, stage: StageView): Obstacle | null {
-  const kind = stageKindOf(stage.candidateWeight)
-  for (const metric of gate.plan.metrics) {
-    if (metric.kind !== 'mean' || metric.role !== 'guardrail' || !metric.mustHaveData) continue
-    const tests = gate.plan.harm.filter(
-      (test) => test.metric === metric.name && (test.stages === 'any' || test.stages === kind),
-    )
-    const most = Math.max(0, ...tests.map((test) => gate.harm.get(test.id)?.mixture.whole.n ?? 0))
-    if (most >= gate.plan.unitsMin) continue
-    const units = `it has ${most} units, at least ${gate.plan.unitsMin} are needed`
-    return hold('NO_DATA', `${metric.name} must have data: ${units}`)
-  }
-  return null
 }

@@ -44,6 +44,8 @@ export interface HarmTest {
   readonly slice: Slice
   readonly engine: HarmEngine
   readonly rule: HarmRule
+  /** Of a mean whose larger values are the better ones: harm lies below. Absent: above. */
+  readonly higherIsBetter?: true
   readonly alpha: number
   readonly margin: Margin
   /** event_share: smallest rate-ratio estimate that acts, and fewest candidate events. */
@@ -68,13 +70,23 @@ export interface AdvanceTest {
   readonly metric: string
   readonly comparison: Comparison
   readonly slice: Slice
-  readonly engine: 'tango' | 'farrington_manning'
+  /** tango: pairs, yes or no. farrington_manning: live arms, yes or no. paired_mean: pairs of amounts. */
+  readonly engine: 'tango' | 'farrington_manning' | 'paired_mean'
+  readonly higherIsBetter?: true
   readonly alpha: number
   readonly margin: Margin
-  /** Assumed discordance (paired) or event rate (unpaired) that sized the test; calibration may raise it to its upper 80 % limit. */
+  /**
+   * Assumed discordance (pairs) or event rate (live arms) that sized the test; calibration may raise it to its upper 80 % limit. Amounts: the assumed
+   * variance of a difference, in squared margins.
+   */
   readonly assumedRate: number
-  /** ((z_α + z_β) / M)²; looks fall at 1, 4/3, 5/3 and 2 times this. */
+  /**
+   * ((z_α + z_β) / M)²; looks fall at 1, 4/3, 5/3 and 2 times this. Amounts have no looks, and are counted in margins (M = 1), since most margins are frozen
+   * later: (z_β + √(z_β² + 2 ln 1/α))².
+   */
   readonly informationFixed: number
+  /** Of amounts: the largest one; what is above counts as this. */
+  readonly largest?: number
   /** Forecast of informationFixed in units (pairs, or candidate units). */
   readonly requiredUnits: number
   readonly stages: 'shadow' | 'canary'

@@ -1,4 +1,5 @@
 import type { Arm, Evidence, Place } from '../events/records.ts'
+import { addAmounts } from './advance-amounts.ts'
 import { lookIfDue } from './advance-looks.ts'
 import { type AdvanceState, addPair, addUnit, createAdvanceState } from './advance-state.ts'
 import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts'
@@ -236,9 +237,11 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
       if (isThin && test.slice === null) return
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
       if (value?.baseline == null || value.candidate === null) return
+      const pair = { baseline: value.baseline, candidate: value.candidate }
+      if (test.engine !== 'paired_mean') addPair(state, pair.baseline, pair.candidate)
+      else if (!addAmounts(test, state, gate.calibration.frozen, pair)) return
       took.push(test.id)
-      addPair(state, value.baseline, value.candidate)
-      if (test.slice === null)
+      if (test.slice === null && test.engine === 'tango')
         noteHour(hoursFor(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
     })
     notePair(journalOf(gate, evidence.place, placePrefix(evidence.place) + stream), gate.plan, evidence, took)

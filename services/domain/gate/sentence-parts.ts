@@ -13,3 +13,8 @@ export function points(difference: number): string {
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
+
+/** An amount in its metric's unit, three digits. */
+export function amount(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}

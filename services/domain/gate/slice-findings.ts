@@ -4,7 +4,7 @@ import { eBenjaminiHochberg } from '../stats/multiplicity/e-benjamini-hochberg.t
 import { shrinkSlices } from '../stats/slices/empirical-bayes.ts'
 import { sliceContrast } from '../stats/slices/slice-contrast.ts'
 import { normalSf } from '../stats/special-functions/normal.ts'
-import { marginValue } from './advance-looks.ts'
+import { marginValue } from './margin-value.ts'
 import type { Frozen, SliceSearchPlan } from './plan.ts'
 import type { RunGate } from './run-gate.ts'
 import { type SearchedSlice, searchLimits } from './searched-slice.ts'

@@ -1,7 +1,8 @@
-import { marginValue, unitsEntered } from './advance-looks.ts'
+import { unitsEntered } from './advance-looks.ts'
 import type { AdvanceState } from './advance-state.ts'
+import { marginValue } from './margin-value.ts'
 import type { AdvanceTest, Frozen } from './plan.ts'
-import { nameOf, points } from './sentence-parts.ts'
+import { amount, nameOf, points } from './sentence-parts.ts'
 import type { StageView } from './stage-view.ts'
 
 /** True when the frontier has passed the longest time that the stage may last, and no person has said yes to it. */
@@ -23,6 +24,10 @@ export function visibleDifference(
   const entered = unitsEntered(test, state)
   if (margin === null || entered === 0) return null
   const seen = margin * Math.sqrt(required / entered)
-  const units = test.engine === 'tango' ? 'pairs' : 'units of the candidate'
-  return `${entered} ${units} can show a difference of ${points(seen)} in ${nameOf(test)}; the margin is ${points(margin).replace(' points', '')}`
+  const units = test.engine === 'farrington_manning' ? 'units of the candidate' : 'pairs'
+  const [least, asked] =
+    test.engine === 'paired_mean'
+      ? [amount(seen), amount(margin)]
+      : [points(seen), points(margin).replace(' points', '')]
+  return `${entered} ${units} can show a difference of ${least} in ${nameOf(test)}; the margin is ${asked}`
 }

@@ -48,7 +48,7 @@ describe('requests without a session', () => {
 
 describe('amounts', () => {
   const metrics = {
-    length_chars: { role: 'guardrail', margin: { absolute: 5 }, harmRule: 'beyond_margin' },
+    length_chars: { role: 'guardrail', margin: { absolute: 5 }, harmRule: 'beyond_margin', largest: 10_000 },
   } as const
   const lengths = (baseline: number, candidate: number) => [{ name: 'length_chars', baseline, candidate }]
   const noise = Array.from({ length: 100 }, (_, i) => again(sampleEvidence(i), lengths(100, 100 + ((i * 7) % 21) - 10)))

@@ -1,6 +1,6 @@
 import { mantelHaenszelWeight } from '../stats/unpaired/stratified-score.ts'
-import { marginValue } from './advance-looks.ts'
 import { type ArmCounts, type LiveStrata, standardisedRates } from './live-strata.ts'
+import { marginValue } from './margin-value.ts'
 import type { AdvanceTest } from './plan.ts'
 import { advanceStateOf, type RunGate } from './run-gate.ts'
 import { nameOf, points } from './sentence-parts.ts'

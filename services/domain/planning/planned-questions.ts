@@ -1,7 +1,9 @@
+import { amountPairs } from '../gate/advance-amounts.ts'
 import { assumedMargin } from '../gate/compile-plan.ts'
 import type { AdvanceTest, AnalysisPlan, Slice } from '../gate/plan.ts'
 import type { RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
 import { crossingProbabilities } from '../stats/sequential/alpha-spending.ts'
+import { normalCdf } from '../stats/special-functions/normal.ts'
 import { audienceShares } from './audience.ts'
 import { countWithin, hourMs, hoursUntil, type TrafficProfile } from './traffic-profile.ts'
 
@@ -23,7 +25,9 @@ export interface PlannedQuestion {
   readonly comparison: AdvanceTest['comparison']
   readonly slice: Slice
   readonly counts: 'pairs' | 'candidate_units'
+  /** A difference of rates, or of an amount in its own unit. */
   readonly margin: number
+  readonly marginIn: 'rate' | 'amount'
   readonly looks: readonly PlannedLook[]
   /** Units that arrive within the stage's maximum duration. */
   readonly unitsInTime: number
@@ -61,9 +65,12 @@ function plannedQuestion(place: StagePlace, test: AdvanceTest, calibratedHours: 
   const { plan, spec, stage, startMs } = place
   // A test's own assumed rate lies no lower than its margin; what the margin is relative to is the policy's.
   const policy = spec.metrics.find((metric) => metric.name === test.metric)
-  const margin = assumedMargin(test.margin, policy?.assumedRate ?? test.assumedRate)
+  if (policy === undefined)
+    throw new RangeError(`question \`${test.id}\` is about a metric that the rollout does not have`)
+  const margin = assumedMargin(policy)
+  const isAmount = test.engine === 'paired_mean'
   const hourly = hourlyUnits(place, test)
-  const power = powerAtLooks(plan, margin * Math.sqrt(informationMax(test, plan)))
+  const power = isAmount ? betPower(test, plan) : powerAtLooks(plan, margin * Math.sqrt(informationMax(test, plan)))
   const looks = plan.looks.map((look, index): PlannedLook => {
     const information = look.fraction * informationMax(test, plan)
     // A gate permits nothing on fewer units than `unitsMin`, whatever they say.
@@ -78,8 +85,9 @@ function plannedQuestion(place: StagePlace, test: AdvanceTest, calibratedHours: 
     metric: test.metric,
     comparison: test.comparison,
     slice: test.slice,
-    counts: test.engine === 'tango' ? 'pairs' : 'candidate_units',
+    counts: test.engine === 'farrington_manning' ? 'candidate_units' : 'pairs',
     margin,
+    marginIn: isAmount ? 'amount' : 'rate',
     looks,
     unitsInTime,
     detectable: detectableIn(test, unitsInTime, margin, place),
@@ -92,9 +100,11 @@ function informationMax(test: AdvanceTest, plan: AnalysisPlan): number {
 
 /**
  * Units that carry an information, at the assumed rate but not below the margin (a difference of M needs that many events), as the gate counts it.
- * Pairs: I·ψ. Live arms at the candidate's share w: n₁ = I·p(1−p)/(1−w), because 1/n₁ + 1/n₀ = 1/(n₁(1−w)).
+ * Pairs: I·ψ; of amounts, as the bet needs them. Live arms at the candidate's share w: n₁ = I·p(1−p)/(1−w), because 1/n₁ + 1/n₀ = 1/(n₁(1−w)).
  */
 function unitsFor(test: AdvanceTest, information: number, margin: number, stage: StageSpec): number {
+  if (test.engine === 'paired_mean')
+    return amountPairs(information, test.alpha, test.assumedRate, (test.largest ?? 0) / margin)
   const rate = Math.min(1, Math.max(test.assumedRate, margin))
   if (test.engine === 'tango') return information * rate
   return (information * rate * (1 - rate)) / (1 - stage.candidateWeight / fullWeight)
@@ -135,12 +145,22 @@ function powerAtLooks(plan: AnalysisPlan, drift: number): readonly number[] {
   }).above
 }
 
+/**
+ * Chance that the bet on an amount has passed by each look's information, counted in margins: ln E is then near a normal walk of drift I/2 and variance I.
+ */
+function betPower(test: AdvanceTest, plan: AnalysisPlan): readonly number[] {
+  return plan.looks.map(({ fraction }) => {
+    const information = fraction * informationMax(test, plan)
+    return normalCdf((information / 2 + Math.log(test.alpha)) / Math.sqrt(information))
+  })
+}
+
 /** Smallest margin whose first look needs no more units than there are: (z_α + z_β)² / M² information at max(rate, M). Halving; units fall with M. */
 function detectableIn(test: AdvanceTest, units: number, margin: number, { stage, plan }: StagePlace): number | null {
+  // An amount's information is counted in margins, and its spread with it: another margin is another information.
   const needed = (candidate: number) =>
     Math.max(plan.unitsMin, unitsFor(test, test.informationFixed * (margin / candidate) ** 2, candidate, stage))
-  let low = 1e-6
-  let high = 0.999
+  let [low, high] = test.largest === undefined ? [1e-6, 0.999] : [test.largest * 1e-6, test.largest * 0.999]
   if (needed(high) > units) return null
   for (let step = 0; step < 60; step += 1) {
     const middle = Math.sqrt(low * high)

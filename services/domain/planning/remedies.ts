@@ -1,6 +1,6 @@
-import { compilePlan } from '../gate/compile-plan.ts'
+import { assumedMargin, compilePlan } from '../gate/compile-plan.ts'
 import type { Margin } from '../gate/plan.ts'
-import type { RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
+import type { MetricPolicy, RolloutSpec, StageSpec, WaveSpec } from '../rollout/spec.ts'
 import type { PlanInput } from './planned-questions.ts'
 import { planRollout, type RolloutPlan } from './rollout-plan.ts'
 import { hourMs, scaledTraffic } from './traffic-profile.ts'
@@ -88,14 +88,17 @@ function lateMetrics(planned: RolloutPlan): ReadonlySet<string> {
   return new Set(questions.filter(({ test }) => tests.has(test)).map(({ metric }) => metric))
 }
 
-/** A margin of rates stays below one half: what lies above accepts almost anything. */
+/** A margin stays below one half of all that there can be: what lies above accepts almost anything. */
 function marginFactorMax({ spec }: PlanInput, planned: RolloutPlan): number {
   const late = lateMetrics(planned)
-  const margins = spec.metrics.filter(({ name }) => late.has(name)).map(({ margin }) => sizeOf(margin))
+  const margins = spec.metrics.filter(({ name }) => late.has(name)).map(shareOf)
   return Math.min(50, ...margins.map((size) => 0.5 / size))
 }
 
-function sizeOf(margin: Margin): number {
+/** The margin as a rate, or as a share of the largest amount. */
+function shareOf(metric: MetricPolicy): number {
+  const { margin, amount } = metric
+  if (amount !== null) return assumedMargin(metric) / (amount.largest ?? Number.POSITIVE_INFINITY)
   return margin.kind === 'absolute' ? margin.value : margin.floor
 }
 

@@ -1,4 +1,4 @@
-import type { MetricPolicy } from '../rollout/spec.ts'
+import type { AmountPolicy, MetricPolicy } from '../rollout/spec.ts'
 
 /** Defaults that a rollout file may override field by field. Durations in ms, weights in parts of 100000. */
 export const fullWeight = 100_000
@@ -59,10 +59,16 @@ const guardrail = {
   onBreach: 'rollback',
   budgetMs: null,
   assumedRate: 0.02,
+  amount: null,
   ceiling: null,
 } as const
 
 const signal = { ...guardrail, role: 'signal', mustHaveData: false } as const
+
+/** An amount whose largest value only the user can know (or, of times, the leg's timeout); answers to the same request differ about as much as their mean. */
+function typically(mean: number): AmountPolicy {
+  return { largest: null, assumedMean: mean, assumedSpread: mean }
+}
 
 /** Every metric that a rollout watches unless its file says otherwise. `golden_wrong` becomes a guardrail when a golden set is given. */
 export const defaultMetrics: readonly MetricPolicy[] = [
@@ -106,14 +112,27 @@ export const defaultMetrics: readonly MetricPolicy[] = [
     margin: { kind: 'absolute', value: 0.05 },
     assumedRate: 0.3,
   },
-  { ...signal, name: 'latency_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
-  { ...signal, name: 'ttft_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
-  { ...signal, name: 'cost_micro_usd', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
-  { ...signal, name: 'output_tokens', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
-  { ...signal, name: 'input_tokens', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
-  { ...signal, name: 'length_chars', margin: { kind: 'relative', factor: 0.2, floor: 1 } },
+  {
+    ...signal,
+    name: 'judge_score',
+    harmRule: 'beyond_margin',
+    margin: { kind: 'absolute', value: 0.05 },
+    amount: { largest: 1, assumedMean: 0.7, assumedSpread: 0.4 },
+  },
+  { ...signal, name: 'latency_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(2_000) },
+  { ...signal, name: 'ttft_ms', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(500) },
+  { ...signal, name: 'cost_micro_usd', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(1_000) },
+  { ...signal, name: 'output_tokens', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(300) },
+  { ...signal, name: 'input_tokens', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(500) },
+  { ...signal, name: 'length_chars', margin: { kind: 'relative', factor: 0.2, floor: 1 }, amount: typically(1_200) },
   { ...signal, name: 'differs_exact', margin: { kind: 'absolute', value: 0.05 }, assumedRate: 0.5 },
   { ...signal, name: 'differs_normalised', margin: { kind: 'absolute', value: 0.05 }, assumedRate: 0.5 },
   // Shown to who asks for it: without a margin of one's own it says how far answers are apart, not whether that is bad.
-  { ...signal, name: 'dissimilarity', role: 'muted', margin: { kind: 'absolute', value: 0.1 } },
+  {
+    ...signal,
+    name: 'dissimilarity',
+    role: 'muted',
+    margin: { kind: 'absolute', value: 0.1 },
+    amount: { largest: 1, assumedMean: 0.3, assumedSpread: 0.3 },
+  },
 ]

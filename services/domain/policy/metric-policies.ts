@@ -1,5 +1,5 @@
 import type { Margin } from '../gate/plan.ts'
-import type { MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
+import type { AmountPolicy, MetricPolicy, RolloutSpec } from '../rollout/spec.ts'
 import { metricCatalogue } from '../scoring/catalogue.ts'
 import { defaultMetrics } from './default-policy.ts'
 import type { MetricDocument, PolicyProblem, RolloutDocument } from './rollout-document.ts'
@@ -22,11 +22,13 @@ export function metricPolicies(
     const start: MetricPolicy =
       base.name === 'golden_wrong' && known.golden ? { ...base, role: 'guardrail', mustHaveData: true } : base
     const merged = override === undefined ? start : merge(start, override, problems)
-    check(merged, override?.budget !== undefined, known, problems)
+    const bounded = boundedByTimeout(merged, known.legTimeoutMs)
+    check(bounded, override?.budget !== undefined, known, problems)
+    if (override !== undefined) checkAssumptions(base, override, problems)
     // A budget longer than the leg's timeout could never be exceeded before the leg counts as an error.
-    return merged.budgetMs !== null && merged.budgetMs > known.legTimeoutMs
-      ? { ...merged, budgetMs: known.legTimeoutMs }
-      : merged
+    return bounded.budgetMs !== null && bounded.budgetMs > known.legTimeoutMs
+      ? { ...bounded, budgetMs: known.legTimeoutMs }
+      : bounded
   })
 }
 
@@ -42,8 +44,22 @@ function merge(base: MetricPolicy, override: MetricDocument, problems: PolicyPro
     onBreach: override.onBreach ?? base.onBreach,
     budgetMs: override.budget === undefined ? base.budgetMs : parseDuration(override.budget),
     assumedRate: override.assumedRate ?? base.assumedRate,
+    amount: amountOf(base.amount, override),
     ceiling: override.ceiling ?? base.ceiling,
   }
+}
+
+function amountOf(base: AmountPolicy | null, given: MetricDocument): AmountPolicy | null {
+  if (base === null) return null
+  const { largest = base.largest, assumedMean = base.assumedMean, assumedSpread = base.assumedSpread } = given
+  return { largest, assumedMean, assumedSpread }
+}
+
+/** No leg lasts longer than its timeout. */
+function boundedByTimeout(metric: MetricPolicy, legTimeoutMs: number): MetricPolicy {
+  const { name, amount } = metric
+  if (amount === null || amount.largest !== null || !name.endsWith('_ms')) return metric
+  return { ...metric, amount: { ...amount, largest: legTimeoutMs } }
 }
 
 function marginOf(
@@ -64,6 +80,37 @@ function marginOf(
     fix: 'write `{ absolute: 0.01 }` or `{ relative: 0.2, floor: 0.005 }`',
   })
   return fallback
+}
+
+/** What is declared of a rate and of an amount differ: the wrong one would be read by nobody. */
+function checkAssumptions({ name, amount }: MetricPolicy, given: MetricDocument, problems: PolicyProblem[]): void {
+  const wrong =
+    amount === null
+      ? (['largest', 'assumedMean', 'assumedSpread'] as const).filter((key) => given[key] !== undefined)
+      : (['assumedRate'] as const).filter((key) => given[key] !== undefined)
+  for (const key of wrong) {
+    const [kind, fix] = amount === null ? ['a rate', 'assumedRate'] : ['an amount', 'assumedMean and assumedSpread']
+    problems.push({ path: ['metrics', name, key], message: `${name} is ${kind}`, fix: `use ${fix}` })
+  }
+}
+
+/** An amount that decides is compared up to its largest value; without one a single answer could decide, or none. */
+function checkAmount({ name, amount, margin }: MetricPolicy, problems: PolicyProblem[]): void {
+  const path = ['metrics', name]
+  if (amount !== null && amount.largest === null) {
+    problems.push({
+      path: [...path, 'largest'],
+      message: `${name} decides and has no largest value`,
+      fix: `add \`largest\`: what the longest or dearest answer may have; what is above counts as that`,
+    })
+  }
+  if (amount?.largest != null && margin.kind === 'absolute' && margin.value >= amount.largest) {
+    problems.push({
+      path: [...path, 'margin'],
+      message: 'a margin of the largest value or more accepts any amount',
+      fix: `use a difference below ${amount.largest}`,
+    })
+  }
 }
 
 function check(
@@ -97,6 +144,7 @@ function check(
       fix: 'use a difference of rates below 1, such as 0.01',
     })
   }
+  if (deciding) checkAmount(metric, problems)
   if (deciding && entry?.kind === 'mean' && metric.harmRule !== 'beyond_margin') {
     problems.push({
       path: [...path, 'harmRule'],

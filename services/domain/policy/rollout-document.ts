@@ -98,6 +98,9 @@ export interface MetricDocument {
   readonly onBreach?: 'rollback' | 'review'
   readonly budget?: string
   readonly assumedRate?: number
+  readonly largest?: number
+  readonly assumedMean?: number
+  readonly assumedSpread?: number
   readonly ceiling?: number
 }
 

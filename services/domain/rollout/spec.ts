@@ -22,6 +22,15 @@ export interface WaveSpec {
   readonly stages: readonly StageSpec[]
 }
 
+/** What is declared of an amount, all in the metric's own unit. */
+export interface AmountPolicy {
+  /** What is above counts as this, wherever the amount decides; null: not declared, so it cannot. */
+  readonly largest: number | null
+  /** What the planner assumes before calibration: the baseline's mean, and the standard deviation of a paired difference. */
+  readonly assumedMean: number
+  readonly assumedSpread: number
+}
+
 export interface MetricPolicy {
   readonly name: string
   readonly role: MetricRole
@@ -33,6 +42,8 @@ export interface MetricPolicy {
   readonly budgetMs: number | null
   /** What the planner assumes before calibration: discordance for paired, event rate for unpaired tests. */
   readonly assumedRate: number
+  /** Null: a rate. */
+  readonly amount: AmountPolicy | null
   /** Highest rate allowed at full weight, where no baseline is concurrent; null: none. */
   readonly ceiling: number | null
 }

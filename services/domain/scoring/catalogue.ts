@@ -21,7 +21,6 @@ const full = { kind: 'full' } as const
 const sameKindOfLeg = ['live_ab', 'shadow_ab'] as const
 // Amounts have a noise floor, from which the bounds of their tests are frozen; between a live and a shadow leg it only sets a scale.
 const amountOfLeg = ['live_ab', 'shadow_ab', 'aa'] as const
-const content = ['content_ab'] as const
 const contentAndLive = ['content_ab', 'live_ab'] as const
 const withNoiseFloor = ['content_ab', 'aa'] as const
 
@@ -29,7 +28,7 @@ const bad = { kind: 'binary', lowerIsBetter: true } as const
 const amount = { kind: 'mean', lowerIsBetter: true } as const
 
 /** Metrics that no exchange shows: a judge supplies them. */
-export const suppliedMetrics: ReadonlySet<string> = new Set(['judge_loss'])
+export const suppliedMetrics: ReadonlySet<string> = new Set(['judge_loss', 'judge_score'])
 
 export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...bad, name: 'error', comparisons: sameKindOfLeg, horizon: full },
@@ -44,10 +43,12 @@ export const metricCatalogue: readonly CataloguedMetric[] = [
   { ...amount, name: 'cost_micro_usd', comparisons: amountOfLeg, horizon: full },
   { ...bad, name: 'golden_wrong', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'judge_loss', comparisons: withNoiseFloor, horizon: full },
+  // From 0 to 1, of the answer on its own or against the other's: what the judge gives, unlike a loss, says by how much.
+  { name: 'judge_score', kind: 'mean', lowerIsBetter: false, comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_exact', comparisons: withNoiseFloor, horizon: full },
   { ...bad, name: 'differs_normalised', comparisons: withNoiseFloor, horizon: full },
   { ...amount, name: 'dissimilarity', comparisons: withNoiseFloor, horizon: full },
-  { ...amount, name: 'input_tokens', comparisons: content, horizon: full },
-  { ...amount, name: 'output_tokens', comparisons: content, horizon: full },
-  { ...amount, name: 'length_chars', comparisons: content, horizon: full },
+  { ...amount, name: 'input_tokens', comparisons: withNoiseFloor, horizon: full },
+  { ...amount, name: 'output_tokens', comparisons: withNoiseFloor, horizon: full },
+  { ...amount, name: 'length_chars', comparisons: withNoiseFloor, horizon: full },
 ]
