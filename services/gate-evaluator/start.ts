@@ -98,7 +98,13 @@ export async function startGateOn(
     guard.bad(record)
   }
   scope.health.ready('sight', () => evaluator.blindness())
-  await readInputs(scope, { transport, codec, evaluator, snapshots, guard, deadLetter })
+  // What is read before everything has been read once is judged when it has.
+  let judging = false
+  const onNews = () => {
+    if (judging) evaluator.evaluate()
+  }
+  await readInputs(scope, { transport, codec, evaluator, snapshots, guard, deadLetter, onNews })
+  judging = true
   beat(scope, { evaluator, emit, codec, metrics, snapshotMs: config.snapshotMs })
   const show = () => metrics.show(evaluator, frontier.readThroughMs(scope.clock.monoMs()))
   scope.onStop('metrics', scope.timers.every(showMs, show))
@@ -126,6 +132,8 @@ interface Inputs {
   readonly guard: DeadLetterGuard
   /** Throws when there is too much poison. */
   deadLetter(record: InRecord, code: string, reason: string): void
+  /** Something was read that may let evidence enter: nothing is gained by waiting for the next look. */
+  onNews(): void
 }
 
 async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
@@ -154,7 +162,10 @@ async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
     transport.read({
       topics: [topics.progress.name],
       startAt: 'end',
-      onBatch: (batch) => eachOf('Progress', batch, inputs, (value) => evaluator.onProgress(value)),
+      async onBatch(batch) {
+        await eachOf('Progress', batch, inputs, (value) => evaluator.onProgress(value))
+        inputs.onNews()
+      },
     })
   const progress = await scope.use('progress', () => persistently('reading progress', readProgress, scope))
   const readEvidence = async () =>
@@ -165,6 +176,7 @@ async function readInputs(scope: Scope, inputs: Inputs): Promise<void> {
         await eachOf('Evidence', batch, inputs, (value, offset) => evaluator.onEvidence(value, batch.partition, offset))
         const last = batch.records.at(-1)
         if (last !== undefined) evaluator.onEvidenceRead(batch.partition, last.offset + 1)
+        inputs.onNews()
       },
     })
   const evidence = await scope.use('evidence', () => persistently('reading evidence', readEvidence, scope))

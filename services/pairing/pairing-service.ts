@@ -80,14 +80,19 @@ export interface PairingService {
   onBatch(batch: RecordBatch): Promise<void>
   /** The partition was read to its end: its time moves on by the clock. */
   onCaughtUp(partition: TopicPartition, askedAgoMs: number): void
-  /** Publishes the progress of partitions that advanced; twice a second. */
+  /** Publishes the progress of partitions that advanced. */
   tick(): Promise<void>
+  /** Exchanges of a run are open: their evidence is to come, and a gate waits for it. */
+  watched(): boolean
   commitOffsets(): readonly ConsumedOffset[]
   readonly partitions: ReadonlyMap<number, { readonly join: Join }>
 }
 
-/** A partition read to its end may hold records that are appended but not yet visible: wall time moves it only up to here. */
-const idleMarginMs = 1_000
+/**
+ * A partition read to its end may hold records that are appended but not yet visible: wall time moves it only up to here. A record that takes longer
+ * to be seen is late only if it takes longer by the grace as well: nothing falls due before its own age and the grace are over.
+ */
+const idleMarginMs = 100
 const evidencePerSend = 500
 
 export function createPairingService(deps: PairingDeps): PairingService {
@@ -170,6 +175,11 @@ class Pairing implements PairingService {
       })),
     )
     for (const { state, reached } of moved) state.published = reached
+  }
+
+  watched(): boolean {
+    for (const { join } of this.#states.values()) if (join.open.size > 0) return true
+    return false
   }
 
   commitOffsets(): readonly ConsumedOffset[] {

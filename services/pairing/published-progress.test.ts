@@ -41,7 +41,7 @@ describe('the last published progress', () => {
   })
 
   it('is looked for near the end, and from the beginning only for a partition that is not there', async () => {
-    const log = await logOf([text(5, 7), ...Array.from({ length: 6_000 }, (_, index) => text(0, index))])
+    const log = await logOf([text(5, 7), ...Array.from({ length: 21_000 }, (_, index) => text(0, index))])
     expect([...(await readPublishedProgress(log, decoder, [0])).keys()]).toEqual([0])
     expect((await readPublishedProgress(log, decoder, [0, 5])).get(5)?.throughMs).toBe(7)
   })

@@ -15,7 +15,10 @@ import { createPairingService, type PairingService } from './pairing-service.ts'
 import { type PublishedProgress, readPublishedProgress } from './published-progress.ts'
 import { createRunCatalogue, type RunCatalogue } from './run-catalogue.ts'
 
-const tickMs = 500
+/** How often progress is published while anybody's evidence is to come: no gate acts on evidence that no progress speaks of. */
+const publishMs = 50
+/** How many of these until progress is published in any case, and offsets are committed. */
+const commitEvery = 10
 
 /** What pairing speaks to; opened by its own start, or by a test. */
 export interface PairingParts {
@@ -88,6 +91,8 @@ export async function startPairingOn(
       onRevoked: (partitions) => service.onRevoked(partitions),
       onBatch: (batch) => service.onBatch(batch),
       onCaughtUp: (partition, _, askedAgoMs) => service.onCaughtUp(partition, askedAgoMs),
+      // A partition that is read to its end holds up the frontier of all until it says so.
+      caughtUpPollMs: publishMs,
     })
   const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))
@@ -145,7 +150,7 @@ async function watchRuns(
   }
 }
 
-/** Publishes progress and commits, twice a second. */
+/** Publishes progress, commits and shows how things stand. */
 function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer, openMax: number): void {
   const { metrics } = scope
   const open = metrics.gauge('penstock_pairing_open_exchanges', 'Exchanges whose last horizon is still to come')
@@ -160,9 +165,11 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
   ])
   let busy = false
   const loop = scope.health.loop('publishing progress')
-  const tick = async () => {
+  let turn = 0
+  let commitDue = false
+  const tick = async (commits: boolean) => {
     await service.tick()
-    await consumer.commit(service.commitOffsets())
+    if (commits) await consumer.commit(service.commitOffsets())
   }
   const show = () => {
     const joins = [...service.partitions.values()].map(({ join }) => join)
@@ -186,12 +193,18 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
         { outcome },
       )
   }
-  const stopTicks = scope.timers.every(tickMs, () => {
-    show()
-    if (busy) return
+  const stopTicks = scope.timers.every(publishMs, () => {
+    turn = (turn + 1) % commitEvery
+    if (turn === 0) {
+      show()
+      commitDue = true
+    }
+    if (busy || !(commitDue || service.watched())) return
     busy = true
     const done = loop.begin()
-    tick()
+    const commits = commitDue
+    commitDue = false
+    tick(commits)
       .catch((error: unknown) => {
         if (!scope.signal.aborted) scope.log.warn({ err: String(error) }, 'progress not published; trying again')
       })

@@ -27,6 +27,7 @@ export interface KafkajsConsumerOptions {
   /** Membership is in doubt until the next join. */
   onRebalance(): void
   onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
+  readonly caughtUpPollMs?: number
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
   /** See KafkajsTransportOptions. */
@@ -38,7 +39,7 @@ const heartbeatMs = 1_500
 const rebalanceTimeoutMs = 15_000
 const defaultMaxWaitMs = 150
 const defaultMaxBytesPerPartition = 2 * 1024 * 1024
-const caughtUpPollMs = 500
+const defaultCaughtUpPollMs = 500
 const againMs = 1_000
 const answerWithinMs = 5_000
 /** As kafkajs has it when nothing is said. */
@@ -97,7 +98,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     this.#poll =
       onCaughtUp === undefined
         ? null
-        : pollCaughtUp(admin, names, this.positions, {
+        : pollCaughtUp(admin, names, this.positions, options.caughtUpPollMs ?? defaultCaughtUpPollMs, {
             onCaughtUp: (partition, endOffset, askedAgoMs) => {
               if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset, askedAgoMs)
             },
@@ -227,11 +228,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   }
 }
 
-/** An idle partition tells nothing by itself, so the broker is asked twice a second where the ends are. */
+/** An idle partition tells nothing by itself, so the broker is asked where the ends are, again and again. */
 function pollCaughtUp(
   admin: SharedAdmin,
   names: TopicNames,
   positions: PartitionPositions,
+  everyMs: number,
   told: {
     onCaughtUp(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
     /** Why the broker did not answer; null: it did. */
@@ -269,7 +271,7 @@ function pollCaughtUp(
       .finally(() => {
         begunMs = null
       })
-  }, caughtUpPollMs)
+  }, everyMs)
   return { stop: () => clearInterval(timer) }
 }
 

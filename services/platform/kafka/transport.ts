@@ -91,6 +91,8 @@ export interface GroupConsumerOptions {
   /** Partitions lost: forget their state; commits for them are already fenced off. */
   onRevoked?(partitions: readonly TopicPartition[]): void
   onCaughtUp?: OnCaughtUp
+  /** How often the broker is asked where the ends are. Default: twice a second. */
+  readonly caughtUpPollMs?: number
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
 }

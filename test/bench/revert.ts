@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util'
+import { faultRoutes, measureFaults } from './revert/faults.ts'
+import { measureApiKills, measureLocalKills } from './revert/kills.ts'
+import { latchesPerSecond, latchPeople, latchRoutes, measureLatches } from './revert/latches.ts'
+import { measureOutage, outageRoutes } from './revert/outage.ts'
+import { predictFaults } from './revert/predicted.ts'
+import { keptResults, measured, type RevertResults } from './revert/results.ts'
+import { brakedRollout } from './revert/rollouts.ts'
+import { standUp } from './revert/standing-run.ts'
+import { tablesOf } from './revert/tables.ts'
+import { openWorld, type World } from './revert/world.ts'
+import { keepResults } from './support/keep-results.ts'
+
+/** Killed at the gateway itself. */
+const localRoute = 'local'
+
+const help = `How long a revert takes, on a whole Penstock with one process a service, under traffic. Parts are measured one by one:
+
+  --latches N   latches from evidence that decides at once, hop by hop; 200 are kept
+  --kills N     kills by the API, by a call to the gateway and by its kill file, N of each; 200 are kept
+  --outage N    kills with the broker stopped, by call and by file, N of each; 20 are kept
+  --faults N    candidates that go bad, N of each kind; 10 are kept
+  --predict     what the statistics alone say of the faults that have been measured; starts no servers
+  --before      keep the latches as those before a change
+  --write       keep the results in test/bench/README.md and revert.json, beside those of other parts
+`
+
+const { values } = parseArgs({
+  options: {
+    latches: { type: 'string' },
+    kills: { type: 'string' },
+    outage: { type: 'string' },
+    faults: { type: 'string' },
+    predict: { type: 'boolean', default: false },
+    before: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const counts = {
+  latches: Number(values.latches ?? 0),
+  kills: Number(values.kills ?? 0),
+  outage: Number(values.outage ?? 0),
+  faults: Number(values.faults ?? 0),
+}
+
+if (values.help) process.stdout.write(help)
+else if (Object.values(counts).some((count) => !Number.isInteger(count) || count < 0)) {
+  process.stderr.write('counts are whole numbers of at least 0\n')
+  process.exitCode = 2
+} else if (values.predict)
+  keep({ predictions: predictFaults((keptResults().faults?.values ?? []).map(({ cell }) => cell)) })
+else if (Object.values(counts).every((count) => count === 0)) {
+  process.stderr.write(`nothing to measure: name a part\n\n${help}`)
+  process.exitCode = 2
+} else keep(await measureParts())
+
+function keep(found: RevertResults): void {
+  const kept = { ...keptResults(), ...found }
+  process.stdout.write(`${tablesOf(values.predict ? kept : found)}\n`)
+  if (values.write) keepResults('revert', kept, tablesOf(kept))
+}
+
+async function measureParts(): Promise<RevertResults> {
+  const world = await openWorld([...latchRoutes, localRoute, ...outageRoutes, ...faultRoutes])
+  const command = (part: keyof typeof counts) => `node test/bench/revert.ts --${part} ${counts[part]} --write`
+  try {
+    let found: RevertResults = {}
+    if (counts.latches > 0) {
+      const part = await measured(world.stack.dir, command('latches'), () => measureLatches(world, counts.latches))
+      found = { ...found, ...(values.before ? { before: part } : { latches: part }) }
+    }
+    if (counts.kills > 0)
+      found = { ...found, kills: await measured(world.stack.dir, command('kills'), () => allKills(world)) }
+    if (counts.faults > 0)
+      found = {
+        ...found,
+        faults: await measured(world.stack.dir, command('faults'), () => measureFaults(world, counts.faults)),
+      }
+    if (counts.outage > 0)
+      found = {
+        ...found,
+        outage: await measured(world.stack.dir, command('outage'), () => measureOutage(world, counts.outage)),
+      }
+    return found
+  } finally {
+    await world.stop()
+  }
+}
+
+async function allKills(world: World): Promise<NonNullable<RevertResults['kills']>['values']> {
+  const api = await measureApiKills(world, counts.kills)
+  await standUp(world, brakedRollout(localRoute))
+  const traffic = world.traffic(localRoute, latchesPerSecond, latchPeople)
+  try {
+    const call = await measureLocalKills(world, 'call', counts.kills, { route: localRoute, traffic })
+    const file = await measureLocalKills(world, 'file', counts.kills, { route: localRoute, traffic })
+    return { api, call, file }
+  } finally {
+    await traffic.stop()
+  }
+}

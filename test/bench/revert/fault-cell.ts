@@ -1,0 +1,14 @@
+import type { FaultKind } from './model-server.ts'
+
+/** One kind of fault at one size under one rate of traffic. */
+export interface FaultCell {
+  readonly kind: FaultKind
+  /** Of the candidate's answers that are bad. */
+  readonly share: number
+  readonly perSecond: number
+}
+
+export const faultKinds: readonly FaultKind[] = ['errors', 'slow', 'truncated', 'wrong']
+
+/** The canary's share of the users. */
+export const canaryShare = 0.1
