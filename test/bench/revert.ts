@@ -53,7 +53,7 @@ else if (Object.values(counts).some((count) => !Number.isInteger(count) || count
 else if (Object.values(counts).every((count) => count === 0)) {
   process.stderr.write(`nothing to measure: name a part\n\n${help}`)
   process.exitCode = 2
-} else keep(await measureParts())
+} else await measureParts()
 
 function keep(found: RevertResults): void {
   const kept = { ...keptResults(), ...found }
@@ -61,40 +61,33 @@ function keep(found: RevertResults): void {
   if (values.write) keepResults('revert', kept, tablesOf(kept))
 }
 
-async function measureParts(): Promise<RevertResults> {
+/** Each part is kept as soon as it is measured. */
+async function measureParts(): Promise<void> {
   const world = await openWorld([...latchRoutes, localRoute, ...outageRoutes, ...faultRoutes])
-  const command = (part: keyof typeof counts) => `node test/bench/revert.ts --${part} ${counts[part]} --write`
+  const part = <T>(name: keyof typeof counts, measure: (count: number) => Promise<T>) =>
+    measured(world.stack.dir, `node test/bench/revert.ts --${name} ${counts[name]} --write`, () =>
+      measure(counts[name]),
+    )
   try {
-    let found: RevertResults = {}
     if (counts.latches > 0) {
-      const part = await measured(world.stack.dir, command('latches'), () => measureLatches(world, counts.latches))
-      found = { ...found, ...(values.before ? { before: part } : { latches: part }) }
+      const latches = await part('latches', (count) => measureLatches(world, count))
+      keep(values.before ? { before: latches } : { latches })
     }
-    if (counts.kills > 0)
-      found = { ...found, kills: await measured(world.stack.dir, command('kills'), () => allKills(world)) }
-    if (counts.faults > 0)
-      found = {
-        ...found,
-        faults: await measured(world.stack.dir, command('faults'), () => measureFaults(world, counts.faults)),
-      }
-    if (counts.outage > 0)
-      found = {
-        ...found,
-        outage: await measured(world.stack.dir, command('outage'), () => measureOutage(world, counts.outage)),
-      }
-    return found
+    if (counts.kills > 0) keep({ kills: await part('kills', (count) => allKills(world, count)) })
+    if (counts.faults > 0) keep({ faults: await part('faults', (count) => measureFaults(world, count)) })
+    if (counts.outage > 0) keep({ outage: await part('outage', (count) => measureOutage(world, count)) })
   } finally {
     await world.stop()
   }
 }
 
-async function allKills(world: World): Promise<NonNullable<RevertResults['kills']>['values']> {
-  const api = await measureApiKills(world, counts.kills)
+async function allKills(world: World, count: number): Promise<NonNullable<RevertResults['kills']>['values']> {
+  const api = await measureApiKills(world, count)
   await standUp(world, brakedRollout(localRoute))
   const traffic = world.traffic(localRoute, latchesPerSecond, latchPeople)
   try {
-    const call = await measureLocalKills(world, 'call', counts.kills, { route: localRoute, traffic })
-    const file = await measureLocalKills(world, 'file', counts.kills, { route: localRoute, traffic })
+    const call = await measureLocalKills(world, 'call', count, { route: localRoute, traffic })
+    const file = await measureLocalKills(world, 'file', count, { route: localRoute, traffic })
     return { api, call, file }
   } finally {
     await traffic.stop()
