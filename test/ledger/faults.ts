@@ -131,8 +131,12 @@ class Doer {
   }
 
   async #awayBroker(act: () => Promise<void>): Promise<void> {
-    const away = { fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY }
-    this.#brokerAway.push(away)
+    // Back for too short a time to catch up is not back: what waits has waited since it went away first.
+    const last = this.#brokerAway.at(-1)
+    const isSame = last !== undefined && Date.now() < last.toMs + catchUpMs
+    const away = isSame ? last : { fromMs: Date.now(), toMs: 0 }
+    away.toMs = Number.POSITIVE_INFINITY
+    if (!isSame) this.#brokerAway.push(away)
     await act()
     away.toMs = Date.now()
   }
