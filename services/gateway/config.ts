@@ -41,6 +41,11 @@ const settings = {
     'bytes of all request bodies under way; more are refused with 503',
     z.coerce.number().int().min(1_000).default(512_000_000),
   ),
+  requestTimeoutMs: setting(
+    'PENSTOCK_GATEWAY_REQUEST_TIMEOUT_MS',
+    'how long a caller may take to send its request, ms; its head at most a minute',
+    z.coerce.number().int().min(1_000).default(300_000),
+  ),
   requestsMax: setting(
     'PENSTOCK_GATEWAY_REQUESTS_MAX',
     'requests under way at once; more are refused with 503',

@@ -1,141 +1,23 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Split, Variant } from '../domain/events/records.ts'
-import { sampleSplit } from '../domain/routing/sample-split.ts'
-import { systemClock } from '../platform/lifecycle/clocks.ts'
-import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
-import { type BodyRewriterOptions, startBodyRewriter } from './body-rewriter.ts'
-import type { GatewayConfig } from './config.ts'
-import { createControlState } from './control-state.ts'
-import { startGatewayServer } from './gateway-server.ts'
-import { sampleGatewayConfig } from './sample-config.ts'
-import type { TapEnd, TapRequest } from './tap-messages.ts'
+import { type Provider, setUpGateway, split, stopGateways, tokenSha256, variant } from './gateway-under-test.ts'
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const log = { ...silent, child: () => log }
-/** SHA-256 of `token`. */
-const tokenSha256 = '3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0'
-
-interface Call {
-  readonly path: string
-  readonly headers: IncomingHttpHeaders
-  readonly body: string
-}
-
-type Provider = (response: ServerResponse) => void
-const says: Provider = (response) => void response.end('{"choices":[]}')
-const stops: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-
-async function startProvider(behave: Provider): Promise<{ readonly url: string; readonly calls: Call[] }> {
-  const calls: Call[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.on('data', (chunk: Buffer) => {
-      body += chunk.toString()
-    })
-    request.on('end', () => {
-      calls.push({ path: request.url ?? '', headers: request.headers, body })
-      behave(response)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  stops.push(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, calls }
-}
-
-const variant = (id: string, more: Partial<Variant> = {}): Variant => {
-  return { id, provider: 'p', model: `model-${id}`, prompt_version: null, parameters: {}, ...more }
-}
-
-const split = (weight: number, variants: readonly Variant[], more: Partial<Split> = {}): Split =>
-  sampleSplit({
-    variants,
-    rules: [{ id: 'all', wave: 'w', match: {}, candidate_weight: weight }],
-    ...more,
-  })
-
-interface Options {
-  readonly behave?: Provider
-  readonly split?: Split
-  readonly config?: Partial<GatewayConfig>
-  readonly rewriter?: Pick<BodyRewriterOptions, 'startThread'>
-}
-
-async function setUp(options: Options = {}) {
-  const p = await startProvider(options.behave ?? says)
-  const q = await startProvider(options.behave ?? says)
-  const metrics = createPrometheusMetrics()
-  const tapped: { request: TapRequest; end: Omit<TapEnd, 'truncated'> | null }[] = []
-  const splits = options.split === undefined ? {} : { r: options.split }
-  const file = { read: () => ({ splits, latches: {}, kills: {} }), save: () => undefined, stop: async () => undefined }
-  const rewriter = startBodyRewriter({ log, metrics, ...options.rewriter })
-  stops.push(() => rewriter.stop())
-  const config = {
-    ...sampleGatewayConfig,
-    apiKeys: {},
-    prompts: {},
-    routing: {
-      providers: [
-        { id: 'p', baseUrl: p.url, api: 'openai' },
-        { id: 'q', baseUrl: q.url, api: 'openai' },
-      ],
-      routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'model-old' } }],
-      tenants: [{ id: 't', tokenSha256, capture: 'full', segments: {}, passthrough: 'stateless' }],
-    },
-    ...options.config,
-  } as unknown as GatewayConfig
-  const server = await startGatewayServer({
-    config,
-    control: createControlState({ clock: systemClock, file }),
-    tap: {
-      begin(_, request) {
-        const entry: (typeof tapped)[number] = { request, end: null }
-        tapped.push(entry)
-        return {
-          chunk: () => undefined,
-          end(end) {
-            entry.end = end
-          },
-        }
-      },
-      stop: async () => undefined,
-    },
-    rewriter,
-    clock: systemClock,
-    metrics,
-    log,
-    onAssigned: () => undefined,
-  })
-  stops.push(() => server.stop())
-  const ask = (body = '{"model":"asked","messages":[]}', headers: Record<string, string> = {}) =>
-    fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: 'Bearer token', ...headers },
-      body,
-    })
-  return { p, q, tapped, metrics, ask, port: server.port, stop: () => server.stop() }
-}
+afterEach(stopGateways)
 
 describe('which model serves', () => {
   const ours = [variant('old'), variant('new', { provider: 'q', parameters: { temperature: '0.5', stop: '["a"]' } })]
 
   it('the route’s default passes byte for byte', async () => {
-    const { p, ask, tapped } = await setUp({ split: split(0, ours) })
+    const { p, ask, tapped } = await setUpGateway({ split: split(0, ours) })
     await ask('{"n":1.0,  "model":"asked"}')
     expect(p.calls).toMatchObject([{ body: '{"n":1.0,  "model":"asked"}' }])
     expect(tapped[0]?.request).toMatchObject({ arm: 'baseline', assignment: 'split', provider: 'p', rewrite: null })
   })
 
   it('another variant is asked by its own model and parameters, all else kept to the digit', async () => {
-    const { p, q, ask, tapped } = await setUp({ split: split(100_000, ours) })
+    const { p, q, ask, tapped } = await setUpGateway({ split: split(100_000, ours) })
     await ask('{"seed":12345678901234567890,"top_p":1.0,"model":"asked","temperature":1}')
     expect(p.calls).toEqual([])
     expect(q.calls.map(({ body }) => body)).toEqual([
@@ -145,7 +27,7 @@ describe('which model serves', () => {
   })
 
   it('a default that the split gives parameters gets them', async () => {
-    const { p, ask } = await setUp({
+    const { p, ask } = await setUpGateway({
       split: split(0, [variant('old', { parameters: { temperature: '0' } }), variant('new')]),
     })
     await ask('{"model":"model-old"}')
@@ -154,7 +36,7 @@ describe('which model serves', () => {
 
   it('a variant of an unknown provider is never booked to another: the split’s default serves, outside of the experiment', async () => {
     const variants = [variant('old', { provider: 'q', model: 'kept' }), variant('new', { provider: 'nobody' })]
-    const { p, q, ask, tapped, metrics } = await setUp({ split: split(100_000, variants) })
+    const { p, q, ask, tapped, metrics } = await setUpGateway({ split: split(100_000, variants) })
     expect((await ask()).status).toBe(200)
     expect(p.calls).toEqual([])
     expect(q.calls.map(({ body }) => body)).toEqual(['{"model":"kept","messages":[]}'])
@@ -164,14 +46,14 @@ describe('which model serves', () => {
   })
 
   it('with no usable variant at all the configured default serves as it would without a split', async () => {
-    const { p, ask, tapped } = await setUp({ split: split(100_000, [variant('new', { provider: 'nobody' })]) })
+    const { p, ask, tapped } = await setUpGateway({ split: split(100_000, [variant('new', { provider: 'nobody' })]) })
     await ask()
     expect(p.calls.map(({ body }) => body)).toEqual(['{"model":"asked","messages":[]}'])
     expect(tapped[0]?.request).toMatchObject({ assignment: 'no_split', place: null, provider: 'p', rewrite: null })
   })
 
   it('the variant’s prompt version is the one that was served', async () => {
-    const { ask, tapped } = await setUp({
+    const { ask, tapped } = await setUpGateway({
       split: split(100_000, [variant('old'), variant('new', { prompt_version: '2' })]),
     })
     await ask(undefined, { 'x-penstock-prompt-version': '1' })
@@ -179,7 +61,7 @@ describe('which model serves', () => {
   })
 
   it.each(['1.5', '1e99', '-1', 'NaN', ' 7x', '2147483648'])('a turn of %s is none, and counted', async (turn) => {
-    const { ask, tapped, metrics } = await setUp()
+    const { ask, tapped, metrics } = await setUpGateway()
     await ask(undefined, { 'x-penstock-turn': turn })
     await ask(undefined, { 'x-penstock-turn': '2147483647' })
     expect(tapped.map(({ request }) => request.turn)).toEqual([0, 2_147_483_647])
@@ -192,7 +74,7 @@ describe('which model serves', () => {
     ['not closed', '{"model":'],
     ['nested beyond writing', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
   ])('a body that is %s is not sent to a model that it does not name', async (_, body) => {
-    const { q, ask, tapped } = await setUp({ split: split(100_000, ours) })
+    const { q, ask, tapped } = await setUpGateway({ split: split(100_000, ours) })
     const response = await ask(body)
     expect([response.status, await response.json()]).toMatchObject([400, { error: { type: 'invalid_request_error' } }])
     expect(q.calls).toEqual([])
@@ -213,7 +95,7 @@ describe('a thread of the rewriter that breaks down', () => {
 
   it('is started again; the poison is refused, and what waited before and behind it is served', async () => {
     const startThread = () => new Worker(breakable, { eval: true })
-    const { ask, p, tapped, metrics } = await setUp({ split: ours, rewriter: { startThread } })
+    const { ask, p, tapped, metrics } = await setUpGateway({ split: ours, rewriter: { startThread } })
     const asked = ['{"first":1}', '{"poison":1}', '{"behind":1}', '{"last":1}']
     const answers = await Promise.all(asked.map((body) => ask(body)))
     expect(answers.map(({ status }) => status)).toEqual([200, 500, 200, 200])
@@ -232,7 +114,7 @@ describe('how a call ends', () => {
       }
       more()
     }
-    const { port, tapped } = await setUp({ behave: endless, config: { legTimeoutMs: 1_000 } })
+    const { port, tapped } = await setUpGateway({ behave: endless, config: { legTimeoutMs: 1_000 } })
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => undefined)
     const head =
@@ -245,7 +127,7 @@ describe('how a call ends', () => {
   })
 
   it('a model that stops in the middle is to blame, however fast the caller reads', async () => {
-    const { ask, tapped } = await setUp({
+    const { ask, tapped } = await setUpGateway({
       behave: (response) => void response.write('data: '),
       config: { legTimeoutMs: 300 },
     })
@@ -254,7 +136,7 @@ describe('how a call ends', () => {
   })
 
   it('a silent model, a model that is not there, and a caller that gives up', async () => {
-    const silence = await setUp({ behave: () => undefined, config: { legTimeoutMs: 300 } })
+    const silence = await setUpGateway({ behave: () => undefined, config: { legTimeoutMs: 300 } })
     const late = await silence.ask()
     expect([late.status, await late.json()]).toMatchObject([504, { error: { type: 'server_error' } }])
     expect(silence.tapped[0]?.end).toMatchObject({ resolution: 'timed_out', errorClass: 'timeout', status: null })
@@ -264,11 +146,11 @@ describe('how a call ends', () => {
       routes: [{ id: 'r', default: { id: 'old', provider: 'p', model: 'm' } }],
       tenants: [{ id: 't', tokenSha256, capture: 'full' as const, segments: {}, passthrough: 'none' as const }],
     }
-    const nowhere = await setUp({ config: { routing } })
+    const nowhere = await setUpGateway({ config: { routing } })
     expect((await nowhere.ask()).status).toBe(502)
     expect(nowhere.tapped[0]?.end).toMatchObject({ resolution: 'failed', errorClass: 'connection' })
 
-    const slow = await setUp({ behave: () => undefined })
+    const slow = await setUpGateway({ behave: () => undefined })
     const controller = new AbortController()
     const { signal } = controller
     const headers = { authorization: 'Bearer token' }
@@ -284,7 +166,7 @@ describe('how a call ends', () => {
 describe('health', () => {
   it('is ready while it listens, alive to its end, and cuts no stream when it stops', async () => {
     const streams: ServerResponse[] = []
-    const { ask, port, stop, tapped } = await setUp({
+    const { ask, port, stop, tapped } = await setUpGateway({
       behave: (response) => void streams.push(response.writeHead(200, { 'content-type': 'text/event-stream' })),
       config: { drainLeadMs: 300 },
     })
@@ -300,56 +182,5 @@ describe('health', () => {
     expect(await response.text()).toBe('data: 1\n\ndata: [DONE]\n\n')
     await stopped
     expect(tapped[0]?.end).toMatchObject({ resolution: 'answered', status: 200 })
-  })
-})
-
-describe('limits', () => {
-  it('refuses a body that finds no room beside those under way, and gives room back', async () => {
-    const waiting: ServerResponse[] = []
-    const { ask, metrics, p } = await setUp({
-      behave: (response) => void waiting.push(response),
-      config: { bodiesBytesMax: 10_000 },
-    })
-    const first = ask('x'.repeat(6_000))
-    await expect.poll(() => p.calls.length).toBe(1)
-    expect((await ask('x'.repeat(6_000))).status).toBe(503)
-    const small = ask('x'.repeat(4_000))
-    await expect.poll(() => p.calls.length).toBe(2)
-    expect(await metrics.text()).toMatch(/penstock_gateway_body_bytes 10000\n/)
-    for (const response of waiting) response.end('{}')
-    await Promise.all([first, small].map(async (response) => (await response).text()))
-    await expect.poll(() => metrics.text()).toMatch(/penstock_gateway_body_bytes 0\n/)
-  })
-
-  it('closes a connection on which nothing moves', async () => {
-    const { port } = await setUp({ config: { legTimeoutMs: 100 } })
-    const socket = connect(port, '127.0.0.1')
-    const closed = new Promise<boolean>((resolve) => socket.on('close', resolve))
-    expect(await closed).toBe(false)
-  })
-
-  it('refuses what is more than may be under way, shows it, and still hears the local kill', async () => {
-    const waiting: ServerResponse[] = []
-    const { port, ask, metrics, p, tapped } = await setUp({
-      behave: (response) => void waiting.push(response),
-      split: split(100_000, [variant('old'), variant('new')]),
-      config: { requestsMax: 1 },
-    })
-    const first = ask()
-    await expect.poll(() => p.calls.length).toBe(1)
-    const refused = await ask()
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
-    expect(await metrics.text()).toMatch(/penstock_gateway_running_requests 1\n/)
-    expect(await metrics.text()).toMatch(/penstock_gateway_requests_limit 1\n/)
-    const killed = await fetch(`http://127.0.0.1:${port}/-/kill`, { method: 'POST' })
-    expect(await killed.json()).toEqual({ localKill: true })
-    waiting[0]?.end('{}')
-    await (await first).text()
-    await expect.poll(async () => (await metrics.text()).includes('running_requests 0')).toBe(true)
-    const second = ask()
-    await expect.poll(() => waiting.length).toBe(2)
-    waiting[1]?.end('{}')
-    await (await second).text()
-    expect(tapped.map(({ request }) => request.assignment)).toEqual(['split', 'local_kill'])
   })
 })

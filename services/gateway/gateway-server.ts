@@ -42,8 +42,10 @@ interface Counted {
   readonly outcome: string
 }
 
-/** How long a caller may take to send its request: one that trickles would hold a place for ever. */
-const requestTimeoutMs = 300_000
+/** How long a caller may take to send the head of its request, which is small; one that trickles would hold a place for ever. */
+const headTimeoutMsMax = 60_000
+/** How often it is looked for callers that take longer. */
+const timeoutCheckMs = 5_000
 /** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
 const idleMarginMs = 1_000
 const killPath = '/-/kill'
@@ -78,7 +80,13 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     onRetry: (provider: string, why: string) => retries.add(1, { provider, why }),
   }
   const drain = createDrain()
-  const server = createServer((request, response) => {
+  const { requestTimeoutMs } = config
+  const timeouts = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: Math.min(headTimeoutMsMax, requestTimeoutMs),
+    connectionsCheckingInterval: Math.min(timeoutCheckMs, requestTimeoutMs),
+  }
+  const server = createServer(timeouts, (request, response) => {
     drain.follow(response)
     answering.add(request.socket)
     response.once('close', () => answering.delete(request.socket))
@@ -95,7 +103,6 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     count({ arm: 'none', outcome: 'malformed' })
     answerMalformed(error, socket, answering.has(socket))
   })
-  server.requestTimeout = requestTimeoutMs
   server.timeout = config.legTimeoutMs + idleMarginMs
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -8,5 +8,6 @@ export const sampleGatewayConfig = {
   drainLeadMs: 0,
   bodyBytesMax: 1_000_000,
   bodiesBytesMax: 10_000_000,
+  requestTimeoutMs: 60_000,
   requestsMax: 10,
 } as const

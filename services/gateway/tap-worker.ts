@@ -9,6 +9,7 @@ import { createPinoLogger } from '../platform/log/pino-logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import type { TapMessage, TapReply, TapWorkerOptions } from './tap-messages.ts'
+import { createOutbox } from './tap-outbox.ts'
 import { createTapRecorder } from './tap-recorder.ts'
 import { createTapSender } from './tap-sender.ts'
 
@@ -41,7 +42,8 @@ async function openCodecPersistently(): Promise<Codec<Records>> {
   }
 }
 
-const reply = (message: TapReply) => parentPort?.postMessage(message)
+const replies = createOutbox<TapReply>((messages) => parentPort?.postMessage(messages))
+const reply = (message: TapReply) => replies.put(message, 0, message.kind === 'alive' || message.kind === 'stopped')
 const recorder = createTapRecorder({
   redact: createRedactor({
     pseudonym: (kind, value) =>
@@ -65,11 +67,13 @@ async function stop(): Promise<void> {
 }
 const stopFlushMs = 3_000
 
-parentPort?.on('message', (message: TapMessage) => {
+parentPort?.on('message', (messages: readonly TapMessage[]) => messages.forEach(onMessage))
+
+function onMessage(message: TapMessage): void {
   if (message.kind === 'ping') reply({ kind: 'alive' })
   else if (message.kind !== 'stop') recorder.on(message)
   else
     stop()
       .catch((error: unknown) => log.warn({ err: String(error) }, 'the tap could not stop cleanly'))
       .finally(() => reply({ kind: 'stopped' }))
-})
+}

@@ -3,6 +3,7 @@ import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
+import { createOutbox } from './tap-outbox.ts'
 
 /**
  * Where the proxy loop drops what it saw. Never waits and never fails: above the byte budget bodies are left out first, then whole exchanges, and
@@ -64,23 +65,37 @@ export function tapWorkerThread(
     // The compiler does not rewrite worker addresses: the extension is that of this very file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const worker = new Worker(new URL(`./tap-worker.${extension}`, import.meta.url), { workerData })
-    worker.on('message', onReply)
+    worker.on('message', (replies: readonly TapReply[]) => replies.forEach(onReply))
     let cause: unknown = null
     worker.on('error', (error) => {
       cause = error
     })
     worker.on('exit', (code) => onGone(cause ?? `exit code ${code}`))
+    const outbox = createOutbox<TapMessage>((messages) => worker.postMessage(messages, messages.flatMap(moved)))
     return {
-      post: (message) => worker.postMessage(message, bytesOf(message)),
-      terminate: () => worker.terminate(),
+      post(message) {
+        const urgent = message.kind === 'ping' || message.kind === 'stop'
+        outbox.put(message, bytesOf(message)?.length ?? 0, urgent)
+      },
+      terminate() {
+        outbox.close()
+        return worker.terminate()
+      },
     }
   }
 }
 
-/** Buffers that are moved instead of copied once more. */
-function bytesOf(message: TapMessage): ArrayBuffer[] {
-  const data = message.kind === 'chunk' ? message.data : message.kind === 'request' ? message.body : null
-  return data === null ? [] : [data.buffer as ArrayBuffer]
+function bytesOf(message: TapMessage): Uint8Array | null {
+  if (message.kind === 'chunk') return message.data
+  return message.kind === 'request' ? message.body : null
+}
+
+/** Below this it is cheaper to copy a buffer once more than to move it. */
+const movedBytesMin = 16_384
+
+function moved(message: TapMessage): readonly ArrayBuffer[] {
+  const bytes = bytesOf(message)
+  return bytes === null || bytes.length < movedBytesMin ? [] : [bytes.buffer as ArrayBuffer]
 }
 
 export function startTap(options: TapOptions): Tap {

@@ -211,6 +211,7 @@ export function gatewayConfig(
     tapBytesMax: 16_000_000,
     bodyBytesMax: 1_000_000,
     bodiesBytesMax: 20_000_000,
+    requestTimeoutMs: 60_000,
     requestsMax: 200,
     localKillFile: '',
     drainMs: 5_000,

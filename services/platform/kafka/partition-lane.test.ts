@@ -82,3 +82,15 @@ test('the end of the producer ends the waiting', async () => {
   await expect(pushed).rejects.toMatchObject({ code: 'CLOSED' })
   await lane.idle()
 })
+
+test('records of one turn of the loop share the first batch, also when they come by calls that follow each other', async () => {
+  const attempts: string[][] = []
+  const { lane } = laneOf(async (keys) => {
+    attempts.push([...keys])
+    return 0
+  })
+  const first = lane.push(record('a'))
+  for (let tick = 0; tick < 10; tick += 1) await Promise.resolve()
+  await Promise.all([first, lane.push(record('b'))])
+  expect(attempts).toEqual([['a', 'b']])
+})

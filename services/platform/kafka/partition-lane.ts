@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../log/logger.ts'
 import { recordBytes } from './record-size.ts'
 import type { OutRecord, TopicPartition } from './transport.ts'
@@ -53,8 +53,8 @@ export class PartitionLane {
   }
 
   async #run(): Promise<void> {
-    // Records that are pushed in one go share the first batch.
-    await Promise.resolve()
+    // Records that are pushed in one turn of the loop share the first batch, however many calls they came by.
+    await nextTurn()
     while (this.#waiting.length > 0) await this.#settle(this.#take())
     // In the same step as the last look at what waits: whoever pushes next starts anew.
     this.#running = null
