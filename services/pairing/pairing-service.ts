@@ -23,6 +23,7 @@ import type {
   Written,
 } from '../platform/kafka/transport.ts'
 import type { ExchangeDecoder } from './exchange-decoder.ts'
+import { nativeSha256 } from './native-sha256.ts'
 import type { PublishedProgress } from './published-progress.ts'
 import type { RunCatalogue } from './run-catalogue.ts'
 
@@ -121,7 +122,7 @@ class Pairing implements PairingService {
       if (published !== null) this.#brokerTime.observe(throughMs)
       const reached = { throughMs, offset: committed ?? 0 }
       this.#states.set(partition, {
-        join: createJoin({ limit: this.#deps.openMax, resumeThroughMs: throughMs }),
+        join: createJoin({ limit: this.#deps.openMax, resumeThroughMs: throughMs, hash: nativeSha256 }),
         nextOffset: reached.offset,
         evidenceOffsets: new Map(published?.evidenceOffsets ?? []),
         sending: Promise.resolve(),

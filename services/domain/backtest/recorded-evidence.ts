@@ -53,6 +53,7 @@ function evidenceOfPair(
       hasText: true,
       price: spec.prices[spec[arm].id] ?? null,
       sketched: needsSketches(plan.metrics),
+      hash: sha256Hex,
     })
   // Units are hashes in evidence, and a gate keeps their beginnings alone.
   const unit = sha256Hex(pair.unit).slice(0, 32)
@@ -85,6 +86,7 @@ function evidenceOfPair(
       [legKey('baseline', 'shadow'), facts('baseline', 'shadow')],
       [legKey('candidate', 'shadow'), facts('candidate', 'shadow')],
     ]),
+    hash: sha256Hex,
   }
   const horizonsMs = new Set([...plan.metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])
   return [...horizonsMs].flatMap((horizonMs) =>

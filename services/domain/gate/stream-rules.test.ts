@@ -3,6 +3,7 @@ import type { Evidence } from '../events/records.ts'
 import { exchangeFacts } from '../pairing/exchange-facts.ts'
 import { request } from '../pairing/sample-exchange.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
+import { sha256Hex } from '../scoring/normalise.ts'
 import { compilePlan } from './compile-plan.ts'
 import { judge } from './judge.ts'
 import { accept, createRunGate, enterThrough, type RunGate } from './run-gate.ts'
@@ -39,6 +40,7 @@ describe('requests without a session', () => {
           body: Buffer.from(JSON.stringify({ messages: [{ role: 'user', content }] })),
         },
         minute * 60_000,
+        sha256Hex,
       ).unit
     expect(unitOf('acme', 'hello', 1)).toBe(unitOf('acme', 'hello', 9))
     const others = [unitOf('acme', 'hello', 11), unitOf('other', 'hello', 1), unitOf('acme', 'bye', 1)]

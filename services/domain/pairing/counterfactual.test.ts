@@ -3,6 +3,7 @@ import type { Arm, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { metricCatalogue } from '../scoring/catalogue.ts'
 import type { LegFacts } from '../scoring/leg-facts.ts'
+import { sha256Hex } from '../scoring/normalise.ts'
 import { type KnownExchange, legKey, pairedEvidence } from './evidence-of.ts'
 
 const place = { run: 'run', wave: 'w', stage_entry: 1, stage: 's', epoch: 1, rule: 'r', candidate_weight: 50_000 }
@@ -33,6 +34,7 @@ const known = (live: Arm, legs: ShadowPlan['legs'], heard: readonly LegFacts[]):
   },
   plan: { exchange_id: 'x', place, legs, deadline_at: 0 },
   legs: new Map(heard.map((facts) => [legKey(facts.arm, facts.leg), facts])),
+  hash: sha256Hex,
 })
 
 describe('a counterfactual', () => {

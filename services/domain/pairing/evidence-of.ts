@@ -2,7 +2,7 @@ import type { Arm, Comparison, Evidence, MetricValue, Place, PlannedLeg, ShadowP
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { LegFacts } from '../scoring/leg-facts.ts'
 import { legOutcome, pairOutcome } from '../scoring/leg-outcomes.ts'
-import { sha256Hex } from '../scoring/normalise.ts'
+import type { Sha256Hex } from '../scoring/normalise.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
 
 const source = 'pairing'
@@ -12,6 +12,7 @@ export interface KnownExchange {
   readonly facts: ExchangeFacts
   readonly plan: ShadowPlan | null
   readonly legs: ReadonlyMap<string, LegFacts>
+  readonly hash: Sha256Hex
 }
 
 /** Key of a leg within its exchange. */
@@ -26,8 +27,9 @@ export function evidenceId(
   comparison: Comparison,
   arm: Arm | null,
   horizonMs: number,
+  hash: Sha256Hex,
 ): string {
-  return sha256Hex([exchangeId, run, comparison, arm ?? '', source, horizonMs].join('\u001f')).slice(0, 32)
+  return hash([exchangeId, run, comparison, arm ?? '', source, horizonMs].join('\u001f')).slice(0, 32)
 }
 
 /** The single of the live arm at one horizon; null when the exchange takes no part in the unpaired comparison. */
@@ -131,7 +133,7 @@ function frame(
 ) {
   const { facts } = known
   return {
-    id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs),
+    id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs, known.hash),
     version: 0,
     place,
     exchange_id: facts.exchangeId,

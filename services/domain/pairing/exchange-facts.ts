@@ -1,5 +1,5 @@
 import type { Request } from '../events/records.ts'
-import { sha256Hex } from '../scoring/normalise.ts'
+import type { Sha256Hex } from '../scoring/normalise.ts'
 
 /** What is kept of a request: who, where and which unit, no text. */
 export interface ExchangeFacts {
@@ -15,16 +15,16 @@ export interface ExchangeFacts {
   readonly hasText: boolean
 }
 
+const decoder = new TextDecoder()
 const blockMs = 600_000
 
 /** Reduces a request to its facts. The unit is the session; without one, tenant, prompt and a 10-minute block stand for it. */
-export function exchangeFacts(request: Request, appendMs: number): ExchangeFacts {
+export function exchangeFacts(request: Request, appendMs: number, hash: Sha256Hex): ExchangeFacts {
   const { place, live_arm, assignment, assignment_unit, turn, tenant, segments, golden_ref } = request
-  const promptHash = lastUserMessageHash(request.body)
+  const promptHash = lastUserMessageHash(request.body, hash)
   const block = Math.floor(appendMs / blockMs)
   const unit =
-    request.session ??
-    sha256Hex(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)
+    request.session ?? hash(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)
   return {
     exchangeId: request.exchange_id,
     request: { place, live_arm, assignment, assignment_unit, turn, tenant, segments, golden_ref },
@@ -39,11 +39,11 @@ export function exchangeFacts(request: Request, appendMs: number): ExchangeFacts
  * SHA-256 (hex) of the text of the last user message, or of what an operation without messages is asked with; null when the body is none that can be
  * read or was not captured.
  */
-export function lastUserMessageHash(body: Uint8Array): string | null {
+export function lastUserMessageHash(body: Uint8Array, hash: Sha256Hex): string | null {
   if (body.length === 0) return null
   try {
-    const text = askedText(JSON.parse(new TextDecoder().decode(body)) as Asked)
-    return text === null ? null : sha256Hex(text)
+    const text = askedText(JSON.parse(decoder.decode(body)) as Asked)
+    return text === null ? null : hash(text)
   } catch {
     return null
   }

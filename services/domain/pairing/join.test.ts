@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
+import { sha256Hex } from '../scoring/normalise.ts'
 import { evidenceId } from './evidence-of.ts'
 import { lastUserMessageHash } from './exchange-facts.ts'
 import { planProblem, requestProblem, responseProblem } from './impossible-values.ts'
@@ -319,12 +320,14 @@ describe('the join of one exchange partition', () => {
   })
 
   it('names evidence by what makes it unique, and prompts by their last user message', () => {
-    expect(evidenceId('x', 'run', 'aa', null, 2_000)).toMatch(/^[0-9a-f]{32}$/)
-    expect(evidenceId('x', 'run', 'aa', null, 2_000)).not.toBe(evidenceId('x', 'run', 'aa', null, 3_000))
+    expect(evidenceId('x', 'run', 'aa', null, 2_000, sha256Hex)).toMatch(/^[0-9a-f]{32}$/)
+    expect(evidenceId('x', 'run', 'aa', null, 2_000, sha256Hex)).not.toBe(
+      evidenceId('x', 'run', 'aa', null, 3_000, sha256Hex),
+    )
     const body = new TextEncoder().encode(
       '{"messages":[{"role":"user","content":[{"type":"text","text":"he"},{"type":"text","text":"llo"}]}]}',
     )
-    expect(lastUserMessageHash(body)).toBe(lastUserMessageHash(request('x').body))
-    expect(lastUserMessageHash(new Uint8Array([1, 2, 3]))).toBeNull()
+    expect(lastUserMessageHash(body, sha256Hex)).toBe(lastUserMessageHash(request('x').body, sha256Hex))
+    expect(lastUserMessageHash(new Uint8Array([1, 2, 3]), sha256Hex)).toBeNull()
   })
 })

@@ -2,6 +2,7 @@ import type { Evidence, Request, Response, ShadowPlan } from '../events/records.
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { legFacts, needsSketches } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
+import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
 import { createDueHeap, type DueHeap } from './due-heap.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { exchangeFacts } from './exchange-facts.ts'
@@ -22,6 +23,7 @@ export interface Join {
   /** Evidence due at or before this was emitted, acknowledged and published by a former owner of the partition: it is not made again. */
   readonly resumeThroughMs: number
   readonly counts: JoinCounts
+  readonly hash: Sha256Hex
 }
 
 /** Since this owner has the partition. */
@@ -41,7 +43,11 @@ export interface JoinCounts {
 
 const rememberedMax = 100_000
 
-export function createJoin(options: { readonly limit: number; readonly resumeThroughMs: number }): Join {
+export function createJoin(options: {
+  readonly limit: number
+  readonly resumeThroughMs: number
+  readonly hash?: Sha256Hex
+}): Join {
   const counts: JoinCounts = {
     planned: 0,
     paired: 0,
@@ -69,6 +75,7 @@ export function createJoin(options: { readonly limit: number; readonly resumeThr
     readThroughMs: 0,
     resumeThroughMs: options.resumeThroughMs,
     counts,
+    hash: options.hash ?? sha256Hex,
   }
 }
 
@@ -111,7 +118,7 @@ export function ignoreExchange(join: Join, id: string): void {
 /** Applies a request of a run. Whatever `applyHead` has dealt with is not applied. */
 export function applyRequest(join: Join, request: Request, run: RunFacts, appendMs: number, offset: number): void {
   const exchange = join.open.open(request.exchange_id, offset, appendMs)
-  exchange.facts = exchangeFacts(request, appendMs)
+  exchange.facts = exchangeFacts(request, appendMs, join.hash)
   exchange.run = run
   if (request.shadow_plan !== null) exchange.plan = request.shadow_plan
   schedule(join, exchange, run.plan, request, appendMs)
@@ -141,7 +148,7 @@ export function advance(join: Join, nowMs: number): readonly Evidence[] {
     const reading = exchange?.readings[due.reading]
     if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
     if (due.dueMs > join.resumeThroughMs) {
-      const read = readAt({ ...exchange, facts: exchange.facts }, exchange.run.plan, reading)
+      const read = readAt({ ...exchange, facts: exchange.facts, hash: join.hash }, exchange.run.plan, reading)
       if (reading.late) join.counts.late += read.length
       evidence.push(...read)
     }
@@ -171,7 +178,7 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   if (facts === null || run === null) return
   const golden = run.golden(facts.request.golden_ref, facts.promptHash)
   const sketched = needsSketches(run.plan.metrics)
-  const options = { hasText: facts.hasText, price: run.price(response.arm), sketched }
+  const options = { hasText: facts.hasText, price: run.price(response.arm), sketched, hash: join.hash }
   exchange.legs.set(key, legFacts(response, golden, options))
 }
 

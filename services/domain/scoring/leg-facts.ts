@@ -1,7 +1,7 @@
 import type { Arm, Leg, Resolution, Response } from '../events/records.ts'
 import type { GoldenEntry } from '../rollout/spec.ts'
 import { isGoldenWrong } from './golden.ts'
-import { normalisedText, shortHash } from './normalise.ts'
+import { normalisedHash, type Sha256Hex, shortHash } from './normalise.ts'
 import { isRefusal } from './refusal.ts'
 import { type Sketch, sketchOf } from './sketch.ts'
 
@@ -40,7 +40,7 @@ export function needsSketches(metrics: readonly { readonly name: string }[]): bo
 export function legFacts(
   response: Response,
   golden: GoldenEntry | null,
-  options: { readonly hasText: boolean; readonly price: Price; readonly sketched: boolean },
+  options: { readonly hasText: boolean; readonly price: Price; readonly sketched: boolean; readonly hash: Sha256Hex },
 ): LegFacts {
   const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
   const said = tools === '' ? response.output : `${response.output}\n${tools}`
@@ -55,8 +55,8 @@ export function legFacts(
     costMicroUsd: options.price === null ? response.cost_micro_usd : costOf(options.price, response),
     refused: isRefusal({ refusal: response.refusal, finishReason: response.finish_reason, text: response.output }),
     lengthChars: response.output.length,
-    exactHash: shortHash(said),
-    normalisedHash: shortHash(normalisedText(said)),
+    exactHash: shortHash(said, options.hash),
+    normalisedHash: normalisedHash(said, options.hash),
     sketch: options.sketched ? sketchOf(said) : null,
     goldenWrong:
       golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),

@@ -1,0 +1,42 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { normalisedHash, normalisedText, sha256Hex } from './normalise.ts'
+
+/** The definition, step by step; the code goes over ASCII in one pass. */
+function stepByStep(text: string): string {
+  const plain = text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[*_`#>]+/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  let end = plain.length
+  while (end > 0 && '.!? '.includes(plain.charAt(end - 1))) end -= 1
+  return plain.slice(0, end)
+}
+
+const marked = fc.string({ unit: fc.constantFrom(...'aB7 \t\n\r\v\f.!?*_`#>-\u0000\u007f'), maxLength: 40 })
+
+describe('normalised text', () => {
+  it.each([
+    ['', ''],
+    [' ** ', ''],
+    ['A _ b', 'a b'],
+    ['Stop. ! ?', 'stop'],
+    ['a\u001cb', 'a\u001cb'],
+    ['ﬁne ２', 'fine 2'],
+    ['\ufeffx', 'x'],
+  ])('of %j is %j', (text, expected) => {
+    expect(normalisedText(text)).toBe(expected)
+  })
+
+  it('is what its steps give, for ASCII and for all else, and so is its hash', () => {
+    fc.assert(
+      fc.property(fc.oneof(marked, fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' })), (text) => {
+        expect(normalisedText(text)).toBe(stepByStep(text))
+        expect(normalisedHash(text, sha256Hex)).toBe(sha256Hex(stepByStep(text)).slice(0, 16))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

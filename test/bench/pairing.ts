@@ -1,0 +1,142 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Stack, startStack } from '../../infra/native/stack.ts'
+import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
+import type { Records } from '../../services/domain/events/records.ts'
+import { schemaTexts } from '../../services/domain/events/schemas.ts'
+import { topics } from '../../services/flow.ts'
+import { createKafkajsClient } from '../../services/platform/kafka/kafkajs-client.ts'
+import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
+import { openCodec } from '../../services/platform/registry/open-codec.ts'
+import { silentLog } from '../support/silent-log.ts'
+import { type Contestant, contestants, penstock } from './pairing/contestants.ts'
+import { benchRun, evidenceOfOne, type Size, sizes } from './pairing/exchanges.ts'
+import { compileJava, fetchCommand } from './pairing/java.ts'
+import { preload } from './pairing/preload.ts'
+import { type Result, race } from './pairing/race.ts'
+import { type PairingRun, tablesOf } from './pairing/tables.ts'
+import { keepResults } from './support/keep-results.ts'
+import { thisMachine } from './support/machine.ts'
+
+const help = `node test/bench/pairing.ts [options]
+
+Throughput of the pairing service beside Kafka Streams, on one broker of its own and the same bytes.
+
+  --sizes 1,4,16,64,mix  KB of each body (request and both answers)
+  --pairs N              exchanges a cell; by default by size
+  --only TEXT            contestants whose name holds it
+  --profile DIR          profile our own process (--cpu-prof) into DIR
+  --write                keep the numbers; sizes that are not measured stay as they were
+`
+const { values } = parseArgs({
+  options: {
+    sizes: { type: 'string', default: sizes.join(',') },
+    pairs: { type: 'string' },
+    only: { type: 'string', default: '' },
+    profile: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+/** At least ten seconds of the slower ones. */
+const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 16_000, 64: 5_000, mix: 12_000 }
+const say = (text: string) => void process.stderr.write(`${text}\n`)
+
+async function measure(stack: Stack, javaDir: string, size: Size, chosen: readonly Contestant[]): Promise<Result[]> {
+  const pairs = values.pairs === undefined ? pairsOf[size] : Number(values.pairs)
+  const prefix = `bench-${size}-`
+  const stateDir = mkdtempSync(join(tmpdir(), 'penstock-bench-pairing-'))
+  const { brokers } = stack.kafka
+  const registryUrl = stack.registry.url
+  const transport = createKafkajsTransport({ clientId: 'bench', brokers, topicPrefix: prefix, log: silentLog })
+  const kafka = createKafkajsClient({ clientId: 'bench-preload', brokers, log: silentLog })
+  const admin = kafka.admin()
+  await admin.connect()
+  const results: Result[] = []
+  try {
+    const { schemas } = await deploy({ transport, registryUrl, clickhouse: null, migrations: '' })
+    const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix, schemaTexts })
+    await transport.ensureTopics(
+      chosen.flatMap(({ output }) =>
+        output?.startsWith('bench.') ? [{ name: output, partitions: topics.evidence.partitions, config: {} }] : [],
+      ),
+    )
+    // The records' own times stand for hours of traffic that are written in seconds.
+    const configEntries = [{ name: 'message.timestamp.type', value: 'CreateTime' }]
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: 2, name: prefix + topics.exchanges.name, configEntries }],
+    })
+    const run = benchRun()
+    say(`${size}: writing ${pairs} exchanges`)
+    await preload(kafka, codec, { prefix, run, size, pairs })
+    const shared = { brokers, registryUrl, prefix, requestSchemaId: schemas['Request'] ?? 0, javaDir, stateDir }
+    const windowMs = run.plan.legTimeoutMs
+    const nodeFlags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
+    for (const contestant of chosen) {
+      const outputs = contestant === penstock ? pairs * evidenceOfOne(run) : pairs
+      const course = { ...shared, windowMs, nodeFlags, logPath: join(stateDir, `${contestant.group}.log`) }
+      const result = await race(contestant, course, { admin, transport, pairs, outputs })
+      say(
+        `${size}: ${result.name}: ${Math.round(result.pairsPerSecond)}/s, ${Math.round(result.cpuSecondsPerMillion)} CPU-s a million, ${Math.round(result.peakMiB)} MiB`,
+      )
+      results.push(result)
+    }
+    // The next size finds the disk as this one did.
+    await admin.deleteTopics({ topics: [prefix + topics.exchanges.name] })
+  } finally {
+    await admin.disconnect()
+    await transport.close()
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+  return results
+}
+
+function keptCells(): PairingRun['cells'] {
+  try {
+    return (JSON.parse(readFileSync(new URL('pairing.json', import.meta.url), 'utf8')) as PairingRun).cells
+  } catch {
+    return []
+  }
+}
+
+async function main(javaDir: string): Promise<void> {
+  const asked = sizes.filter((size) => values.sizes.split(',').includes(String(size)))
+  const chosen = contestants.filter(({ name }) => name.includes(values.only))
+  const machine = thisMachine()
+  const stack = await startStack({ ephemeral: true })
+  try {
+    await stack.stop('clickhouse')
+    await stack.stop('redis')
+    const cells: { size: Size; results: Result[] }[] = []
+    for (const size of asked) cells.push({ size, results: await measure(stack, javaDir, size, chosen) })
+    const before = values.write ? keptCells() : []
+    const all = sizes.flatMap((size) => [...cells, ...before].filter((cell) => cell.size === size).slice(0, 1))
+    const run = benchRun()
+    const measured: PairingRun = {
+      machine,
+      command: 'node test/bench/pairing.ts --write',
+      evidencePerPair: evidenceOfOne(run),
+      metrics: run.plan.metrics.length,
+      cells: all,
+    }
+    const text = tablesOf(measured)
+    process.stdout.write(`${text}\n`)
+    if (values.write) keepResults('pairing', measured, text)
+  } finally {
+    await stack.stop()
+  }
+}
+
+if (values.help) process.stdout.write(help)
+else {
+  const javaDir = compileJava()
+  if (javaDir === null) {
+    say(
+      `this benchmark compares with Kafka Streams, whose jars are not here. Fetch them (Java 17 and Maven):\n  ${fetchCommand}`,
+    )
+    process.exitCode = 2
+  } else await main(javaDir)
+}

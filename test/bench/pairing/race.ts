@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Admin } from 'kafkajs'
+import type { Transport } from '../../../services/platform/kafka/transport.ts'
+import { type ProcessUsage, usageOf } from '../support/process-usage.ts'
+import type { Contestant, Course } from './contestants.ts'
+
+/** What one contestant did at one size. */
+export interface Result {
+  readonly name: string
+  readonly pairs: number
+  readonly seconds: number
+  readonly pairsPerSecond: number
+  readonly cpuSecondsPerMillion: number
+  readonly peakMiB: number
+}
+
+const pollMs = 50
+const withinMs = 120_000
+
+/**
+ * Runs one contestant over everything that is preloaded: the clock starts when it has its partitions, and stops when its last record is in the log
+ * (a committed one, where it writes in transactions). @throws when it ends, or does not finish in two minutes
+ */
+export async function race(
+  contestant: Contestant,
+  course: Course,
+  watch: { readonly admin: Admin; readonly transport: Transport; readonly pairs: number; readonly outputs: number },
+): Promise<Result> {
+  const { name, group } = contestant
+  const child = contestant.start(course)
+  const pid = child.pid ?? 0
+  const endMs = performance.now() + withinMs
+  const until = async (what: string, holds: () => Promise<boolean>) => {
+    while (!(await holds())) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`${name} ended with ${child.exitCode}: ${readFileSync(course.logPath, 'utf8').slice(-2_000)}`)
+      if (performance.now() > endMs) throw new Error(`${name}: ${what} not seen within ${withinMs / 1_000} s`)
+      await delay(pollMs)
+    }
+  }
+  const written = await counter(contestant, course, watch)
+  try {
+    await until('its partitions', async () => {
+      const { groups } = await watch.admin.describeGroups([course.prefix + group])
+      return groups[0]?.state === 'Stable' && groups[0].members.length > 0
+    })
+    const before = usageOf(pid)
+    const begunMs = performance.now()
+    await until('its last record', async () => (await written.count()) >= watch.outputs)
+    return resultOf(name, watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
+  } finally {
+    await written.stop()
+    child.kill('SIGKILL')
+  }
+}
+
+function resultOf(name: string, pairs: number, seconds: number, before: ProcessUsage, after: ProcessUsage): Result {
+  const cpuSeconds = after.cpuSeconds - before.cpuSeconds
+  const perMillion = (cpuSeconds / pairs) * 1e6
+  return {
+    name,
+    pairs,
+    seconds,
+    pairsPerSecond: pairs / seconds,
+    cpuSecondsPerMillion: perMillion,
+    peakMiB: after.peakMiB,
+  }
+}
+
+/** Ends of partitions also count the marks of transactions, so that where there are some the records themselves are read. */
+async function counter(
+  contestant: Contestant,
+  course: Course,
+  watch: { readonly transport: Transport; readonly outputs: number },
+): Promise<{ count(): Promise<number>; stop(): Promise<void> }> {
+  const { output } = contestant
+  if (output === null) {
+    const hasRead = () => readFileSync(course.logPath, 'utf8').endsWith('read\n')
+    return { count: async () => (hasRead() ? watch.outputs : 0), stop: async () => undefined }
+  }
+  if (!contestant.isTransactional) {
+    const count = async () => (await watch.transport.endOffsets(output)).reduce((sum, { offset }) => sum + offset, 0)
+    return { count, stop: async () => undefined }
+  }
+  let records = 0
+  const reader = await watch.transport.read({
+    topics: [output],
+    startAt: 'beginning',
+    async onBatch(batch) {
+      records += batch.records.length
+    },
+  })
+  return { count: async () => records, stop: () => reader.stop() }
+}
