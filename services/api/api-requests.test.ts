@@ -117,6 +117,7 @@ describe('requests that are wrong', () => {
     ['a kind that every object has', { kind: 'constructor', ...because }, 'kind', 'must be one of promote, hold'],
     ['an unknown field', { kind: 'hold', reson: 'x', ...because }, 'reson', 'unknown field; did you mean `reason`?'],
     ['a field of another kind', { kind: 'hold', full: true, ...because }, 'full', 'belongs to promote'],
+    ['a wave for what is for the run', { kind: 'hold', wave: 'consumer', ...because }, 'wave', 'belongs to promote'],
     ['a list', [], 'request', 'must be object'],
   ])('%s is named with its field and the fix', async (_, payload, path, message) => {
     const world = newWorld(startedRun())

@@ -76,6 +76,8 @@ export interface Api extends VerdictSchemas {
     readonly full?: boolean
     /** release alone; may be left out when one latch is open */
     readonly latch?: string
+    /** promote and approve alone; has to be named while several waves are active */
+    readonly wave?: string
   }
   readonly KillRequest: {
     readonly reason: Api['Reason']
@@ -155,10 +157,11 @@ export interface Api extends VerdictSchemas {
     readonly decision: 'advance' | 'hold' | 'review' | 'rollback' | 'completed' | 'waiting'
     readonly decisionCode: string
     readonly decisionReason: string
+    /** The wave that this answer speaks of: the one that waits for a person, else the only active one, else the first active one */
     readonly wave: string
     readonly stage: string | null
     readonly stageEntry: number
-    /** What the candidate gets of the active wave now */
+    /** What the candidate gets of that wave now */
     readonly candidateWeight: number
     /** When the phase began */
     readonly sinceMs: number
@@ -184,6 +187,9 @@ export interface Api extends VerdictSchemas {
     }[]
     readonly epoch: number
     readonly awaitingApproval: 'approval' | 'verdict' | 'max_duration' | 'ack_rejected' | null
+    /** The wave that waits for a person */
+    readonly awaitingWave: string | null
+    /** Some active wave may advance by its evidence */
     readonly safeToAdvance: boolean
     readonly killed: boolean
     readonly kills: readonly string[]
@@ -210,6 +216,19 @@ export interface Api extends VerdictSchemas {
       readonly candidateWeight: number
       readonly mark: 'done' | 'current' | 'waiting'
     }[]
+    /**
+     * Of its present stage entry; null where nothing is decided
+     * @enum {unknown}
+     */
+    readonly decision: 'advance' | 'hold' | 'review' | null
+    readonly decisionCode: string | null
+    readonly decisionReason: string | null
+    /** Units entered in its present stage entry */
+    readonly n: number | null
+    readonly nRequired: number | null
+    readonly etaAtMs: number | null
+    readonly gateAtMs: number | null
+    readonly awaitingApproval: 'approval' | 'verdict' | 'max_duration' | null
   }
   /** A move that no passing verdict allowed */
   readonly Override: {
@@ -318,8 +337,10 @@ export interface Api extends VerdictSchemas {
     /** Promoting an unacceptable candidate in any wave */
     readonly falsePromotion: {
       readonly alpha: number
+      /** Of each question; a part of it where waves go side by side */
+      readonly each: number
       readonly questions: number
-      readonly waves: 'fixed_sequence'
+      readonly waves: 'fixed_sequence' | 'bonferroni'
     }
     /** Not promoting a harmless candidate; the total is divided over deciding metrics and gates */
     readonly miss: {

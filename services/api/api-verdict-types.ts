@@ -141,6 +141,8 @@ export interface VerdictSchemas {
         readonly wave: string
         readonly stageEntry: number
       }[]
+      /** The wave has passed its last gate */
+      readonly finished?: boolean
       /** The whole seasonal periods that the stage must see */
       readonly wholePeriod?: null | {
         readonly periodMs: number

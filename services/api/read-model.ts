@@ -14,7 +14,8 @@ export interface ReadModel {
   runs(): readonly Run[]
   run(id: string): Run | null
   statusOf(run: Run): RunStatus
-  verdictOf(run: string): Verdict | null
+  /** A gate's newest verdict on a wave of the run, else on any; null before one has spoken. */
+  verdictOf(run: string, wave: string): Verdict | null
   decisions(run: string): readonly Decision[]
   /** The decision that a command led to; null while there is none. */
   decisionFor(commandId: string): Decision | null
@@ -31,7 +32,8 @@ const showMs = 5_000
 
 interface State {
   readonly runs: Map<string, Run>
-  readonly snapshots: Map<string, GateWord>
+  /** Run → wave → what a gate last said of it. */
+  readonly snapshots: Map<string, Map<string, GateWord>>
   readonly decisions: Decision[]
   readonly byCommand: Map<string, Decision>
   readonly splits: Map<string, Split>
@@ -75,8 +77,11 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
         (a, b) => Number(isActive(b)) - Number(isActive(a)) || b.createdAtMs - a.createdAtMs,
       ),
     run: (id) => state.runs.get(id) ?? null,
-    statusOf: (run) => status(run, state.snapshots.get(run.id) ?? null, scope.clock.nowMs()),
-    verdictOf: (run) => state.snapshots.get(run)?.verdict ?? null,
+    statusOf: (run) => status(run, wordsOf(state, run.id), scope.clock.nowMs()),
+    verdictOf: (run, wave) => {
+      const words = wordsOf(state, run)
+      return (words.find(({ view }) => view.wave === wave) ?? words.at(-1))?.verdict ?? null
+    },
     decisions: (run) => state.decisions.filter((decision) => decision.run === run),
     decisionFor: (commandId) => state.byCommand.get(commandId) ?? null,
     split: (route) => state.splits.get(route) ?? null,
@@ -114,11 +119,21 @@ function applyRun(state: State, key: string, value: Buffer): void {
   if (run !== null) state.runs.set(run.id, run)
 }
 
+function wordsOf(state: State, run: string): readonly GateWord[] {
+  return [...(state.snapshots.get(run)?.values() ?? [])]
+}
+
+/** The head of a run's snapshot speaks of one wave, records beside it of others; the rest is the gate's own. */
 function applySnapshot(state: State, key: string, value: Buffer): void {
-  if (key.includes('/')) return
+  if (key.includes('/') && !key.includes('/wave/')) return
   try {
-    const { view, verdict } = JSON.parse(value.toString('utf8')) as Partial<GateWord>
-    if (view !== undefined && verdict !== undefined) state.snapshots.set(key, { view, verdict })
+    const { run, view, verdict } = JSON.parse(value.toString('utf8')) as Partial<GateWord & { readonly run: string }>
+    if (run === undefined || view === undefined || verdict === undefined) return
+    const words = state.snapshots.get(run) ?? new Map<string, GateWord>()
+    state.snapshots.set(run, words)
+    // The newest word stands last.
+    words.delete(view.wave)
+    words.set(view.wave, { view, verdict })
   } catch {
     // A foreign record: the status is then that of the last verdict.
   }

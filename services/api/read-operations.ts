@@ -29,9 +29,10 @@ export function readOperations(model: ReadModel, pairs: PairReader, evidence: Ev
     },
     async explainRun(call) {
       const run = findRun(model, textOf(call, 'run'))
+      const status = model.statusOf(run)
       const body: Api['Explanation'] = {
-        status: model.statusOf(run),
-        verdict: model.verdictOf(run.id),
+        status,
+        verdict: model.verdictOf(run.id, status.wave),
         decisions: model.decisions(run.id),
         latches: model.latches(run.id),
         acks: model.acks(run.route),

@@ -5,6 +5,7 @@ import type { CommandPayloads } from '../domain/rollout/commands.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import type { RolloutSpec } from '../domain/rollout/spec.ts'
+import { activeWaves, onlyWave } from '../domain/rollout/waves.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import type { Api } from './api-types.ts'
 import { compileText, mintRunId } from './apply-rollout.ts'
@@ -62,11 +63,25 @@ async function command(deps: Deps, call: Call) {
   if (kind === 'promote' && request.full === true) authorised(call.caller, 'admin')
   const payload = payloadOf(request, model, run)
   if (kind === 'rollback') return rollBack(deps, run, call.caller, reason)
-  const wave = run.state.waves[run.state.wave]
-  const at = wave === undefined || kind === 'release' ? null : { wave: wave.id, stageEntry: wave.stageEntry }
+  const at = kind === 'release' ? null : placeOf(run, request)
   const decision = await commander.command(run.id, kind, payload, call.caller.name, reason, at)
   const body: Api['CommandAnswer'] = { latch: null, decision, status: model.statusOf(model.run(run.id) ?? run) }
   return { status: 200, body }
+}
+
+/**
+ * The stage entry that a command is for, so that one that comes too late is refused. The wave that is named; else the only active one, or for an answer the
+ * one that asks. Null with several active: the controller then refuses what is for one wave alone.
+ */
+function placeOf(run: Run, { kind, wave: named }: Api['CommandRequest']): { wave: string; stageEntry: number } | null {
+  const isAnswer = kind === 'approve' || kind === 'reject'
+  const asking = isAnswer && activeWaves(run).length < 2 ? run.state.reviewWave : null
+  const id = named ?? asking ?? run.state.waves[onlyWave(run) ?? -1]?.id
+  if (id === undefined) return null
+  const wave = run.state.waves.find((each) => each.id === id)
+  if (wave !== undefined) return { wave: wave.id, stageEntry: wave.stageEntry }
+  const known = run.state.waves.map((each) => each.id).join(', ')
+  throw new ApiProblem(404, 'NO_WAVE', `run ${run.id} has no wave \`${id}\`; its waves are ${known}`)
 }
 
 /** The latch first, by itself: a rollback must not wait for a controller. A run that is over has nothing to brake, the controller says so. */
@@ -104,8 +119,13 @@ function decisionOnLatch(model: ReadModel, run: string, latch: string | null): A
   return model.decisions(run).find((decision) => decision.id === `${run}/latch/${latch}`) ?? null
 }
 
-function refuseForeignFields({ kind, full, latch }: Api['CommandRequest']): void {
+const forOneWave: readonly Api['CommandRequest']['kind'][] = ['promote', 'approve']
+
+function refuseForeignFields({ kind, full, latch, wave }: Api['CommandRequest']): void {
   const problems = [
+    ...(wave !== undefined && (!forOneWave.includes(kind) || full === true)
+      ? [{ path: 'wave', message: 'belongs to promote (without full) and approve; the rest is for the run' }]
+      : []),
     ...(full !== undefined && kind !== 'promote'
       ? [{ path: 'full', message: 'belongs to promote; leave it out' }]
       : []),

@@ -88,7 +88,7 @@ export function serverOf(world: World, logger: Logger = log) {
   const model: ReadModel = {
     runs: () => world.runs,
     run: (id) => world.runs.find((run) => run.id === id) ?? null,
-    statusOf: (run) => status(run, null, clock.nowMs()),
+    statusOf: (run) => status(run, [], clock.nowMs()),
     verdictOf: () => verdict,
     decisions: (id) => world.runs.filter((run) => run.id === id).flatMap(decisionOf),
     decisionFor: () => null,

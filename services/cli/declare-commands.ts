@@ -59,9 +59,12 @@ export function declareCommands(program: Command, act: Act): void {
     const verb = withReason(program.command(`${kind} <run>`)).description(description)
     withHelp(verb, runHelp, kind === 'promote' ? [example, `${example} --full`] : [example])
     if (kind === 'promote') verb.option('--full', 'all waves to 100 % at once (needs the role admin)')
-    verb.action((id: string, { reason, full }: { reason: string; full?: boolean }) =>
-      act((session) => command(session, id, { kind, reason, ...(full === undefined ? {} : { full }) })),
-    )
+    if (kind === 'promote' || kind === 'approve')
+      verb.option('--wave <id>', 'which wave; has to be named while several are active')
+    verb.action((id: string, { reason, full, wave }: { reason: string; full?: boolean; wave?: string }) => {
+      const given = { ...(full === undefined ? {} : { full }), ...(wave === undefined ? {} : { wave }) }
+      return act((session) => command(session, id, { kind, reason, ...given }))
+    })
   }
   declareBrakes(program, act)
   declareDoctor(program, act)

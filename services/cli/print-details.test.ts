@@ -48,7 +48,7 @@ function explained(refusesEvery: number, findings: readonly SliceFinding[] = [])
   const view = { ...answer, wave: 'all', stageEntry: 1, etaAtMs: nowMs + 7_200_000, atMs: startMs + 60_000 }
   return explanationText(
     {
-      status: status(told.run, { view, verdict }, nowMs),
+      status: status(told.run, [{ view, verdict }], nowMs),
       verdict,
       decisions: told.effects.flatMap((effect) => (effect.kind === 'decision' ? [effect.decision] : [])),
       latches: [],

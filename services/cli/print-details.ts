@@ -34,7 +34,7 @@ function budgetText({ falseAlarm, falsePromotion, miss, outside }: Api['ErrorBud
     .map(({ family, total, tests }) => `${family} ${percent(total)} in ${tests.length}`)
   return [
     `  chance of a false rollback over the whole run: at most ${percent(falseAlarm.total)} (of ${percent(falseAlarm.limit)}: ${families.join(', ')})`,
-    `  chance of promoting an unacceptable candidate: at most ${percent(falsePromotion.alpha)} in all waves together`,
+    `  chance of promoting an unacceptable candidate: at most ${percent(falsePromotion.alpha)} in all waves together${falsePromotion.waves === 'bonferroni' ? `, ${percent(falsePromotion.each)} in each of the waves side by side` : ''}`,
     `  chance of missing a harmless one: at most ${percent(miss.total)}, ${percent(miss.each)} for each of ${miss.metrics} metrics at ${miss.gates} gates`,
     `  outside of these: ${outside.join('; ')}`,
   ]

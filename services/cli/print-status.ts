@@ -95,20 +95,30 @@ export function etaText({ etaAtMs }: Pick<RunStatus, 'etaAtMs'>, nowMs: number):
 }
 
 function brakesText(status: RunStatus): readonly string[] {
-  const { kills, openLatches, awaitingApproval, parked, run, route } = status
+  const { kills, openLatches, awaitingApproval, awaitingWave, parked, run, route } = status
+  const asking = awaitingWave === null ? '' : ` in wave ${awaitingWave}`
   return [
     ...(kills.length === 0 ? [] : [`  KILLED    by ${kills.join(', ')}; penstock release '${route}' ends it`]),
     ...(openLatches.length === 0
       ? []
       : [`  LATCHED   by ${openLatches.join(', ')}; penstock release ${run} --latch takes the run up again`]),
     ...(parked ? ['  PARKED    at 0 until a person resumes'] : []),
-    ...(awaitingApproval === null ? [] : [`  WAITING   for a person (${awaitingApproval})`]),
+    ...(awaitingApproval === null ? [] : [`  WAITING   for a person${asking} (${awaitingApproval})`]),
   ]
 }
 
+function decisionText({ decision, decisionCode, decisionReason, n, nRequired }: Api['WaveStatus']): string {
+  const required = nRequired === null ? '' : ` of ${nRequired}`
+  const units = n === null ? '' : `, ${n}${required} units`
+  return `${decision}${units}: ${decisionReason} [${decisionCode}]`
+}
+
+/** Each wave with its stages; where several go their own ways, each with what its gate says. */
 function wavesText({ waves }: RunStatus): readonly string[] {
+  const many = waves.filter(({ decision }) => decision !== null).length > 1
   return waves.flatMap((wave) => [
     `  wave ${wave.id} (${wave.status})`,
+    ...(many && wave.decision !== null ? [`    ${decisionText(wave)}`] : []),
     ...wave.stages.map(
       (stage) => `    ${marks[stage.mark]} ${stage.name.padEnd(14)} ${formatWeight(stage.candidateWeight)}`,
     ),

@@ -75,9 +75,10 @@ function ended(session: Session, status: RunStatus, code: ExitCode): ExitCode {
   return code
 }
 
-/** A stage entered anew after a release is no advance: only wave, stage and the bake count. */
-function entryOf({ wave, stage, phase }: RunStatus): string {
-  return `${wave}/${stage}/${phase === 'bake' ? 'bake' : ''}`
+/** A stage entered anew after a release is no advance: only the stages of waves, their ends and the bake count. */
+function entryOf({ waves, phase }: RunStatus): string {
+  const stages = waves.map(({ id, stage, status }) => `${id}/${stage}/${status}`)
+  return `${stages.join()}/${phase === 'bake' ? 'bake' : ''}`
 }
 
 function codeOf(status: RunStatus, advanced: boolean): ExitCode | null {

@@ -72,7 +72,10 @@ describe('evidence that is read before the record of its run', () => {
     for (let i = 0; i < 5; i += 1) evaluator.onEvidence(evidenceOf(i), 0, i)
     evaluator.onRun(run)
     expect(enteredOf(evaluator)).toBe(3)
-    expect(evaluator.runs.get(run.id)?.judgement).toMatchObject({ outcome: 'hold', reasonCode: 'GATE_LIMIT' })
+    expect(evaluator.runs.get(run.id)?.judged[0]?.judgement).toMatchObject({
+      outcome: 'hold',
+      reasonCode: 'GATE_LIMIT',
+    })
   })
 
   it('of a run that is over is not kept, so that it takes no room', () => {
@@ -94,6 +97,9 @@ describe('evidence that is read before the record of its run', () => {
     evaluator.onRun(run)
     expect(enteredOf(evaluator)).toBe(1)
     expect(evaluator.runs.get(run.id)?.gate.counts.refused).toBe(3)
-    expect(evaluator.runs.get(run.id)?.judgement).toMatchObject({ outcome: 'hold', reasonCode: 'GATE_LIMIT' })
+    expect(evaluator.runs.get(run.id)?.judged[0]?.judgement).toMatchObject({
+      outcome: 'hold',
+      reasonCode: 'GATE_LIMIT',
+    })
   })
 })

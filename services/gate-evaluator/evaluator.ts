@@ -17,14 +17,15 @@ import type { StageView } from '../domain/gate/stage-view.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
 import { isActive } from '../domain/rollout/moves.ts'
 import type { Run } from '../domain/rollout/run.ts'
-import type { StageSpec } from '../domain/rollout/spec.ts'
+import type { GateWord } from '../domain/rollout/status.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { createEarlyEvidence, type EarlyEvidence } from './early-evidence.ts'
 import type { Frontier } from './frontier.ts'
-import { type SnapshotCollector, snapshotRecords } from './gate-snapshot.ts'
+import { type SnapshotCollector, snapshotRecords, wordRecord } from './gate-snapshot.ts'
+import { armedOf, stageViews } from './stage-views.ts'
 import { latchFor, verdictCommand } from './verdict-commands.ts'
 
 export interface EvaluatorDeps {
@@ -65,13 +66,20 @@ export interface Evaluator {
   heartbeat(): Heartbeat | null
   /** Snapshots of runs that changed since the last call. */
   snapshot(): void
-  readonly runs: ReadonlyMap<string, { readonly gate: RunGate; readonly judgement: Judgement | null }>
+  readonly runs: ReadonlyMap<string, { readonly gate: RunGate; readonly judged: readonly Judged[] }>
+}
+
+/** The gate's answer about one stage entry. */
+interface Judged {
+  readonly stage: StageView
+  readonly judgement: Judgement
 }
 
 interface Watched {
   run: Run
   gate: RunGate
-  judgement: Judgement | null
+  /** One for each active wave; empty before the first. */
+  judged: readonly Judged[]
   readonly emitted: Set<string>
   readonly latches: Map<string, Latch>
   /** Partition → offset below which the snapshot has counted every record. */
@@ -97,7 +105,7 @@ class RunWatcher implements Evaluator {
     this.#early = createEarlyEvidence(deps.limits.waitingMax, (run, records) => deps.onForgotten({ run, records }))
   }
 
-  get runs(): ReadonlyMap<string, { readonly gate: RunGate; readonly judgement: Judgement | null }> {
+  get runs(): ReadonlyMap<string, { readonly gate: RunGate; readonly judged: readonly Judged[] }> {
     return this.#watched
   }
 
@@ -105,7 +113,7 @@ class RunWatcher implements Evaluator {
     const known = this.#watched.get(run.id)
     if (!isActive(run)) {
       // Its last numbers stay to be explained; nothing more is entered.
-      if (known?.judgement != null) this.#deps.emit(snapshotOf(this.#deps, known, known.judgement, this.#nextOffsets))
+      if (known !== undefined) this.#deps.emit(snapshotOf(this.#deps, known, this.#nextOffsets))
       this.#watched.delete(run.id)
       this.#over.add(run.id)
       this.#early.take(run.id)
@@ -140,7 +148,7 @@ class RunWatcher implements Evaluator {
     for (const entry of this.#watched.values()) {
       noteApprovals(entry.gate, entry.run.state.overrides)
       const entered = enterThrough(entry.gate, readThroughMs)
-      if (entered === 0 && !entry.changed && entry.judgement !== null && !comesToItsEnd(entry)) continue
+      if (entered === 0 && !entry.changed && entry.judged.length > 0 && !comesToItsEnd(entry)) continue
       entry.changed = true
       this.#judge(entry)
     }
@@ -164,9 +172,9 @@ class RunWatcher implements Evaluator {
 
   snapshot(): void {
     for (const entry of this.#watched.values()) {
-      if (!entry.changed || entry.judgement === null) continue
+      if (!entry.changed || entry.judged.length === 0) continue
       entry.changed = false
-      this.#deps.emit(snapshotOf(this.#deps, entry, entry.judgement, this.#nextOffsets))
+      this.#deps.emit(snapshotOf(this.#deps, entry, this.#nextOffsets))
       entry.slot = entry.slot === 'a' ? 'b' : 'a'
     }
   }
@@ -187,7 +195,7 @@ class RunWatcher implements Evaluator {
     return {
       run,
       gate,
-      judgement: null,
+      judged: [],
       emitted: new Set(),
       latches: new Map(head?.latches.map((latch) => [latch.id, latch])),
       countedTo: head?.countedTo ?? {},
@@ -197,22 +205,30 @@ class RunWatcher implements Evaluator {
   }
 
   #judge(entry: Watched): void {
-    const stage = stageOf(entry.run)
-    if (stage === null) return
-    const judgement = judge(entry.gate, stage)
-    entry.judgement = judgement
-    const { breach } = judgement
+    const stages = stageViews(entry.run)
+    if (stages.length === 0) return
+    entry.judged = stages.map((stage) => ({ stage, judgement: judge(entry.gate, stage) }))
     // The brake first, and by itself: neither the controller nor anything after it is waited for.
-    if (judgement.outcome === 'rollback' && breach !== null && once(entry, `latch/${breach.test}`)) {
-      this.#brake(entry, breach, judgement.reason)
+    for (const { judgement } of entry.judged) {
+      const { breach, outcome, reason } = judgement
+      if (outcome === 'rollback' && breach !== null && once(entry, `latch/${breach.test}`))
+        this.#brake(entry, breach, reason)
     }
-    const verdict = verdictOf(this.#deps, entry, judgement, stage, this.#nextOffsets)
-    const frozen = entry.gate.calibration.frozen
-    if (frozen !== null && entry.run.state.frozen === null) {
-      const reason = `calibrated with ${frozen.pairs} A/A pairs`
-      this.#tell(entry, stage, { ...verdict, outcome: 'calibrated', reasonCode: 'CALIBRATED', reason, frozen }, '')
+    for (const [index, { stage, judgement }] of entry.judged.entries()) {
+      const verdict = verdictOf(this.#deps, entry, judgement, stage, this.#nextOffsets)
+      // Calibration is the run's: one wave tells it.
+      if (index === 0) this.#tellCalibrated(entry, stage, verdict)
+      if (judgement.outcome !== 'hold') this.#tell(entry, stage, verdict, judgement.breach?.test ?? '')
+      // So is a rollback; the first wave has said it for all.
+      if (judgement.outcome === 'rollback') return
     }
-    if (judgement.outcome !== 'hold') this.#tell(entry, stage, verdict, breach?.test ?? '')
+  }
+
+  #tellCalibrated(entry: Watched, stage: StageView, verdict: Verdict): void {
+    const { frozen } = entry.gate.calibration
+    if (frozen === null || entry.run.state.frozen !== null) return
+    const reason = `calibrated with ${frozen.pairs} A/A pairs`
+    this.#tell(entry, stage, { ...verdict, outcome: 'calibrated', reasonCode: 'CALIBRATED', reason, frozen }, '')
   }
 
   #brake(entry: Watched, breach: Breach, reason: string): void {
@@ -247,9 +263,12 @@ function acceptInto(entry: Watched, evidence: Evidence, partition: number, offse
 }
 
 /** Where no evidence comes any more, time alone ends a stage. */
-function comesToItsEnd({ run, gate, judgement }: Watched): boolean {
-  const stage = judgement?.outcome === 'hold' ? stageOf(run) : null
-  return stage !== null && isOverdue(stage, gate.enteredThroughMs)
+function comesToItsEnd({ run, gate, judged }: Watched): boolean {
+  const stages = stageViews(run)
+  return judged.some(({ judgement }, index) => {
+    const stage = stages[index]
+    return judgement.outcome === 'hold' && stage !== undefined && isOverdue(stage, gate.enteredThroughMs)
+  })
 }
 
 function once(entry: Watched, what: string): boolean {
@@ -258,47 +277,11 @@ function once(entry: Watched, what: string): boolean {
   return true
 }
 
-/** The stage entry that the run stands in; null before the first. */
-function stageOf(run: Run): StageView | null {
-  const wave = run.state.waves[run.state.wave]
-  const stage = run.spec.waves[run.state.wave]?.stages[wave?.stageIndex ?? -1]
-  if (wave === undefined || stage === undefined || wave.status !== 'active') return null
-  return {
-    wave: wave.id,
-    stageEntry: wave.stageEntry,
-    stageName: stage.name,
-    candidateWeight: stage.candidateWeight,
-    approved: run.state.overrides.some(
-      (override) => override.wave === wave.id && override.stageEntry === wave.stageEntry,
-    ),
-    approvals: run.state.overrides.map(({ wave, stageEntry }) => ({ wave, stageEntry })),
-    deadlineMs: wave.startedAtMs === null ? null : wave.startedAtMs + stage.maxDurationMs,
-    wholePeriod: wholePeriodOf(stage, wave.startedAtMs),
-  }
-}
-
-/** On the controller's own start of the stage: time in which the run was held does not count, neither there nor here. */
-function wholePeriodOf(
-  { wholePeriodMs, minDurationMs }: StageSpec,
-  startedAtMs: number | null,
-): NonNullable<StageView['wholePeriod']> | null {
-  // A run that was applied before stages knew of periods has none.
-  if (wholePeriodMs == null) return null
-  return { periodMs: wholePeriodMs, untilMs: startedAtMs === null ? null : startedAtMs + minDurationMs }
-}
-
-/** Every wave that has begun is guarded for as long as the run lives. */
-function armedOf(run: Run): { run: string; wave: string; stage_entry: number }[] {
-  return run.state.waves
-    .filter((wave) => wave.status !== 'waiting')
-    .map((wave) => ({ run: run.id, wave: wave.id, stage_entry: wave.stageEntry }))
-}
-
 function verdictOf(
   deps: EvaluatorDeps,
   entry: Watched,
   judgement: Judgement,
-  stage: StageView | null,
+  stage: StageView,
   nextOffsets: ReadonlyMap<number, number>,
 ): Verdict {
   return {
@@ -310,14 +293,14 @@ function verdictOf(
     instrument: judgement.instrument,
     n: judgement.n,
     nRequired: judgement.nRequired,
-    etaAtMs: etaOf(entry, judgement, deps.clock.nowMs()),
+    etaAtMs: etaOf(entry.run, stage, judgement, deps.clock.nowMs()),
     frontierMs: entry.gate.enteredThroughMs,
     latch: null,
     frozen: null,
     planHash: entry.run.plan.hash,
     evidenceOffsets: offsetsOf(nextOffsets),
     codeVersion: deps.codeVersion,
-    ...(stage === null ? {} : { judged: stage }),
+    judged: stage,
     limits: deps.limits,
     counts: { ...entry.gate.counts },
     ...(entry.gate.corrections.length === 0 ? {} : { corrections: [...entry.gate.corrections] }),
@@ -332,48 +315,54 @@ function offsetsOf(nextOffsets: ReadonlyMap<number, number>): Readonly<Record<st
 }
 
 /** At the rate since the stage began, and not before time allows; null before anything has come. */
-function etaOf(entry: Watched, judgement: Judgement, nowMs: number): number | null {
+function etaOf(run: Run, { wave }: StageView, judgement: Judgement, nowMs: number): number | null {
   if (judgement.notBeforeMs !== null) return judgement.notBeforeMs
-  const startedAtMs = entry.run.state.waves[entry.run.state.wave]?.startedAtMs ?? null
+  const startedAtMs = run.state.waves.find(({ id }) => id === wave)?.startedAtMs ?? null
   if (judgement.nRequired === null || startedAtMs === null || judgement.n === 0) return null
   const perMs = judgement.n / Math.max(1, nowMs - startedAtMs)
   return Math.round(nowMs + Math.max(0, judgement.nRequired - judgement.n) / perMs)
 }
 
+/** The state with what it says of the first wave, and a record for each other wave; nothing before it has judged. */
 function snapshotOf(
   deps: EvaluatorDeps,
   entry: Watched,
-  judgement: Judgement,
   nextOffsets: ReadonlyMap<number, number>,
 ): readonly OutRecord[] {
-  const stage = stageOf(entry.run)
+  const words = entry.judged.map(({ stage, judgement }) => wordOf(deps, entry, stage, judgement, nextOffsets))
+  const [first, ...others] = words
+  if (first === undefined) return []
   const waiting = lowestWaiting(entry.gate.queue)
   const restartAt = Object.fromEntries(
     [...nextOffsets].map(([partition, next]) => [String(partition), Math.min(next, waiting.get(partition) ?? next)]),
   )
-  const countedTo = offsetsOf(nextOffsets)
-  const verdict = verdictOf(deps, entry, judgement, stage, nextOffsets)
-  const view = {
-    wave: stage?.wave ?? '',
-    stageEntry: stage?.stageEntry ?? 0,
-    reasonCode: judgement.reasonCode,
-    reason: judgement.reason,
-    n: judgement.n,
-    nRequired: judgement.nRequired,
-    etaAtMs: verdict.etaAtMs,
-    atMs: deps.clock.nowMs(),
-  }
   const head = {
     run: entry.run.id,
     gate: deps.gate,
     planHash: entry.run.plan.hash,
     atMs: deps.clock.nowMs(),
-    view,
-    verdict,
+    ...first,
     restartAt,
-    countedTo,
+    countedTo: offsetsOf(nextOffsets),
     latches: [...entry.latches.values()],
     slot: entry.slot,
   }
-  return snapshotRecords(topics.snapshots.name, head, runGateToData(entry.gate))
+  return [
+    ...others.map((word) => wordRecord(topics.snapshots.name, entry.run.id, word)),
+    ...snapshotRecords(topics.snapshots.name, head, runGateToData(entry.gate)),
+  ]
+}
+
+function wordOf(
+  deps: EvaluatorDeps,
+  entry: Watched,
+  stage: StageView,
+  judgement: Judgement,
+  nextOffsets: ReadonlyMap<number, number>,
+): GateWord {
+  const verdict = verdictOf(deps, entry, judgement, stage, nextOffsets)
+  const { wave, stageEntry } = stage
+  const { reasonCode, reason, n, nRequired } = judgement
+  const { etaAtMs } = verdict
+  return { view: { wave, stageEntry, reasonCode, reason, n, nRequired, etaAtMs, atMs: deps.clock.nowMs() }, verdict }
 }

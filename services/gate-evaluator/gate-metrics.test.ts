@@ -22,7 +22,7 @@ const seeing = (runs: Evaluator['runs'], blindness: string | null): Evaluator =>
 test('a run shows what became of its evidence against its limits, and nothing once it is over', async () => {
   const registry = createPrometheusMetrics()
   const metrics = createGateMetrics(registry, clock, { waitingMax: 50, unitsMax: 60 })
-  metrics.show(seeing(new Map([['r', { gate, judgement: null }]]), null), 97_500)
+  metrics.show(seeing(new Map([['r', { gate, judged: [] }]]), null), 97_500)
   const text = await registry.text()
   for (const line of [
     'penstock_gate_records{run="r",outcome="late"} 6',

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Latch } from '../domain/events/records.ts'
 import type { RunGateData } from '../domain/gate/run-gate-data.ts'
 import type { Verdict } from '../domain/gate/verdict.ts'
-import type { SnapshotView } from '../domain/rollout/status.ts'
+import type { GateWord, SnapshotView } from '../domain/rollout/status.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
 
-/** JSON value of `gate.snapshots.v1` under the run's id: what people may see of the gate now, and where the rest of its state stands. */
+/** JSON value of `gate.snapshots.v1` under the run's id: what people may see of the gate now (of the first active wave), and where the rest of its state stands. */
 export interface GateSnapshot {
   readonly run: string
   readonly gate: string
@@ -23,6 +23,14 @@ export interface GateSnapshot {
   readonly slot: 'a' | 'b'
   readonly parts: number
   readonly digest: string
+}
+
+/**
+ * What people may see of another active wave, under `<run>/wave/<wave>`: a record of its own, because verdicts of many waves do not fit into one. The state
+ * itself needs none of them.
+ */
+export function wordRecord(topic: string, run: string, word: GateWord): OutRecord {
+  return { topic, key: `${run}/wave/${word.view.wave}`, value: Buffer.from(JSON.stringify({ run, ...word })) }
 }
 
 const partCharactersMax = 600_000
@@ -58,7 +66,8 @@ export function createSnapshotCollector(): SnapshotCollector {
       if (value === null) {
         heads.delete(key)
         parts.delete(key)
-      } else if (/\/[ab]\/\d+$/.test(key)) parts.set(key, value.toString('utf8'))
+      } else if (/\/wave\/[^/]+$/.test(key)) return
+      else if (/\/[ab]\/\d+$/.test(key)) parts.set(key, value.toString('utf8'))
       else {
         const head = parsed<GateSnapshot>(value.toString('utf8'))
         if (head !== null) heads.set(key, head)

@@ -10,6 +10,11 @@ import { planOf, VirtualRun } from './virtual-run.ts'
 const attempts = [1, 2, 3].map((attempt) => planOf({ metrics: refusalDecides }, attempt))
 const plan = attempts[0] ?? planOf()
 const wide = { margin: { absolute: 0.12 }, assumedRate: 0.05, mustHaveData: true } as const
+/** Four waves side by side, each at a quarter of α, and the same without the division; within 12 points, so that four are not too dear. */
+const waves = [...['a', 'b', 'c'].map((id) => ({ id, match: { tenant: id } })), { id: 'rest' }]
+const [together, undivided] = (['together', 'sequence'] as const).map((waveOrder) =>
+  planOf({ metrics: onlyDeciding({ refusal: { ...wide, assumedRate: 0.17 } }), waves, waveOrder }),
+) as [AnalysisPlan, AnalysisPlan]
 /** Six guardrails that must pass, four gates (shadow, 1, 10, 50 %), within 12 points, so that a whole run stays short. */
 const wholeRun = planOf({
   metrics: onlyDeciding({
@@ -43,6 +48,24 @@ function pairedPasses(uniform: Draw, only: number, base: number, of: AnalysisPla
     const refused = { baseline: drawn >= only && drawn < only + base, candidate: drawn < only }
     run.pair('content_ab', `session-${i}`, { refused: refused.baseline }, { refused: refused.candidate })
   })
+}
+
+/** Waves take turns until each has passed its first gate or spent its looks; 1 when any of them passes. */
+function anyWavePasses(uniform: Draw, only: number, base: number, of: AnalysisPlan): number {
+  const run = new VirtualRun(of, 0)
+  const open = new Set(waves.map(({ id }) => id))
+  for (let index = 0; index < 12_000 && open.size > 0; index += 1)
+    for (const wave of open) {
+      run.turnTo(wave)
+      const drawn = uniform()
+      const refused = { baseline: drawn >= only && drawn < only + base, candidate: drawn < only }
+      run.pair('content_ab', `${wave}-${index}`, { refused: refused.baseline }, { refused: refused.candidate })
+      run.wait(250)
+      const state = run.gate.advance.get(`${wave}/1/advance/shadow/refusal/content_ab`)
+      if (state?.passed === true) return 1
+      if (state?.statistics.length === of.looks.length) open.delete(wave)
+    }
+  return 0
 }
 
 function unpairedPasses(uniform: Draw, candidate: number, baseline: number): number {
@@ -169,6 +192,23 @@ export const advanceCells: readonly Cell[] = [
     plan: null,
     shortRuns: 20,
     run: (uniform) => Math.max(...attempts.map(() => pairedPasses(uniform, 0.075, 0.025))),
+  },
+  {
+    name: 'advance/waves-together',
+    world: 'four waves side by side, in each truly worse by the margin, each tested at α/4: any of them passes a gate',
+    aim: unfit,
+    plan: together,
+    shortRuns: 10,
+    run: (uniform) => anyWavePasses(uniform, 0.145, 0.025, together),
+  },
+  {
+    name: 'naive/waves-together-at-full-alpha',
+    dataOf: 'advance/waves-together',
+    world: 'the world of advance/waves-together, but each wave at the whole α: any of them passes a gate',
+    aim: { kind: 'share-at-least', share: 0.1 },
+    plan: null,
+    shortRuns: 20,
+    run: (uniform) => anyWavePasses(uniform, 0.145, 0.025, undivided),
   },
   {
     name: 'advance/paired-harmless',

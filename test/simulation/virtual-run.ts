@@ -102,6 +102,11 @@ export class VirtualRun implements Traffic {
     return this.weight / fullWeight
   }
 
+  /** From now on everything is of this wave, which has entered its first stage with the run. */
+  turnTo(wave: string): void {
+    this.#place = { ...this.#place, wave, rule: wave }
+  }
+
   enterStage(weight: number): void {
     this.#place = { ...this.#place, stage_entry: this.#place.stage_entry + 1, candidate_weight: weight }
   }

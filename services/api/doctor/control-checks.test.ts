@@ -53,7 +53,7 @@ function complaints(world: World = {}): readonly string[] {
   }
   const model = {
     runs: () => world.runs ?? [run],
-    statusOf: (one: Run) => ({ ...status(one, null, startMs), openLatches: world.openLatches ?? [] }),
+    statusOf: (one: Run) => ({ ...status(one, [], startMs), openLatches: world.openLatches ?? [] }),
     split: () => split,
     acks: () => acks,
     kills: () => kills,

@@ -1,5 +1,6 @@
 import type { Ack, Split } from '../../domain/events/records.ts'
-import { isActive, runningPhase } from '../../domain/rollout/moves.ts'
+import { isActive } from '../../domain/rollout/moves.ts'
+import { runningPhase } from '../../domain/rollout/pause.ts'
 import type { Run } from '../../domain/rollout/run.ts'
 import { killBinds, latchBinds } from '../../domain/routing/effective.ts'
 import type { Clock } from '../../domain/time/clock.ts'

@@ -42,10 +42,11 @@ const candidateEventsMin = 5
  * The result is a pure function of the spec and the attempt; its hash names it on every verdict.
  *
  * @param attempt from 1. Each further attempt of the same candidate against the same baseline halves the α of advancing, so that asking again and again
- * promotes a bad candidate with at most twice that α in all.
+ * promotes a bad candidate with at most twice that α in all. Waves side by side share it: each tests at its K-th part (Bonferroni).
  */
 export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
-  const spec = { ...policy, alphaAdvance: policy.alphaAdvance * 2 ** (1 - attempt) }
+  const together = policy.waveOrder === 'together' ? policy.waves.length : 1
+  const spec = { ...policy, alphaAdvance: (policy.alphaAdvance * 2 ** (1 - attempt)) / together }
   const metrics = spec.metrics.filter((metric) => metric.role !== 'muted').map((metric) => plannedMetric(metric, spec))
   const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
   const looks = plannedLooks({ alpha: spec.alphaAdvance })
@@ -57,6 +58,7 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
     advance: advanceTests(spec),
     search: sliceSearchPlan(spec, harm, metrics),
     looks,
+    ...(together > 1 ? { wavesTogether: together } : {}),
     legTimeoutMs: spec.legTimeoutMs,
     graceMs: spec.graceMs,
     shadowStartDelayMs: Math.max(0, spec.shadow.deadlineMs - spec.legTimeoutMs),

@@ -71,7 +71,8 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
     harmAnswer(gate, metrics, stage, answer) ??
     missingAnswer(gate, stage, advanceTests, slowest, answer) ??
     advanceAnswer(gate, advanceTests, stage, answer)
-  const overdue = answered.outcome === 'hold' && kind !== 'full' && isOverdue(stage, gate.enteredThroughMs)
+  const ends = kind !== 'full' && stage.finished !== true
+  const overdue = answered.outcome === 'hold' && ends && isOverdue(stage, gate.enteredThroughMs)
   return overdue ? answer('review', 'MAX_DURATION', overdueReason(gate, stage, answered.reason, slowest)) : answered
 }
 
@@ -157,6 +158,8 @@ function missingAnswer(
 ): Judgement | null {
   if (stageKindOf(stage.candidateWeight) === 'full')
     return answer('hold', 'BAKING', 'the candidate has all traffic; guardrails stay armed until the bake ends')
+  if (stage.finished === true)
+    return answer('hold', 'BAKING', 'all gates have passed; guardrails stay armed until the bake ends')
   for (const check of obstacleChecks) {
     const obstacle = check(gate, stage, tests)
     if (obstacle !== null) return obstacleAnswer(answer, obstacle)

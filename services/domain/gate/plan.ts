@@ -140,6 +140,8 @@ export interface AnalysisPlan {
   readonly search: SliceSearchPlan | null
   /** Information fractions of the looks and the one-sided critical values at them. */
   readonly looks: readonly { readonly fraction: number; readonly bound: number }[]
+  /** Waves that are tested side by side: each question's α, and so the looks, are that part of the attempt's. Absent: one wave after the other, at all of it. */
+  readonly wavesTogether?: number
   readonly legTimeoutMs: number
   readonly graceMs: number
   /** A shadow leg starts at most this long after the request's arrival, else it is skipped. */

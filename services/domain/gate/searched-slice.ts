@@ -27,6 +27,6 @@ export const searchLimits = {
   pairsMin: 200,
   /** Findings told in one verdict. */
   findingsMax: 20,
-  /** Waves whose searches are kept: the present one, and the one before, whose last records may still come. */
+  /** Waves of a sequence whose searches are kept: the present one, and the one before, whose last records may still come. Side by side all are. */
   wavesMax: 2,
 } as const

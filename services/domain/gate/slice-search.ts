@@ -50,7 +50,7 @@ function createSliceSearch(questions: number): SliceSearch {
   return { pairs: 0, waiting: new Map(), slices: null, counts: zeros(questions * cells), lookup: null }
 }
 
-/** Adds one pair that counts for its unit to the search of its wave; the searches of waves before the last are forgotten. */
+/** Adds one pair that counts for its unit to the search of its wave; of a sequence, the searches of waves before the last are forgotten. */
 export function addToSearches(searches: Map<string, SliceSearch>, plan: AnalysisPlan, evidence: Evidence): void {
   const { wave } = evidence.place
   if (plan.search === null || evidence.horizon_ms !== plan.legTimeoutMs) return
@@ -58,7 +58,8 @@ export function addToSearches(searches: Map<string, SliceSearch>, plan: Analysis
   if (search === undefined) {
     search = createSliceSearch(plan.search.questions.length)
     searches.set(wave, search)
-    for (const old of [...searches.keys()].slice(0, -searchLimits.wavesMax)) searches.delete(old)
+    const kept = Math.max(searchLimits.wavesMax, plan.wavesTogether ?? 1)
+    for (const old of [...searches.keys()].slice(0, -kept)) searches.delete(old)
   }
   addSearchedPair(search, plan.search, evidence)
 }

@@ -60,12 +60,17 @@ function isAbsent({ spec, traffic }: PlanInput, stage: PlannedStage, question: P
   return wave !== undefined && audienceShares(spec, traffic, wave, question.slice).every((share) => share === 0)
 }
 
-/** Calls and money are counted to the moment at which the last question on pairs is answered; after that a pause harms nobody. */
+/** Calls are counted to the moment at which the last question on pairs is answered, of each wave where they go side by side; after that a pause harms nobody. */
 function budgetProblems({ spec }: PlanInput, stages: readonly PlannedStage[]): readonly PlanProblem[] {
-  const last = stages.findLastIndex(({ questions }) => questions.some(({ counts }) => counts === 'pairs'))
-  const stage = stages[last]
+  const asksPairs = ({ questions }: PlannedStage) => questions.some(({ counts }) => counts === 'pairs')
+  const stage = stages.findLast(asksPairs)
   if (stage === undefined) return []
-  const bills = [...stages.slice(0, last).map(({ shadow }) => shadow), stage.shadowForEvidence]
+  const chains =
+    spec.waveOrder === 'together' ? spec.waves.map(({ id }) => stages.filter(({ wave }) => wave === id)) : [stages]
+  const bills = chains.flatMap((chain) => {
+    const last = chain.findLastIndex(asksPairs)
+    return chain.slice(0, last + 1).map((each, index) => (index === last ? each.shadowForEvidence : each.shadow))
+  })
   const calls = bills.reduce((sum, bill) => sum + bill.calls, 0)
   const money = bills.reduce<number | null>(
     (sum, { microUsd }) => (sum === null || microUsd === null ? null : sum + microUsd),

@@ -115,12 +115,17 @@ function hourlyRequestsOf({ spec, traffic, wave }: StagePlace): readonly number[
   return traffic.hourlyRequests.map((requests, hour) => requests * (audience[hour] ?? 0))
 }
 
-/** A/A pairs are exchanges, not units: every second leg counts. */
+/** A/A pairs are exchanges, not units: every second leg counts. Of waves side by side all bring them, since the noise floor is the run's. */
 function hoursToCalibrate(place: StagePlace): number | null {
-  const { plan, spec, stage, startMs } = place
+  const { plan, spec, startMs } = place
   if (plan.calibrationPairs === 0) return 0
   const { share, secondLegShare } = spec.shadow
-  const rate = share * secondLegShare * (1 - stage.candidateWeight / 100_000) * plan.joinCompletenessMin
-  const pairs = hourlyRequestsOf(place).map((requests) => requests * rate)
+  const begun = spec.waveOrder === 'together' ? spec.waves : [place.wave]
+  const hourly = begun.map((wave) => {
+    const weight = (wave === place.wave ? place.stage : wave.stages[0])?.candidateWeight ?? 0
+    const rate = share * secondLegShare * (1 - weight / 100_000) * plan.joinCompletenessMin
+    return hourlyRequestsOf({ ...place, wave }).map((requests) => requests * rate)
+  })
+  const pairs = place.traffic.hourlyRequests.map((_, hour) => hourly.reduce((sum, of) => sum + (of[hour] ?? 0), 0))
   return hoursUntil(pairs, startMs, plan.calibrationPairs)
 }

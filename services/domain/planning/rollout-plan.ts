@@ -31,11 +31,15 @@ export interface RolloutPlan {
   readonly problems: readonly PlanProblem[]
 }
 
-/** Plans every stage, one after the other: a stage begins when the one before has its looks and its minimum time. */
+/**
+ * Plans every stage: one begins when the one before has its looks and its minimum time, and the first of a wave when the wave before has ended, or with the
+ * run where waves go side by side.
+ */
 export function planRollout(input: PlanInput): RolloutPlan {
   const { spec, plan, startMs } = input
   const stages = chain(input, 'planned')
-  const endOf = (chained: readonly PlannedStage[]) => (chained.at(-1)?.endsAtMs ?? startMs) + spec.bakeMs
+  const endOf = (chained: readonly PlannedStage[]) =>
+    Math.max(startMs, ...chained.map(({ endsAtMs }) => endsAtMs)) + spec.bakeMs
   const shadow = shadowTotal(stages.map((stage) => stage.shadow))
   return {
     planHash: plan.hash,
@@ -62,10 +66,10 @@ function chain(input: PlanInput, choice: LookChoice): readonly PlannedStage[] {
   const missMax = spec.betaTotal / Math.max(1, gateCount(spec))
   const stages: PlannedStage[] = []
   for (const wave of spec.waves)
-    for (const stage of wave.stages) {
-      const startMs = stages.at(-1)?.endsAtMs ?? input.startMs
-      const place = { ...input, wave, stage, startMs }
-      stages.push(plannedStage(place, { calibrates: stages.length === 0, missMax, choice }))
+    for (const [index, stage] of wave.stages.entries()) {
+      const begins = spec.waveOrder === 'together' ? index === 0 : stages.length === 0
+      const startMs = (begins ? undefined : stages.at(-1)?.endsAtMs) ?? input.startMs
+      stages.push(plannedStage({ ...input, wave, stage, startMs }, { calibrates: begins, missMax, choice }))
     }
   return stages
 }

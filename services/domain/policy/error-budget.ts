@@ -20,8 +20,16 @@ export interface ErrorBudget {
       }[]
     }[]
   }
-  /** Promoting an unacceptable candidate anywhere: every question at α, undivided, since it must pass all of them; waves in a fixed sequence. */
-  readonly falsePromotion: { readonly alpha: number; readonly questions: number; readonly waves: 'fixed_sequence' }
+  /**
+   * Promoting an unacceptable candidate in any wave. Within a wave every question is asked at the wave's α, undivided, since it must pass all of them. Waves
+   * in a fixed sequence have all of α each; side by side each has `alpha / waves` (Bonferroni), which is `each`.
+   */
+  readonly falsePromotion: {
+    readonly alpha: number
+    readonly each: number
+    readonly questions: number
+    readonly waves: 'fixed_sequence' | 'bonferroni'
+  }
   /** Not promoting a harmless candidate: the total is divided over deciding metrics × gates. */
   readonly miss: {
     readonly total: number
@@ -59,12 +67,14 @@ export function errorBudget(spec: RolloutSpec, plan: AnalysisPlan): ErrorBudget 
     if (total > limit * (1 + 1e-9)) throw new RangeError(`${family}: tests spend ${total}, the budget is ${limit}`)
   const metrics = spec.metrics.filter(isDeciding).length
   const gates = gateCount(spec)
+  const each = Math.max(0, ...plan.advance.map(({ alpha }) => alpha))
   return {
     falseAlarm: { ...budget, families },
     falsePromotion: {
-      alpha: Math.max(0, ...plan.advance.map(({ alpha }) => alpha)),
+      alpha: each * (plan.wavesTogether ?? 1),
+      each,
       questions: plan.advance.length,
-      waves: 'fixed_sequence',
+      waves: plan.wavesTogether === undefined ? 'fixed_sequence' : 'bonferroni',
     },
     miss: { total: spec.betaTotal, metrics, gates, each: spec.betaTotal / Math.max(1, metrics * gates) },
     outside,

@@ -21,6 +21,8 @@ export interface RolloutDocument {
     readonly match?: Readonly<Record<string, string>>
     readonly stages?: readonly StageDocument[]
   }[]
+  /** Default `sequence`: one wave after the other, each at all of α. `together`: side by side, each at its share of α. */
+  readonly waveOrder?: 'sequence' | 'together'
   /** Canary stages from 10 % on last whole periods of it. Default: `24h` for the default stages of a model, none for others. */
   readonly seasonalPeriod?: string
   readonly bake?: string

@@ -48,6 +48,7 @@ export function specFromDocument(document: RolloutDocument, golden: GoldenSummar
     routers: document.routers,
     stickyKey: document.stickyKey ?? 'session',
     waves,
+    waveOrder: document.waveOrder ?? 'sequence',
     shadow: shadowOf(document, startWithinMs + legTimeoutMs),
     metrics,
     criticalSlices: document.criticalSlices ?? [],

@@ -2,6 +2,8 @@ import { isRecord } from './payload.ts'
 
 const weightMax = 100_000
 const wavesMax = 100
+/** Each wave that is tested side by side has states of its own at the gate, and 1/K of α: with more, none would ever have its evidence. */
+export const wavesTogetherMax = 20
 const stagesMax = 50
 
 function isDuration(value: unknown): boolean {
@@ -94,6 +96,11 @@ export function specProblems(spec: unknown): readonly string[] {
       waveProblems(wave, `waves[${index}]`, !isRecord(shadow) || shadow['share'] !== 0),
     ),
   )
+  const { waveOrder } = spec as Readonly<Record<string, unknown>>
+  if (waveOrder !== undefined && waveOrder !== 'sequence' && waveOrder !== 'together')
+    problems.push('waveOrder is neither sequence nor together')
+  if (waveOrder === 'together' && waves.length > wavesTogetherMax)
+    problems.push(`at most ${wavesTogetherMax} waves may run together`)
   if (!unique(waves.map((wave: unknown) => (isRecord(wave) ? wave['id'] : null))))
     problems.push('waves have the same id')
   return problems

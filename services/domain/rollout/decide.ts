@@ -2,7 +2,9 @@ import type { Command, Decision } from '../events/records.ts'
 import type { Verdict } from '../gate/verdict.ts'
 import { buildSplit } from './build-split.ts'
 import type { Effect, Reason, Transition } from './events.ts'
+import { patched } from './patched.ts'
 import type { RolloutState, Run } from './run.ts'
+import { onlyWave } from './waves.ts'
 
 /** Commands whose ids a run remembers; later duplicates are kept out by the consumer's offsets. */
 const handledMax = 200
@@ -18,14 +20,14 @@ export interface Cause {
 }
 
 export interface MoveOptions {
+  /** The wave that it is about, where neither the command nor the run says so. */
+  readonly wave?: number
   readonly split?: boolean
   /** No passing verdict allowed this move. */
   readonly override?: boolean
+  /** Beside what the run stands in: its own reason stays. */
+  readonly aside?: boolean
   readonly times?: Readonly<Record<string, number>>
-}
-
-export function patched(run: Run, patch: Partial<RolloutState>): Run {
-  return { ...run, state: { ...run.state, ...patch } }
 }
 
 /** Nothing to do; not on the record. */
@@ -37,8 +39,15 @@ function handledWith(state: RolloutState, command: Command | null): readonly str
   return command === null ? state.handled : [...state.handled, command.id].slice(-handledMax)
 }
 
-function analysisOf(run: Run, cause: Cause, reason: Reason, extra: Readonly<Record<string, unknown>>): string {
+function analysisOf(
+  run: Run,
+  wave: string,
+  cause: Cause,
+  reason: Reason,
+  extra: Readonly<Record<string, unknown>>,
+): string {
   const { verdict } = cause
+  const last = run.state.waves.find(({ id }) => id === wave)?.lastVerdict
   return JSON.stringify({
     reasonCode: reason.code,
     kind: cause.command?.kind ?? null,
@@ -47,7 +56,7 @@ function analysisOf(run: Run, cause: Cause, reason: Reason, extra: Readonly<Reco
     planHash: run.plan.hash,
     attempt: run.attempt,
     epoch: run.state.epoch,
-    permit: run.state.lastVerdict?.outcome === 'advance' ? run.state.lastVerdict.commandId : null,
+    permit: last?.outcome === 'advance' ? last.commandId : null,
     verdict,
     ...extra,
   })
@@ -62,7 +71,10 @@ function decisionOf(
   nowMs: number,
   options: MoveOptions & { readonly refused?: boolean },
 ): Decision {
-  const wave = before.state.waves[before.state.wave]
+  const { waves } = before.state
+  const named = waves.find(({ id }) => id === cause.command?.wave)
+  // What concerns the whole run while several waves are active names none of them.
+  const wave = named ?? waves[options.wave ?? onlyWave(before) ?? -1]
   return {
     id: `${before.id}/${cause.id}`,
     run: before.id,
@@ -72,7 +84,7 @@ function decisionOf(
     to_phase: after.state.phase,
     by: cause.by,
     reason: reason.text,
-    analysis: analysisOf(after, cause, reason, {
+    analysis: analysisOf(after, wave?.id ?? '', cause, reason, {
       override: options.override ?? false,
       refused: options.refused ?? false,
     }),
@@ -111,8 +123,7 @@ export function move(
   const { state } = after
   const split = options.split ?? false
   const settled = patched(after, {
-    reasonCode: reason.code,
-    reason: reason.text,
+    ...(options.aside === true ? {} : { reasonCode: reason.code, reason: reason.text }),
     since: before.state.phase === state.phase ? before.state.since : nowMs,
     revision: before.state.revision + 1,
     handled: handledWith(before.state, cause.command),

@@ -1,9 +1,11 @@
 import type { Ack } from '../events/records.ts'
-import { type Cause, move, noted, patched, unchanged } from './decide.ts'
+import { type Cause, move, noted, unchanged } from './decide.ts'
 import type { Transition } from './events.ts'
-import { activeWave, toReview } from './moves.ts'
+import { patched } from './patched.ts'
+import { toRepair } from './pause.ts'
 import { learnedFromAck } from './revert-times.ts'
 import type { RolloutState, Run } from './run.ts'
+import { activeWaves } from './waves.ts'
 
 function causeOf(run: Run, ack: Ack): Cause {
   return {
@@ -15,7 +17,7 @@ function causeOf(run: Run, ack: Ack): Cause {
   }
 }
 
-/** Counts acks of the present split; when all listed routers have applied it, the stage starts. A rejection goes before a person. */
+/** Counts acks of the present split; when all listed routers have applied it, every stage that waits for them starts. A rejection goes before a person. */
 export function onAck(run: Run, ack: Ack, nowMs: number): Transition {
   if (ack.route !== run.route || !run.spec.routers.includes(ack.router))
     return unchanged(run, 'OTHER_ROUTER', `router ${ack.router} is not listed`)
@@ -50,25 +52,30 @@ function counted(run: Run, ack: Ack, patch: Partial<RolloutState>, nowMs: number
       times: { ...revertTimes(after), ...times },
     })
   }
-  if (!startsStage(run)) return noted(run, { ...patch, acked }, 'ACKED', 'all routers have acked')
+  const starting = stagesToStart(run)
+  if (starting.length === 0) return noted(run, { ...patch, acked }, 'ACKED', 'all routers have acked')
+  // Waves that run already keep their start: the split says of them what it said before.
   const waves = after.state.waves.map((wave, index) =>
-    index === after.state.wave ? { ...wave, startedAtMs: nowMs } : wave,
+    starting.includes(index) ? { ...wave, startedAtMs: nowMs } : wave,
   )
-  return move(
-    run,
-    patched(after, { waves }),
-    cause,
-    { code: 'STAGE_STARTED', text: `all ${acked.length} routers have acked epoch ${epoch}` },
-    nowMs,
-  )
+  const text = `all ${acked.length} routers have acked epoch ${epoch}${startedText(run, starting)}`
+  const [wave] = starting
+  return move(run, patched(after, { waves }), cause, { code: 'STAGE_STARTED', text }, nowMs, {
+    ...(wave === undefined || starting.length > 1 ? {} : { wave }),
+  })
 }
 
-/** The stage counts from now on also while held or in review, as long as its own weights are in force. */
-function startsStage(run: Run): boolean {
-  const { phase, parked, resumePhase } = run.state
+function startedText(run: Run, starting: readonly number[]): string {
+  const names = starting.map((index) => run.state.waves[index]?.id ?? '')
+  return activeWaves(run).length > 1 ? `: started in ${names.join(', ')}` : ''
+}
+
+/** Active waves whose stage has not started. It counts from now on also while held or in review, as long as its own weights are in force. */
+function stagesToStart(run: Run): readonly number[] {
+  const { phase, parked, resumePhase, waves } = run.state
   const inStage =
     phase === 'shadow' || phase === 'canary' || ((phase === 'held' || phase === 'review') && resumePhase !== 'bake')
-  return inStage && !parked && activeWave(run)?.startedAtMs === null
+  return inStage && !parked ? activeWaves(run).filter((index) => waves[index]?.startedAtMs === null) : []
 }
 
 function revertTimes(run: Run): Record<string, number> {
@@ -97,12 +104,6 @@ function rejected(run: Run, ack: Ack, nowMs: number): Transition {
       ? unchanged(run, 'DUPLICATE', text)
       : move(run, patched(run, { acked }), causeOf(run, ack), { code: 'ACK_REJECTED', text }, nowMs)
   }
-  return toReview(
-    run,
-    causeOf(run, ack),
-    'ack_rejected',
-    { code: 'ACK_REJECTED', text: `${text}; repair it, then resume` },
-    nowMs,
-    { acked },
-  )
+  const reason = { code: 'ACK_REJECTED', text: `${text}; repair it, then resume` }
+  return toRepair(run, causeOf(run, ack), reason, nowMs, acked)
 }

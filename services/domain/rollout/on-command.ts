@@ -1,27 +1,46 @@
 import { assertNever } from '../outcome/assert-never.ts'
 import { isCommandKind } from './commands.ts'
-import { type Cause, move, patched, refused, unchanged } from './decide.ts'
+import { type Cause, move, refused, unchanged } from './decide.ts'
 import type { RunEvent, Transition } from './events.ts'
-import { activeWave, advance, advanceFully, complete, goOn, isOver, rollBack, runningPhase, unpark } from './moves.ts'
+import { advance, advanceFully, complete, isOver, rollBack, unpark, withOverride } from './moves.ts'
 import { releaseLatch } from './on-brake.ts'
 import { onVerdict } from './on-verdict.ts'
+import { patched } from './patched.ts'
+import { goOn, runningPhase, sendAgain } from './pause.ts'
 import { readObject } from './payload.ts'
 import type { Run } from './run.ts'
+import { activeNames, activeWaves, onlyWave, withWave } from './waves.ts'
 
 type CommandEvent = Extract<RunEvent, { kind: 'command' }>
 
-/** Says what is stale about a command, or null. A wave and stage entry that a person left out mean the present ones. */
+/** Says what is stale about a command, or null. A wave and stage entry that a person left out mean the present ones, when there is one active wave. */
 function staleness(run: Run, event: CommandEvent): string | null {
   const { wave: waveId, stage_entry: stageEntry, kind } = event.command
   if (kind === 'verdict' && (waveId === null || stageEntry === null))
     return 'a verdict has to name its wave and stage entry'
-  const wave = waveId === null ? activeWave(run) : run.state.waves.find((item) => item.id === waveId)
-  if (wave === undefined) return `the run has no wave ${waveId ?? ''}`
-  // Verdicts may speak of finished waves too: their guardrails stay armed.
-  if (kind !== 'verdict' && wave.id !== activeWave(run)?.id) return `wave ${wave.id} is not the active one`
+  const wave = waveId === null ? run.state.waves[onlyWave(run) ?? -1] : run.state.waves.find(({ id }) => id === waveId)
+  if (wave === undefined) {
+    if (waveId !== null) return `the run has no wave ${waveId}`
+    return stageEntry === null ? null : `stage entry ${stageEntry} of which wave? Active are ${activeNames(run)}`
+  }
+  // Verdicts may speak of finished waves too: their guardrails stay armed. So may a person, of one that asked for it.
+  const isOpen = wave.status === 'active' || wave.ask !== null || activeWaves(run).length === 0
+  if (kind !== 'verdict' && !isOpen) return `wave ${wave.id} is not an active one`
   if (stageEntry !== null && stageEntry !== wave.stageEntry)
     return `made for stage entry ${stageEntry} of wave ${wave.id}, which is now at ${wave.stageEntry}`
   return null
+}
+
+/** The wave that a command is for: the one it names, else the only active one; null when that is not clear. */
+function waveOf(run: Run, cause: Cause): number | null {
+  const named = cause.command?.wave ?? null
+  return named === null ? onlyWave(run) : run.state.waves.findIndex(({ id }) => id === named)
+}
+
+function whichWave(run: Run, cause: Cause, nowMs: number): Transition {
+  const kind = cause.command?.kind ?? ''
+  const text = `${kind} which wave? Name one of the active: ${activeNames(run)}`
+  return refused(run, cause, 'AMBIGUOUS_WAVE', text, nowMs)
 }
 
 /** Handles a command once; whatever does not fit is refused with the reason and put on the record. */
@@ -92,9 +111,12 @@ function promote(run: Run, cause: Cause, payload: string, nowMs: number): Transi
   if (block !== null) return refused(run, cause, block.code, block.text, nowMs)
   if (runningPhase(run) === 'bake')
     return complete(run, cause, `${statedReason(cause)} (manual, outside the error budget)`, nowMs, true)
-  return full
-    ? advanceFully(run, cause, statedReason(cause), nowMs)
-    : advance(run, cause, statedReason(cause), nowMs, true)
+  if (full) return advanceFully(run, cause, statedReason(cause), nowMs)
+  const index = waveOf(run, cause)
+  if (index === null) return whichWave(run, cause, nowMs)
+  if (run.state.waves[index]?.status !== 'active')
+    return refused(run, cause, 'WAVE_FINISHED', `wave ${run.state.waves[index]?.id ?? ''} has no stage left`, nowMs)
+  return advance(run, index, cause, statedReason(cause), nowMs, true)
 }
 
 function hold(run: Run, cause: Cause, nowMs: number): Transition {
@@ -113,9 +135,9 @@ function resume(run: Run, cause: Cause, nowMs: number): Transition {
   if (phase === 'held')
     return parked
       ? unpark(run, cause, nowMs)
-      : goOn(run, cause, { code: 'RESUMED', text: `resumed: ${statedReason(cause)}` }, nowMs, false)
+      : goOn(run, cause, { code: 'RESUMED', text: `resumed: ${statedReason(cause)}` }, nowMs)
   if (phase === 'review' && review === 'ack_rejected') {
-    return goOn(run, cause, { code: 'RESUMED', text: `split sent again: ${statedReason(cause)}` }, nowMs, true)
+    return sendAgain(run, cause, { code: 'RESUMED', text: `split sent again: ${statedReason(cause)}` }, nowMs)
   }
   if (phase === 'review') return refused(run, cause, 'AWAITING_APPROVAL', 'the run waits for approve or reject', nowMs)
   return refused(run, cause, 'NOT_HELD', `the run is ${phase}, not held`, nowMs)
@@ -148,15 +170,20 @@ function approve(run: Run, cause: Cause, nowMs: number): Transition {
   if (killed) return refused(run, cause, 'KILLED', 'a kill is open; release it first', nowMs)
   if (review === 'ack_rejected')
     return refused(run, cause, 'ACK_REJECTED', 'a router refused the split; repair it, then resume', nowMs)
-  if (resumePhase === 'bake')
-    return goOn(
-      run,
-      cause,
-      { code: 'APPROVED', text: `approved, bake starts again: ${statedReason(cause)}` },
-      nowMs,
-      false,
-    )
-  return advance(run, cause, `approved: ${statedReason(cause)}`, nowMs, review !== 'approval')
+  const asking = run.state.waves.filter(({ ask }) => ask !== null).map(({ id }) => id)
+  const index = waveOf(run, cause)
+  if (index === null) return whichWave(run, cause, nowMs)
+  const wave = run.state.waves[index]
+  if (wave?.ask == null) {
+    const text = `wave ${wave?.id ?? ''} asks for nothing; it is wave ${asking.join(', ')} that waits: name it`
+    return refused(run, cause, 'NOTHING_TO_APPROVE', text, nowMs)
+  }
+  const override = wave.ask.kind !== 'approval'
+  if (wave.status === 'active') return advance(run, index, cause, `approved: ${statedReason(cause)}`, nowMs, override)
+  // A finished wave has nowhere to go on to: the bake, or the other waves, do.
+  const labelled = override ? withOverride(run, index, cause, nowMs) : run
+  const text = `approved${resumePhase === 'bake' ? ', bake starts again' : ''}: ${statedReason(cause)}`
+  return goOn(withWave(labelled, index, { ask: null }), cause, { code: 'APPROVED', text }, nowMs)
 }
 
 function reject(run: Run, cause: Cause, nowMs: number): Transition {

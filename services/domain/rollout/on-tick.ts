@@ -1,9 +1,12 @@
 import { stageOf } from './build-split.ts'
-import { type Cause, patched, unchanged } from './decide.ts'
+import { type Cause, unchanged } from './decide.ts'
 import type { Transition } from './events.ts'
-import { abort, activeWave, begin, complete, isOver, toReview } from './moves.ts'
+import { abort, begin, complete, isOver } from './moves.ts'
 import { usePermit } from './on-verdict.ts'
+import { patched } from './patched.ts'
+import { toRepair, toReview } from './pause.ts'
 import type { Run } from './run.ts'
+import { activeWaves } from './waves.ts'
 
 function causeOf(run: Run, what: string): Cause {
   return { id: `${what}/${run.state.revision}`, by: 'rollout-controller', command: null, verdict: null, times: {} }
@@ -22,15 +25,26 @@ export function onTick(run: Run, nowMs: number): Transition {
   const { phase } = run.state
   if (phase === 'bake') return bakeTick(run, nowMs)
   if (phase !== 'shadow' && phase !== 'canary') return unchanged(run, 'WAITING', `nothing to do while ${phase}`)
-  const wave = activeWave(run)
-  const stage = stageOf(run, run.state.wave)
+  return activeWaves(run).reduce<Transition>(
+    (soFar, index) => {
+      if (soFar.run.state.phase !== 'shadow' && soFar.run.state.phase !== 'canary') return soFar
+      const step = waveTick(soFar.run, index, nowMs)
+      return step.outcome === 'unchanged' ? soFar : { ...step, effects: [...soFar.effects, ...step.effects] }
+    },
+    unchanged(run, 'WAITING', 'the stage goes on'),
+  )
+}
+
+function waveTick(run: Run, index: number, nowMs: number): Transition {
+  const wave = run.state.waves[index]
+  const stage = stageOf(run, index)
   if (wave === undefined || stage === null) return unchanged(run, 'WAITING', 'no stage')
   const isFull = stage.candidateWeight === fullWeight
   if (wave.permitted || isFull) {
     const why = wave.permitted
-      ? (run.state.lastVerdict?.reason ?? '')
+      ? (wave.lastVerdict?.reason ?? '')
       : 'all traffic for the minimum duration without a breach'
-    const used = usePermit(run, run, causeOf(run, 'permit'), why, nowMs)
+    const used = usePermit(run, run, index, causeOf(run, 'permit'), why, nowMs)
     if (used !== null) return used
   }
   const sinceMs = wave.startedAtMs ?? wave.enteredAtMs ?? nowMs
@@ -40,12 +54,13 @@ export function onTick(run: Run, nowMs: number): Transition {
   if (isWaiting || nowMs - sinceMs < waitMs) return unchanged(run, 'WAITING', 'the stage goes on')
   if (wave.startedAtMs === null) {
     const missing = run.spec.routers.filter((router) => !run.state.acked.includes(router))
-    const text = `stage ${stage.name} has not started: ${missing.join(', ')} did not ack epoch ${run.state.epoch}; repair, then resume`
-    return toReview(run, causeOf(run, 'unacked'), 'ack_rejected', { code: 'NOT_ACKED', text }, nowMs)
+    const text = `stage ${stage.name} of wave ${wave.id} has not started: ${missing.join(', ')} did not ack epoch ${run.state.epoch}; repair, then resume`
+    return toRepair(run, causeOf(run, 'unacked'), { code: 'NOT_ACKED', text }, nowMs)
   }
-  const last = run.state.lastVerdict?.reason ?? 'no verdict was heard'
-  const text = `no permission within ${stage.maxDurationMs} ms of stage ${stage.name}: ${last}`
-  return toReview(run, causeOf(run, 'max-duration'), 'max_duration', { code: 'MAX_DURATION', text }, nowMs)
+  const last = wave.lastVerdict?.reason ?? 'no verdict was heard'
+  const reason = `no permission within ${stage.maxDurationMs} ms of stage ${stage.name} of wave ${wave.id}: ${last}`
+  const ask = { kind: 'max_duration', reasonCode: 'MAX_DURATION', reason } as const
+  return toReview(run, index, causeOf(run, 'max-duration'), ask, nowMs)
 }
 
 function bakeTick(run: Run, nowMs: number): Transition {

@@ -2,11 +2,14 @@ import type { Command } from '../events/records.ts'
 import type { Verdict } from '../gate/verdict.ts'
 import { assertNever } from '../outcome/assert-never.ts'
 import { stageOf } from './build-split.ts'
-import { type Cause, move, noted, patched, refused, unchanged } from './decide.ts'
+import { type Cause, move, noted, refused, unchanged } from './decide.ts'
 import type { Transition } from './events.ts'
-import { activeWave, advance, isOver, rollBack, runningPhase, toReview } from './moves.ts'
+import { advance, isOver, rollBack } from './moves.ts'
+import { patched } from './patched.ts'
+import { runningPhase, toReview, withReview } from './pause.ts'
 import { readVerdict } from './payload.ts'
-import type { LastVerdict, Run } from './run.ts'
+import type { LastVerdict, Run, WaveState } from './run.ts'
+import { withWave } from './waves.ts'
 
 function heard(command: Command, verdict: Verdict): LastVerdict {
   return {
@@ -25,16 +28,11 @@ function heard(command: Command, verdict: Verdict): LastVerdict {
 }
 
 /** An older answer of the same stage entry (two gates, or a delayed one) permits nothing and takes no permission away. */
-function isOutdated(run: Run, last: LastVerdict): boolean {
-  const known = run.state.lastVerdict
-  return (
-    known !== null &&
-    known.wave === last.wave &&
-    known.stageEntry === last.stageEntry &&
-    last.frontierMs < known.frontierMs
-  )
+function isOutdated({ lastVerdict: known }: WaveState, last: LastVerdict): boolean {
+  return known !== null && known.stageEntry === last.stageEntry && last.frontierMs < known.frontierMs
 }
 
+/** A gate's answer about one stage entry of one wave, which is the present one: the caller has seen to that. */
 export function onVerdict(run: Run, command: Command, source: Cause, nowMs: number): Transition {
   const read = readVerdict(command.payload)
   if (!read.ok) return refused(run, source, 'INVALID_PAYLOAD', read.problem, nowMs)
@@ -52,10 +50,14 @@ export function onVerdict(run: Run, command: Command, source: Cause, nowMs: numb
       nowMs,
     )
   const last = heard(command, verdict)
+  const index = run.state.waves.findIndex(({ id }) => id === command.wave)
+  const wave = run.state.waves[index]
+  if (wave === undefined) return refused(run, cause, 'STALE', `the run has no wave ${command.wave ?? ''}`, nowMs)
+  const judged: Judged = { run, index, wave, cause, last, nowMs }
   switch (verdict.outcome) {
     case 'rollback':
       return rollBack(
-        patched(run, { lastVerdict: last }),
+        withWave(run, index, { lastVerdict: last }),
         cause,
         { code: verdict.reasonCode, text: `rolled back by ${verdict.gate}: ${verdict.reason}` },
         nowMs,
@@ -64,15 +66,15 @@ export function onVerdict(run: Run, command: Command, source: Cause, nowMs: numb
     case 'calibrated':
       return calibrate(run, cause, verdict, nowMs)
     case 'review':
-      return review(run, cause, last, nowMs)
+      return review(judged)
     case 'advance':
-      return isOutdated(run, last)
+      return isOutdated(wave, last)
         ? unchanged(run, 'OUTDATED', 'a newer verdict of this stage entry is known')
-        : permit(run, cause, last, nowMs)
+        : permit(judged)
     case 'hold':
-      return isOutdated(run, last)
+      return isOutdated(wave, last)
         ? unchanged(run, 'OUTDATED', 'a newer verdict of this stage entry is known')
-        : stay(run, cause, last, nowMs)
+        : stay(judged)
     default:
       return assertNever(verdict.outcome, 'verdict outcome')
   }
@@ -90,90 +92,89 @@ function calibrate(run: Run, cause: Cause, verdict: Verdict, nowMs: number): Tra
   )
 }
 
-function review(run: Run, cause: Cause, last: LastVerdict, nowMs: number): Transition {
-  const { phase, parked, review: waiting } = run.state
-  if (parked)
-    return noted(run, { lastVerdict: last }, 'PARKED', 'weights are 0; nothing to review until the run resumes')
-  // A rejected ack has to be repaired whatever the verdict is.
-  if (phase === 'review' && waiting === 'ack_rejected')
-    return noted(run, { lastVerdict: last }, last.reasonCode, last.reason)
-  if (phase === 'review' && waiting === 'verdict')
-    return noted(run, { lastVerdict: last }, last.reasonCode, last.reason)
-  const waves = run.state.waves.map((wave) => (wave.id === last.wave ? { ...wave, permitted: false } : wave))
-  const kind = last.reasonCode === 'MAX_DURATION' ? 'max_duration' : 'verdict'
-  return toReview(run, cause, kind, { code: last.reasonCode, text: last.reason }, nowMs, {
-    lastVerdict: last,
-    waves,
-  })
+interface Judged {
+  readonly run: Run
+  readonly index: number
+  readonly wave: WaveState
+  readonly cause: Cause
+  readonly last: LastVerdict
+  readonly nowMs: number
 }
 
-function withPermit(run: Run, permitted: boolean): Run {
-  return patched(run, {
-    waves: run.state.waves.map((wave, index) => (index === run.state.wave ? { ...wave, permitted } : wave)),
-  })
+/** Kept for status; nothing else follows from it. */
+function onlyHeard({ run, index, last }: Judged, patch: Partial<WaveState> = {}): Transition {
+  const { waves } = withWave(run, index, { ...patch, lastVerdict: last }).state
+  return noted(run, { waves }, last.reasonCode, last.reason)
+}
+
+function review(judged: Judged): Transition {
+  const { run, index, wave, cause, last, nowMs } = judged
+  // Weights are 0; there is nothing to review until the run resumes.
+  if (run.state.parked) return onlyHeard(judged)
+  const kind = last.reasonCode === 'MAX_DURATION' ? 'max_duration' : 'verdict'
+  const ask = { kind, reasonCode: last.reasonCode, reason: last.reason } as const
+  if (wave.ask?.kind === 'verdict') return onlyHeard(judged)
+  // A rejected ack has to be repaired whatever the verdict is; what the wave asks comes after that.
+  if (run.state.review === 'ack_rejected') return onlyHeard(judged, { permitted: false, ask })
+  return toReview(withWave(run, index, { permitted: false, lastVerdict: last }), index, cause, ask, nowMs)
 }
 
 /** Evidence may end a permission that has not been used yet, for example when completeness falls; a permission before a person stays. */
-function stay(run: Run, cause: Cause, last: LastVerdict, nowMs: number): Transition {
-  const current = activeWave(run)
-  if (last.wave !== current?.id || run.state.phase === 'review' || !current.permitted)
-    return noted(run, { lastVerdict: last }, last.reasonCode, last.reason)
-  return move(
-    run,
-    patched(withPermit(run, false), { lastVerdict: last }),
-    cause,
-    { code: last.reasonCode, text: `permission withdrawn: ${last.reason}` },
-    nowMs,
-  )
+function stay(judged: Judged): Transition {
+  const { run, index, wave, cause, last, nowMs } = judged
+  if (wave.status !== 'active' || wave.ask !== null || !wave.permitted) return onlyHeard(judged)
+  const after = withWave(run, index, { permitted: false, lastVerdict: last })
+  const reason = { code: last.reasonCode, text: `permission withdrawn: ${last.reason}` }
+  return move(run, after, cause, reason, nowMs, { wave: index })
 }
 
-function permit(run: Run, cause: Cause, last: LastVerdict, nowMs: number): Transition {
-  const current = activeWave(run)
-  const { phase, parked, review: waiting } = run.state
-  if (last.wave !== current?.id || runningPhase(run) === 'bake' || parked)
-    return noted(run, { lastVerdict: last }, last.reasonCode, last.reason)
-  const permitted = patched(withPermit(run, true), { lastVerdict: last })
-  if (phase === 'review' && waiting === 'max_duration') {
-    return move(
-      run,
-      patched(permitted, { review: 'approval' }),
-      cause,
-      { code: 'AWAITING_APPROVAL', text: `the stage passed while in review; approve to go on: ${last.reason}` },
-      nowMs,
-    )
+function permit(judged: Judged): Transition {
+  const { run, index, wave, cause, last, nowMs } = judged
+  if (wave.status !== 'active' || runningPhase(run) === 'bake' || run.state.parked) return onlyHeard(judged)
+  if (wave.ask?.kind === 'max_duration') {
+    const reason = `the stage passed while in review; approve to go on: ${last.reason}`
+    const ask = { kind: 'approval', reasonCode: 'AWAITING_APPROVAL', reason } as const
+    const after = withReview(withWave(run, index, { permitted: true, lastVerdict: last, ask }))
+    return move(run, after, cause, { code: 'AWAITING_APPROVAL', text: reason }, nowMs, { wave: index })
   }
-  if (phase === 'review' || current.permitted)
-    return noted(run, phase === 'review' ? { lastVerdict: last } : permitted.state, last.reasonCode, last.reason)
-  return settlePermit(run, permitted, cause, nowMs)
+  if (wave.ask !== null) return onlyHeard(judged)
+  if (wave.permitted) return onlyHeard(judged, { permitted: true })
+  return settlePermit(judged)
 }
 
 /** With permission and the minimum time: on, or before a person. Before that: the permission is on the record and a tick comes back to it. */
-function settlePermit(before: Run, permitted: Run, cause: Cause, nowMs: number): Transition {
-  const reason = permitted.state.lastVerdict?.reason ?? ''
-  if (before.state.phase === 'held')
-    return move(before, permitted, cause, { code: 'PERMITTED', text: `may advance when resumed: ${reason}` }, nowMs)
-  return (
-    usePermit(before, permitted, cause, reason, nowMs) ??
-    move(
-      before,
-      permitted,
-      cause,
-      { code: 'PERMITTED', text: `may advance after the minimum duration: ${reason}` },
-      nowMs,
-    )
-  )
+function settlePermit({ run, index, cause, last, nowMs }: Judged): Transition {
+  const permitted = withWave(run, index, { permitted: true, lastVerdict: last })
+  const { phase } = run.state
+  const on = (when: string) =>
+    move(run, permitted, cause, { code: 'PERMITTED', text: `may advance ${when}: ${last.reason}` }, nowMs, {
+      wave: index,
+      aside: phase === 'held' || phase === 'review',
+    })
+  // Gates say it once: what is permitted while nothing may move is kept until it may.
+  if (phase === 'held') return on('when resumed')
+  if (phase === 'review') return on('after the review')
+  return usePermit(run, permitted, index, cause, last.reason, nowMs) ?? on('after the minimum duration')
 }
 
 /** What a permission leads to now, or null while the minimum duration runs. Used by verdicts and by ticks. */
-export function usePermit(before: Run, permitted: Run, cause: Cause, why: string, nowMs: number): Transition | null {
-  const current = activeWave(permitted)
-  const stage = stageOf(permitted, permitted.state.wave)
+export function usePermit(
+  before: Run,
+  permitted: Run,
+  index: number,
+  cause: Cause,
+  why: string,
+  nowMs: number,
+): Transition | null {
+  const current = permitted.state.waves[index]
+  const stage = stageOf(permitted, index)
   if (current === undefined || stage === null || current.startedAtMs === null) return null
   if (nowMs - current.startedAtMs < stage.minDurationMs) return null
   if (stage.approval === 'manual') {
-    const waiting = { code: 'AWAITING_APPROVAL', text: `stage ${stage.name} passed and waits for approval: ${why}` }
-    const { waves, lastVerdict } = permitted.state
-    return toReview(before, cause, 'approval', waiting, nowMs, { waves, lastVerdict })
+    const reason = `stage ${stage.name} of wave ${current.id} passed and waits for approval: ${why}`
+    const ask = { kind: 'approval', reasonCode: 'AWAITING_APPROVAL', reason } as const
+    const after = withReview(withWave(permitted, index, { ask }))
+    return move(before, after, cause, { code: 'AWAITING_APPROVAL', text: reason }, nowMs, { wave: index })
   }
-  return advance(permitted, cause, why, nowMs, false)
+  return advance(permitted, index, cause, why, nowMs, false)
 }

@@ -14,12 +14,23 @@ export interface WaveState {
   /** When the stage's split was written, and when all routers had acked it (the stage starts then). */
   readonly enteredAtMs: number | null
   readonly startedAtMs: number | null
-  /** An advance verdict for this stage entry that still waits for the minimum duration or an approval. */
+  /** An advance verdict for this stage entry that still waits for the minimum duration, an approval or the end of a pause. */
   readonly permitted: boolean
+  /** What it waits for a person about; while any wave asks, the run is in review and none advances. */
+  readonly ask: Ask | null
+  /** The last verdict that was heard of it, of whatever stage entry. */
+  readonly lastVerdict: LastVerdict | null
 }
 
 /** Why a run waits for a person. Approving anything but `approval` is outside the error budget; `ack_rejected` is not approved but resumed. */
 export type ReviewKind = 'approval' | 'verdict' | 'max_duration' | 'ack_rejected'
+
+/** A wave's own reason to wait for a person; a rejected split is the run's. */
+export interface Ask {
+  readonly kind: Exclude<ReviewKind, 'ack_rejected'>
+  readonly reasonCode: string
+  readonly reason: string
+}
 
 /** The last verdict that was heard, for status; its numbers in full are on the decision it led to. */
 export interface LastVerdict {
@@ -62,8 +73,6 @@ export interface RolloutState {
   readonly phase: Phase
   /** Where held and review return to. */
   readonly resumePhase: 'shadow' | 'canary' | 'bake' | null
-  /** Index of the active wave. */
-  readonly wave: number
   readonly waves: readonly WaveState[]
   /** Epoch of the last split written for the route by this run. */
   readonly epoch: number
@@ -86,7 +95,8 @@ export interface RolloutState {
   /** All weights are 0 until a person resumes, which enters the stages anew. After a kill and after a released latch. */
   readonly parked: boolean
   readonly review: ReviewKind | null
-  readonly lastVerdict: LastVerdict | null
+  /** The wave that the review is about; null without one, and when a router rejected the split. */
+  readonly reviewWave: string | null
   readonly overrides: readonly Override[]
   readonly lastRevert: Revert | null
   readonly bakeUntilMs: number | null

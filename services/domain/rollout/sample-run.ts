@@ -5,6 +5,7 @@ import { applyRun } from './apply-run.ts'
 import type { Run } from './run.ts'
 import type { RolloutSpec, StageSpec } from './spec.ts'
 import { transition } from './transition.ts'
+import { activeWaves, onlyWave } from './waves.ts'
 
 /** A small rollout for the tests of everything that drives runs: two waves, two routers, short times. */
 export const startMs = 1_000_000
@@ -101,6 +102,25 @@ export function shortSpec(change: Partial<RolloutSpec> = {}): RolloutSpec {
   })
 }
 
+/** Where the first active wave stands in the file's order. */
+export function presentWave(run: Run): number {
+  return activeWaves(run)[0] ?? onlyWave(run) ?? 0
+}
+
+/** Two waves side by side, which end by themselves. */
+export function togetherSpec(change: Partial<RolloutSpec> = {}): RolloutSpec {
+  const stages = [stage('shadow', 0), stage('canary-10', 10_000)]
+  return sampleSpec({
+    routers: ['gateway-1'],
+    waveOrder: 'together',
+    waves: [
+      { id: 'consumer', match: { tier: 'consumer' }, stages },
+      { id: 'enterprise', match: {}, stages },
+    ],
+    ...change,
+  })
+}
+
 let serial = 0
 
 export function command(run: string, kind: string, change: Partial<Command> = {}): Command {
@@ -142,9 +162,9 @@ export function verdictOf(outcome: Verdict['outcome'], change: Partial<Verdict> 
   }
 }
 
-/** A verdict for the run's present stage entry. */
+/** A verdict for the present stage entry of the wave that `change` names, else of the first active one. */
 export function verdictCommand(run: Run, verdict: Verdict, change: Partial<Command> = {}): Command {
-  const wave = run.state.waves[run.state.wave]
+  const wave = run.state.waves.find(({ id }) => id === change.wave) ?? run.state.waves[presentWave(run)]
   return command(run.id, 'verdict', {
     wave: wave?.id ?? '',
     stage_entry: wave?.stageEntry ?? 0,

@@ -1,7 +1,8 @@
 import type { Split } from '../events/records.ts'
 import type { RunEvent, Transition } from './events.ts'
 import type { Run } from './run.ts'
-import { draftRun, startMs } from './sample-run.ts'
+import { draftRun, sampleSpec, startMs } from './sample-run.ts'
+import type { RolloutSpec } from './spec.ts'
 
 /** What the outside world has seen and done, for property tests; kept apart from the machine, by other means than the machine's own. */
 export interface World {
@@ -22,10 +23,10 @@ export interface World {
   frozen: string | null
 }
 
-export function newWorld(): World {
+export function newWorld(spec: RolloutSpec = sampleSpec()): World {
   return {
     nowMs: startMs,
-    run: draftRun(),
+    run: draftRun(spec),
     splits: [],
     decisions: new Map(),
     passes: new Set(),
@@ -41,13 +42,10 @@ export function newWorld(): World {
 
 export const isOver = (run: Run): boolean => ['completed', 'aborted', 'rolled_back'].includes(run.state.phase)
 
-/** How far a run has come; forward moves make it larger. */
-export function progress(run: Run): number {
-  const stages = run.state.waves.reduce(
-    (sum, wave) => sum + wave.stageIndex + 1 + (wave.status === 'finished' ? 1 : 0),
-    0,
-  )
-  return stages + (run.state.phase === 'completed' ? 1 : 0)
+/** How far a wave has come; forward moves make it larger. */
+export function progress(run: Run, index: number): number {
+  const wave = run.state.waves[index]
+  return (wave?.stageIndex ?? -1) + 1 + (wave?.status === 'finished' ? 1 : 0)
 }
 
 const planHash = newWorld().run.plan.hash
@@ -57,15 +55,18 @@ export const allAcked = (world: World): boolean => {
   return world.run.spec.routers.every((router) => world.acks.has(`${epoch}/${router}`))
 }
 
-/** The verdict that an event carries, when it is about this stage entry and made by this run's plan. */
+/** The verdict that an event carries, when it is about a present stage entry and made by this run's plan. */
 export function verdictIn(run: Run, event: RunEvent): string | null {
   if (event.kind !== 'command' || event.command.kind !== 'verdict') return null
   const verdict = JSON.parse(event.command.payload)
-  const fits = event.command.stage_entry === run.state.waves[run.state.wave]?.stageEntry
-  return fits && verdict.planHash === planHash ? verdict.outcome : null
+  const wave = run.state.waves.find(({ id }) => id === event.command.wave)
+  return event.command.stage_entry === wave?.stageEntry && verdict.planHash === planHash ? verdict.outcome : null
 }
 
-export const entryOf = (run: Run): string => `${run.state.wave}/${run.state.waves[run.state.wave]?.stageEntry ?? 0}`
+export const entryOf = (run: Run, index: number): string => {
+  const wave = run.state.waves[index]
+  return `${wave?.id ?? ''}/${wave?.stageEntry ?? 0}`
+}
 
 export function track(world: World, before: Run, event: RunEvent, after: Transition): void {
   const { phase } = before.state
@@ -89,5 +90,5 @@ export function track(world: World, before: Run, event: RunEvent, after: Transit
     world.openLatches.delete(latch)
     world.released.add(latch)
   }
-  if (verdictIn(before, event) === 'advance') world.passes.add(entryOf(before))
+  if (verdictIn(before, event) === 'advance') world.passes.add(`${event.command.wave}/${event.command.stage_entry}`)
 }

@@ -58,6 +58,8 @@ export interface RolloutSpec {
   readonly routers: readonly string[]
   readonly stickyKey: string
   readonly waves: readonly WaveSpec[]
+  /** One wave after the other, or all side by side, each with a share of α. Absent from runs older than the choice: a sequence. */
+  readonly waveOrder?: 'sequence' | 'together'
   readonly shadow: {
     readonly share: number
     readonly secondLegShare: number

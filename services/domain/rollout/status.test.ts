@@ -28,7 +28,7 @@ describe('status', () => {
       { kind: 'command', command: verdictCommand(run, verdict), successor: null },
       startMs + 5,
     ).run
-    expect(status(held, null, startMs + 10)).toMatchObject({
+    expect(status(held, [], startMs + 10)).toMatchObject({
       phase: 'shadow',
       decision: 'hold',
       decisionCode: 'NEED_PAIRS',
@@ -65,12 +65,12 @@ describe('status', () => {
       atMs: startMs + 9,
     }
     const verdict = verdictOf('hold', { frontierMs: startMs + 7 })
-    expect(status(run, { view, verdict }, startMs)).toMatchObject({
+    expect(status(run, [{ view, verdict }], startMs)).toMatchObject({
       n: 300,
       gateAtMs: startMs + 9,
       watermarkMs: startMs + 7,
     })
-    expect(status(run, { view: { ...view, stageEntry: 2 }, verdict }, startMs)).toMatchObject({
+    expect(status(run, [{ view: { ...view, stageEntry: 2 }, verdict }], startMs)).toMatchObject({
       n: null,
       gateAtMs: null,
       metrics: [],
@@ -80,7 +80,7 @@ describe('status', () => {
 
   it('names the routers that a stage waits for', () => {
     const begun = transition(draftRun(), { kind: 'start', routeEpoch: 0 }, startMs).run
-    expect(status(begun, null, startMs)).toMatchObject({
+    expect(status(begun, [], startMs)).toMatchObject({
       decisionCode: 'WAITING_FOR_ROUTERS',
       decisionReason: 'waiting for the ack of gateway-1, gateway-2',
     })
@@ -89,7 +89,7 @@ describe('status', () => {
   it('keeps the reason of a rollback, and says when the candidate may come again', () => {
     const run = startedRun()
     const latched = transition(run, { kind: 'latch', latch: latchOf(run, 'l1') }, startMs).run
-    expect(status(latched, null, startMs + 10_000)).toMatchObject({
+    expect(status(latched, [], startMs + 10_000)).toMatchObject({
       decision: 'rollback',
       decisionCode: 'LATCHED',
       lastRollbackReason: 'rolled back by latch of gate-1: errors doubled',
@@ -101,7 +101,7 @@ describe('status', () => {
   it('shows kills, and completion as all of the traffic', () => {
     const run = startedRun(shortSpec())
     const killed = transition(run, { kind: 'kill', kill: killOf('k1') }, startMs).run
-    expect(status(killed, null, startMs)).toMatchObject({
+    expect(status(killed, [], startMs)).toMatchObject({
       killed: true,
       next: 'release kill k1',
       decisionCode: 'KILLED',
@@ -111,13 +111,13 @@ describe('status', () => {
       { kind: 'command', command: command('run-1', 'promote', { payload: '{"full":true}' }), successor: null },
       startMs,
     ).run
-    expect(status(bake, null, startMs)).toMatchObject({ phase: 'bake', etaAtMs: startMs + sampleSpec().bakeMs })
+    expect(status(bake, [], startMs)).toMatchObject({ phase: 'bake', etaAtMs: startMs + sampleSpec().bakeMs })
     const done = transition(
       bake,
       { kind: 'command', command: command('run-1', 'promote'), successor: null },
       startMs,
     ).run
-    expect(status(done, null, startMs)).toMatchObject({
+    expect(status(done, [], startMs)).toMatchObject({
       decision: 'completed',
       candidateWeight: 100_000,
       waves: [{ stages: [{ mark: 'done' }, { mark: 'done' }] }],

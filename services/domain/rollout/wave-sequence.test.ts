@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest'
-import { ackedRun, sampleSpec, shortSpec, startedRun, startMs, verdictCommand, verdictOf } from './sample-run.ts'
+import {
+  ackedRun,
+  presentWave,
+  sampleSpec,
+  shortSpec,
+  startedRun,
+  startMs,
+  verdictCommand,
+  verdictOf,
+} from './sample-run.ts'
 import { transition } from './transition.ts'
 
 const [wave] = shortSpec().waves
@@ -19,7 +28,7 @@ function promotedWaves(passes: () => boolean): number {
   for (let nowMs = startMs; run.state.phase !== 'bake'; nowMs += 10_000) {
     run = ackedRun(run, nowMs)
     const outcome = passes() ? 'advance' : 'hold'
-    for (const other of run.state.waves.filter((_, index) => index !== run.state.wave)) {
+    for (const other of run.state.waves.filter((_, index) => index !== presentWave(run))) {
       const stray = verdictCommand(run, verdictOf('advance'), { wave: other.id, stage_entry: other.stageEntry })
       run = transition(run, { kind: 'command', command: stray, successor: null }, nowMs + 2_000).run
     }

@@ -17,6 +17,7 @@ export const route = 'chat'
 export interface Visit {
   readonly id: string
   readonly user: string
+  readonly tenant: string
   /** How the model answers on each arm. */
   readonly answers: Readonly<Record<Arm, { readonly failed: boolean; readonly durationMs: number }>>
 }
@@ -94,7 +95,7 @@ export class TwinGateway {
     const serving = this.#serving
     if (serving === null || !isUp) return false
     const { control, scope, producer } = serving
-    const routed = control.route(route, { tenant: 'acme', segments: {}, unit: visit.user })
+    const routed = control.route(route, { tenant: visit.tenant, segments: {}, unit: visit.user })
     this.served.push({ atMs: nowMs, gateway: this.#name, arm: routed.arm, place: routed.place })
     const split = control.split(route)
     const asked = requestOf(visit, routed, scope.clock.nowMs())
@@ -141,6 +142,7 @@ function requestOf(visit: Visit, routed: ReturnType<ControlState['route']>, nowM
     route,
     assignment: routed.assignment,
     place: routed.place,
+    tenant: visit.tenant,
     session: visit.user,
     assignment_unit: visit.user,
     segments: {},

@@ -43,6 +43,13 @@ const document: RolloutDocument = {
   },
 }
 
+/** The same for two tenants side by side. */
+const together: RolloutDocument = {
+  ...document,
+  waves: [{ id: 'acme', match: { tenant: 'acme' } }, { id: 'rest' }],
+  waveOrder: 'together',
+}
+
 export interface Outcome {
   readonly schedule: Schedule
   readonly broker: MemoryTransport
@@ -76,7 +83,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   for (const process of processes.values()) process.boot()
   await time.run(startMs + 2_000)
   const people = await createPeople(time, broker)
-  people.apply(document)
+  people.apply(schedule.together === true ? together : document)
   const beganMs = time.nowMs
   for (const fault of schedule.faults)
     time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, store, processes }))
@@ -151,9 +158,11 @@ function visits(time: VirtualTime, uniform: Draw, schedule: Schedule, each: (vis
       failed: uniform() < (arm === 'candidate' && harmed ? 0.8 : 0.02),
       durationMs: 50 + Math.floor(uniform() * 300),
     })
+    const user = Math.floor(serial * 0.6)
     each({
       id: `x${serial}`,
-      user: `user-${Math.floor(serial * 0.6)}`,
+      user: `user-${user}`,
+      tenant: schedule.together === true && user % 2 === 1 ? 'globex' : 'acme',
       answers: { baseline: answer('baseline'), candidate: answer('candidate') },
     })
     serial += 1

@@ -28,6 +28,8 @@ export interface Schedule {
     readonly shuffled: number
     readonly missing: number
   }
+  /** Two waves side by side, one of them for a tenant that half of the users belong to; else one wave for all. */
+  readonly together?: boolean
   readonly faults: readonly Fault[]
   readonly deeds: readonly Deed[]
 }

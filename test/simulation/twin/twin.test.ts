@@ -18,6 +18,21 @@ describe('the installation under virtual time', () => {
     expect(outcome.served.filter(({ arm }) => arm === 'candidate').length).toBeGreaterThan(20)
   })
 
+  it('brings two waves side by side to the end, each by verdicts of its own', async () => {
+    const outcome = await runSchedule({ ...undisturbed(scheduleOf(3)), harm: 'none', together: true })
+    expect(await violations(outcome)).toEqual([])
+    const run = await lastRun(outcome.broker)
+    expect(run?.state).toMatchObject({ phase: 'completed', overrides: [] })
+    expect(run?.state.waves.map(({ id, lastVerdict }) => [id, lastVerdict?.wave])).toEqual([
+      ['acme', 'acme'],
+      ['rest', 'rest'],
+    ])
+  })
+
+  it.each([2_001, 2_002])('keeps them with two waves side by side, too: seed %i', async (seed) => {
+    expect(await violations(await runSchedule({ ...scheduleOf(seed), together: true }))).toEqual([])
+  })
+
   it.each(Array.from({ length: 6 }, (_, index) => 1_000 + index))(
     'keeps them under the faults of seed %i',
     async (seed) => {
