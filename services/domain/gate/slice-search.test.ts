@@ -206,3 +206,15 @@ describe('the slices of a search', () => {
     expect(planOf({ slices: { keys: ['tier'] } }).search?.keys).toEqual(['tier'])
   })
 })
+
+it('keeps the searches of all waves that go side by side', () => {
+  const waves = [...['a', 'b', 'c'].map((id) => ({ id, match: { tenant: id } })), { id: 'rest' }]
+  const together = planOf({ waves, waveOrder: 'together' })
+  const gate = createRunGate('run', together, limits)
+  for (let index = 0; index < 40; index += 1) {
+    const pair = sampleEvidence(index)
+    accept(gate, { ...pair, place: { ...pair.place, wave: waves[index % 4]?.id ?? '' } }, 0, index)
+  }
+  enterThrough(gate, Number.MAX_SAFE_INTEGER)
+  expect([...gate.searches].map(([wave, { pairs }]) => [wave, pairs])).toEqual(waves.map(({ id }) => [id, 10]))
+})

@@ -204,6 +204,25 @@ describe('segments and waves', () => {
     expect(remediesOf(input, planned)).toEqual([])
   })
 
+  it('waves side by side begin with the run and take the time of the slowest, at more units each', () => {
+    const half = { segments: { 'tier=gold': Array.from({ length: 24 }, () => 5_000) } }
+    const waves = [{ id: 'gold', match: { tier: 'gold' } }, { id: 'rest' }]
+    const [sequence, together] = (['sequence', 'together'] as const).map((waveOrder) =>
+      planRollout(inputOf(specOf({ waves, waveOrder }), flat(10_000, half))),
+    )
+    if (sequence === undefined || together === undefined) throw new TypeError('two orders')
+    const first = together.stages.filter(({ stage }) => stage === 'shadow')
+    expect(first.map(({ entersAtMs }) => entersAtMs)).toEqual([mondayMs, mondayMs])
+    expect(first[0]?.questions[0]?.looks[0]?.units).toBeGreaterThan(
+      sequence.stages[0]?.questions[0]?.looks[0]?.units ?? Number.POSITIVE_INFINITY,
+    )
+    // The noise floor is the run's: both waves bring its pairs.
+    expect(first[0]?.calibratedHours).toBeLessThan(sequence.stages[0]?.calibratedHours ?? 0)
+    const ends = together.stages.map(({ endsAtMs }) => endsAtMs)
+    expect(together.endsAtMs - Math.max(...ends)).toBe(sequence.endsAtMs - (sequence.stages.at(-1)?.endsAtMs ?? 0))
+    expect(together.endsAtMs).toBeLessThan(sequence.endsAtMs)
+  })
+
   it('the last wave has what the others leave', () => {
     const waves = [{ id: 'first', match: { tier: 'gold' } }, { id: 'all' }]
     const { stages } = planRollout(inputOf(specOf({ waves }), flat(10_000, tenth)))

@@ -19,7 +19,7 @@ describe('the installation under virtual time', () => {
   })
 
   it('brings two waves side by side to the end, each by verdicts of its own', async () => {
-    const outcome = await runSchedule({ ...undisturbed(scheduleOf(3)), harm: 'none', together: true })
+    const outcome = await runSchedule({ ...undisturbed(scheduleOf(3)), harm: 'none', together: true, perSecond: 40 })
     expect(await violations(outcome)).toEqual([])
     const run = await lastRun(outcome.broker)
     expect(run?.state).toMatchObject({ phase: 'completed', overrides: [] })
