@@ -74,7 +74,7 @@ function decisionOf(
   const { waves } = before.state
   const named = waves.find(({ id }) => id === cause.command?.wave)
   // What concerns the whole run while several waves are active names none of them.
-  const wave = named ?? waves[options.wave ?? onlyWave(before) ?? -1]
+  const wave = named ?? waves[options.wave ?? (onlyWave(after) === null ? null : onlyWave(before)) ?? -1]
   return {
     id: `${before.id}/${cause.id}`,
     run: before.id,
