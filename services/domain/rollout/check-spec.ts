@@ -3,7 +3,7 @@ import { isRecord } from './payload.ts'
 const weightMax = 100_000
 const wavesMax = 100
 /** Each wave that is tested side by side has states of its own at the gate, and 1/K of α: with more, none would ever have its evidence. */
-export const wavesTogetherMax = 20
+const wavesTogetherMax = 20
 const stagesMax = 50
 
 function isDuration(value: unknown): boolean {

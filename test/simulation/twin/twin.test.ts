@@ -21,7 +21,13 @@ describe('the installation under virtual time', () => {
   it('brings two waves side by side to the end, each by verdicts of its own', async () => {
     // Each has half of the pairs, so that a few lost legs would hold it.
     const oddities = { late: 0, twice: 0.02, shuffled: 0.05, missing: 0 }
-    const schedule = { ...undisturbed(scheduleOf(3)), harm: 'none', together: true, trafficMs: 50_000, oddities } as const
+    const schedule = {
+      ...undisturbed(scheduleOf(3)),
+      harm: 'none',
+      together: true,
+      trafficMs: 50_000,
+      oddities,
+    } as const
     const outcome = await runSchedule(schedule)
     expect(await violations(outcome)).toEqual([])
     const run = await lastRun(outcome.broker)
