@@ -1,13 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { type CallCounts, startPacedCalls } from './paced-calls.ts'
 import type { Recording } from './recordings.ts'
-
-export interface TrafficCounts {
-  sent: number
-  answered: number
-  failed: number
-  skipped: number
-}
 
 /** One request, as its caller saw it. */
 export interface SeenExchange {
@@ -20,13 +13,13 @@ export interface SeenExchange {
 
 /** Requests at a fixed rate, whatever the answers do, until stopped or out of recordings. */
 export interface Traffic {
-  readonly counts: TrafficCounts
+  readonly counts: CallCounts
   stop(): Promise<void>
 }
 
 const concurrentMax = 200
 
-/** Open loop: the n-th request is due at n / rate, and one that finds too many open is skipped and counted. Every user is new, every other answer streamed. */
+/** Every user is new, every other answer streamed. */
 export function startTraffic(options: {
   readonly url: string
   readonly token: string
@@ -39,9 +32,7 @@ export function startTraffic(options: {
   onExchange?(exchange: SeenExchange): void
 }): Traffic {
   const agent = new Agent({ connections: concurrentMax })
-  const counts: TrafficCounts = { sent: 0, answered: 0, failed: 0, skipped: 0 }
-  const open = new Set<Promise<void>>()
-  let stopped = false
+  const counts: CallCounts = { sent: 0, answered: 0, failed: 0, skipped: 0 }
   const send = async (index: number) => {
     const recording = options.recordings[index % options.recordings.length]
     if (recording === undefined) return
@@ -72,27 +63,12 @@ export function startTraffic(options: {
       counts.failed += 1
     }
   }
-  const loop = async () => {
-    const startMs = performance.now()
-    for (let index = 0; !stopped && (options.repeat || index < options.recordings.length); index += 1) {
-      const waitMs = startMs + (index * 1000) / options.perSecond - performance.now()
-      if (waitMs > 1) await delay(waitMs)
-      if (open.size >= concurrentMax) {
-        counts.skipped += 1
-        continue
-      }
-      counts.sent += 1
-      const sending: Promise<void> = send(index).finally(() => open.delete(sending))
-      open.add(sending)
-    }
-  }
-  const looping = loop()
+  const calls = options.repeat ? Number.POSITIVE_INFINITY : options.recordings.length
+  const paced = startPacedCalls(counts, { perSecond: options.perSecond, concurrentMax, calls, call: send })
   return {
     counts,
     async stop() {
-      stopped = true
-      await looping
-      await Promise.allSettled([...open])
+      await paced.stop()
       await agent.close()
     },
   }

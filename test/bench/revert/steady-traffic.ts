@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { type CallCounts, startPacedCalls } from '../../../scripts/demo/paced-calls.ts'
 import { baselineModel } from './model-names.ts'
 import { questionOf, userHeader } from './model-server.ts'
 
@@ -7,7 +7,7 @@ import { questionOf, userHeader } from './model-server.ts'
 export interface SteadyTraffic {
   /** Where the next request goes. */
   route: string
-  readonly counts: { sent: number; answered: number; failed: number; skipped: number }
+  readonly counts: CallCounts
   stop(): Promise<void>
 }
 
@@ -24,11 +24,9 @@ const concurrentMax = 600
 /** Questions are asked over and over; a golden set holds them all. */
 export const questions = 50
 
-/** Open loop: the n-th request is due at n / rate; one that finds too many open is skipped and counted. */
+/** Begins at once. */
 export function startSteadyTraffic(options: SteadyTrafficOptions): SteadyTraffic {
   const agent = new Agent({ connections: concurrentMax })
-  const open = new Set<Promise<void>>()
-  let stopped = false
   const traffic = { route: options.route, counts: { sent: 0, answered: 0, failed: 0, skipped: 0 } }
   const { counts } = traffic
   const send = async (index: number) => {
@@ -58,26 +56,11 @@ export function startSteadyTraffic(options: SteadyTrafficOptions): SteadyTraffic
       counts.failed += 1
     }
   }
-  const loop = async () => {
-    const startMs = performance.now()
-    for (let index = 0; !stopped; index += 1) {
-      const waitMs = startMs + (index * 1_000) / options.perSecond - performance.now()
-      if (waitMs > 1) await delay(waitMs)
-      if (open.size >= concurrentMax) {
-        counts.skipped += 1
-        continue
-      }
-      counts.sent += 1
-      const sending: Promise<void> = send(index).finally(() => open.delete(sending))
-      open.add(sending)
-    }
-  }
-  const looping = loop()
+  const { perSecond } = options
+  const paced = startPacedCalls(counts, { perSecond, concurrentMax, calls: Number.POSITIVE_INFINITY, call: send })
   return Object.assign(traffic, {
     async stop() {
-      stopped = true
-      await looping
-      await Promise.allSettled([...open])
+      await paced.stop()
       await agent.close()
     },
   })
