@@ -11,6 +11,7 @@ import {
   type Join,
   lowestOpenOffset,
 } from '../domain/pairing/join.ts'
+import type { RunFacts } from '../domain/pairing/run-facts.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time.ts'
@@ -22,6 +23,7 @@ import type {
   TopicPartition,
   Written,
 } from '../platform/kafka/transport.ts'
+import type { Decoded } from '../platform/registry/codec.ts'
 import type { ExchangeDecoder } from './exchange-decoder.ts'
 import { nativeSha256 } from './native-sha256.ts'
 import type { PublishedProgress } from './published-progress.ts'
@@ -149,7 +151,8 @@ class Pairing implements PairingService {
         this.#brokerTime.observe(record.timestampMs)
         // Time first: a record never changes what fell due before it was appended.
         evidence.push(...advance(state.join, record.timestampMs))
-        await this.#apply(state, record)
+        const applying = this.#apply(state, record)
+        if (applying !== null) await applying
       }
       await this.#send(state, evidence)
     })
@@ -201,17 +204,34 @@ class Pairing implements PairingService {
     state.reached = { throughMs: Math.max(state.join.readThroughMs, state.reached.throughMs), offset }
   }
 
-  async #apply(state: PartitionState, record: InRecord): Promise<void> {
-    const problem = record.value === null ? null : await this.#applyValue(state, record, record.value)
-    if (problem === null) this.#deps.usable(record)
-    else await this.#deps.deadLetter(record, problem.code, problem.reason)
+  /** A promise only where something has to be waited for: there are tens of thousands of records a second. */
+  #apply(state: PartitionState, record: InRecord): Promise<void> | null {
+    const { value } = record
+    if (value === null) return this.#told(record, null)
+    const decoded = this.#deps.decoder.decode(value, (head) => applyHead(state.join, head))
+    const problem =
+      decoded instanceof Promise
+        ? decoded.then((late) => this.#applyDecoded(state, record, late))
+        : this.#applyDecoded(state, record, decoded)
+    return problem instanceof Promise
+      ? problem.then(async (late) => void (await this.#told(record, late)))
+      : this.#told(record, problem)
   }
 
-  async #applyValue(state: PartitionState, record: InRecord, value: Buffer): Promise<Problem | null> {
-    const { join } = state
-    const decoded = await this.#deps.decoder.decode(value, (head) => applyHead(join, head))
+  #told(record: InRecord, problem: Problem | null): Promise<void> | null {
+    if (problem !== null) return this.#deps.deadLetter(record, problem.code, problem.reason)
+    this.#deps.usable(record)
+    return null
+  }
+
+  #applyDecoded(
+    state: PartitionState,
+    record: InRecord,
+    decoded: Decoded<Records> | null,
+  ): Promise<Problem | null> | Problem | null {
     if (decoded === null) return null
     if (decoded.kind === 'bad') return decoded
+    const { join } = state
     const { timestampMs, offset } = record
     switch (decoded.name) {
       case 'Request':
@@ -231,17 +251,19 @@ class Pairing implements PairingService {
     }
   }
 
-  async #applyRequest(state: PartitionState, record: InRecord, request: Request): Promise<Problem | null> {
+  #applyRequest(state: PartitionState, record: InRecord, request: Request): Promise<Problem | null> | Problem | null {
     const { runs, waitForRun } = this.#deps
     const run = request.place?.run ?? ''
-    if (runs.facts(run) === null) await waitForRun(run)
-    const facts = runs.facts(run)
-    if (facts !== null) {
-      applyRequest(state.join, request, facts, record.timestampMs, record.offset)
-      return null
+    const apply = (facts: RunFacts | null): Problem | null => {
+      if (facts !== null) {
+        applyRequest(state.join, request, facts, record.timestampMs, record.offset)
+        return null
+      }
+      ignoreExchange(state.join, request.exchange_id)
+      return { code: 'UNKNOWN_RUN', reason: 'its run, or the golden set of its run, is not known' }
     }
-    ignoreExchange(state.join, request.exchange_id)
-    return { code: 'UNKNOWN_RUN', reason: 'its run, or the golden set of its run, is not known' }
+    const facts = runs.facts(run)
+    return facts === null ? waitForRun(run).then(() => apply(runs.facts(run))) : apply(facts)
   }
 
   #send(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {

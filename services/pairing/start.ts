@@ -59,7 +59,17 @@ export async function startPairingOn(
   const service = createPairingService({
     // A schema id that only the registry knows: the partition waits for it, the others go on.
     decoder: {
-      decode: (value, settled) => persistently('decoding', () => exchanges.decode(value, settled), scope),
+      decode(value, settled) {
+        const decoded = exchanges.decode(value, settled)
+        if (!(decoded instanceof Promise)) return decoded
+        let first: typeof decoded | null = decoded
+        const next = () => {
+          const asked = first ?? exchanges.decode(value, settled)
+          first = null
+          return asked
+        }
+        return persistently('decoding', next, scope)
+      },
     },
     encode: (name, value) => codec.encode(name, value),
     clock: scope.clock,

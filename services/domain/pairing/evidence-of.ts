@@ -4,6 +4,7 @@ import type { LegFacts } from '../scoring/leg-facts.ts'
 import { legOutcome, pairOutcome } from '../scoring/leg-outcomes.ts'
 import type { Sha256Hex } from '../scoring/normalise.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
+import { metricsAt } from './plan-horizons.ts'
 
 const source = 'pairing'
 
@@ -44,8 +45,7 @@ export function liveEvidence(
   if (place === null || request.assignment !== 'split' || place.candidate_weight <= 0) return null
   const arm = request.live_arm
   const leg = known.legs.get(legKey(arm, 'live')) ?? null
-  const metrics = plan.metrics.flatMap((metric): MetricValue[] => {
-    if (metric.horizonMs !== horizonMs || !metric.comparisons.includes('live_ab')) return []
+  const metrics = metricsAt(plan, 'live_ab', horizonMs).flatMap((metric): MetricValue[] => {
     const value = legOutcome(metric, leg, known.facts.hasText)
     if (value === null) return []
     return [
@@ -86,9 +86,7 @@ export function pairedEvidence(
   const inclusion = inclusionOf(known.plan?.legs ?? [], comparison, liveArm)
   const pair = pairsOf[liveArm][comparison]
   if (place === null || inclusion === 0 || pair === null) return null
-  const metricsHere = plan.metrics.filter(
-    (metric) => metric.horizonMs === horizonMs && isComparedIn(metric.comparisons, comparison),
-  )
+  const metricsHere = metricsAt(plan, comparison, horizonMs)
   if (metricsHere.length === 0 && horizonMs !== plan.legTimeoutMs) return null
   const [firstKey, secondKey] = pair
   const first = known.legs.get(firstKey) ?? null
@@ -107,11 +105,6 @@ export function pairedEvidence(
     inclusion_p: inclusion,
     metrics,
   }
-}
-
-/** Noise is measured for every metric that decides by content: its A/A value is the baseline against itself. */
-function isComparedIn(comparisons: readonly Comparison[], comparison: Comparison): boolean {
-  return comparisons.includes(comparison) || (comparison === 'aa' && comparisons.includes('content_ab'))
 }
 
 function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'shadow_ab' | 'aa', liveArm: Arm): number {

@@ -7,6 +7,7 @@ import { createDueHeap, type DueHeap } from './due-heap.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { exchangeFacts } from './exchange-facts.ts'
 import { createOpenExchanges, type OpenExchange, type OpenExchanges, type Reading } from './open-exchanges.ts'
+import { horizonsOf } from './plan-horizons.ts'
 import { createRecentIds, type RecentIds } from './recent-ids.ts'
 import type { RunFacts } from './run-facts.ts'
 
@@ -184,9 +185,7 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
 
 /** Says when each horizon of an exchange falls due: live legs start at the arrival, shadow legs at most the start delay later. */
 function schedule(join: Join, exchange: OpenExchange, plan: AnalysisPlan, request: Request, appendMs: number): void {
-  const horizons = [...new Set([...plan.metrics.map((metric) => metric.horizonMs), plan.legTimeoutMs])].sort(
-    (a, b) => a - b,
-  )
+  const horizons = horizonsOf(plan)
   const live = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
   const dueMs = (comparison: 'live' | 'shadow', horizonMs: number) =>
     appendMs + (comparison === 'shadow' ? plan.shadowStartDelayMs : 0) + horizonMs + plan.graceMs

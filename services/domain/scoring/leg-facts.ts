@@ -1,7 +1,7 @@
 import type { Arm, Leg, Resolution, Response } from '../events/records.ts'
 import type { GoldenEntry } from '../rollout/spec.ts'
 import { isGoldenWrong } from './golden.ts'
-import { normalisedHash, type Sha256Hex, shortHash } from './normalise.ts'
+import { answerHashes, type Sha256Hex } from './normalise.ts'
 import { isRefusal } from './refusal.ts'
 import { type Sketch, sketchOf } from './sketch.ts'
 
@@ -55,8 +55,7 @@ export function legFacts(
     costMicroUsd: options.price === null ? response.cost_micro_usd : costOf(options.price, response),
     refused: isRefusal({ refusal: response.refusal, finishReason: response.finish_reason, text: response.output }),
     lengthChars: response.output.length,
-    exactHash: shortHash(said, options.hash),
-    normalisedHash: normalisedHash(said, options.hash),
+    ...answerHashes(said, options.hash),
     sketch: options.sketched ? sketchOf(said) : null,
     goldenWrong:
       golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),

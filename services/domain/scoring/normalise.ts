@@ -3,7 +3,7 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 
 /** Text as it is compared when case, spacing, Markdown marks and closing punctuation do not matter: NFKC, lower case, single spaces. */
 export function normalisedText(text: string): string {
-  const bytes = normalisedAscii(text)
+  const bytes = normaliseAscii(bytesOf(text))
   return bytes === null ? normalisedOther(text) : decoder.decode(bytes)
 }
 
@@ -23,25 +23,35 @@ function normalisedOther(text: string): string {
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 const space = 0x20
-/** What becomes of each byte of ASCII: 0 leaves it out, a space stands for any white space. */
-const become = Uint8Array.from({ length: 128 }, (_, code) => {
+const nothing = 0
+const foreign = 0xff
+/** What becomes of each byte: nothing of some marks, a space of any white space. NUL and what is not ASCII are for the other way. */
+const become = Uint8Array.from({ length: 256 }, (_, code) => {
+  if (code === 0 || code >= 128) return foreign
   const character = String.fromCharCode(code)
-  if ('*_`#>'.includes(character)) return 0
+  if ('*_`#>'.includes(character)) return nothing
   return /\s/.test(character) ? space : character.toLowerCase().charCodeAt(0)
 })
 const closing = Uint8Array.from({ length: 128 }, (_, code) => Number('.!? '.includes(String.fromCharCode(code))))
 
-/** The same in one pass over the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. */
-function normalisedAscii(text: string): Uint8Array | null {
-  const bytes = encoder.encode(text)
-  if (bytes.length !== text.length) return null
+/** Texts are written here one after the other; longer ones get memory of their own. */
+const scratch = new Uint8Array(1_048_576)
+
+/** The bytes of a text, in memory that the next call uses again. */
+function bytesOf(text: string): Uint8Array {
+  // UTF-8 takes at most three bytes for a unit of UTF-16.
+  if (text.length * 3 > scratch.length) return encoder.encode(text)
+  return scratch.subarray(0, encoder.encodeInto(text, scratch).written)
+}
+
+/** Normalises, in place and in one pass, the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. */
+function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
   let end = 0
   let last = space
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at] as number
-    if (byte === 0) return null
-    const next = become[byte] as number
-    if (next === 0 || (next === space && last === space)) continue
+    const next = become[bytes[at] as number] as number
+    if (next === foreign) return null
+    if (next === nothing || (next === space && last === space)) continue
     last = next
     bytes[end] = next
     end += 1
@@ -57,12 +67,12 @@ export function sha256Hex(data: string | Uint8Array): string {
   return bytesToHex(sha256(typeof data === 'string' ? encoder.encode(data) : data))
 }
 
-/** First 16 hex digits of SHA-256: enough to tell the answers of one exchange apart. */
-export function shortHash(text: string, hash: Sha256Hex): string {
-  return hash(text).slice(0, 16)
-}
-
-/** The same of the normalised text. */
-export function normalisedHash(text: string, hash: Sha256Hex): string {
-  return hash(normalisedAscii(text) ?? normalisedOther(text)).slice(0, 16)
+/** What tells the answers of one exchange apart: the first 16 hex digits of SHA-256 of a text, and of the same normalised. */
+export function answerHashes(
+  text: string,
+  hash: Sha256Hex,
+): { readonly exactHash: string; readonly normalisedHash: string } {
+  const bytes = bytesOf(text)
+  const exactHash = hash(bytes).slice(0, 16)
+  return { exactHash, normalisedHash: hash(normaliseAscii(bytes) ?? normalisedOther(text)).slice(0, 16) }
 }

@@ -1,6 +1,6 @@
 import type { Kafka, Producer as KafkajsProducer } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
-import { type PartitionCounts, placeOf } from './partition-counts.ts'
+import { type PartitionCounts, placesOf } from './partition-counts.ts'
 import { PartitionLane } from './partition-lane.ts'
 import { recordBytes } from './record-size.ts'
 import type { TopicNames } from './topic-names.ts'
@@ -49,7 +49,7 @@ class LaneProducer implements Producer {
       const message = `a record of ${recordBytes(tooLarge)} bytes for ${tooLarge.topic} is larger than ${this.#maxBatchBytes}`
       throw new TransportError(message, { code: 'RECORD_TOO_LARGE' })
     }
-    const sending = this.#place(records).then((pushed) => Promise.all(pushed))
+    const sending = this.#place(records).then(({ written }) => written)
     return this.#answerWithinMs === null ? sending : answeredWithin(sending, this.#answerWithinMs)
   }
 
@@ -63,17 +63,31 @@ class LaneProducer implements Producer {
   }
 
   /** Resolves once every record is in its lane, to their answers. */
-  #place(records: readonly OutRecord[]): Promise<readonly Promise<Written>[]> {
+  #place(records: readonly OutRecord[]): Promise<{ readonly written: Promise<readonly Written[]> }> {
     const placed = this.#placing.then(async () => {
-      const partitions: number[] = []
-      for (const record of records) partitions.push(await placeOf(record, this.#deps.counts, this.#end.signal))
-      return records.map(async (record, index) => {
-        const at = { topic: record.topic, partition: partitions[index] ?? 0 }
-        return { ...at, offset: await this.#lane(at).push(record) }
-      })
+      const places = await placesOf(records, this.#deps.counts, this.#end.signal)
+      return { written: this.#push(records, places) }
     })
     this.#placing = placed.catch(() => undefined)
     return placed
+  }
+
+  async #push(records: readonly OutRecord[], places: readonly number[]): Promise<readonly Written[]> {
+    const lanes = new Map<PartitionLane, number[]>()
+    const written = records.map(({ topic }, index) => ({ topic, partition: places[index] ?? 0, offset: -1 }))
+    for (const [index, at] of written.entries()) {
+      const lane = this.#lane(at)
+      const own = lanes.get(lane)
+      if (own === undefined) lanes.set(lane, [index])
+      else own.push(index)
+    }
+    const pushed = [...lanes].map(async ([lane, own]) => {
+      const offsets = await lane.push(own.map((index) => records[index] as OutRecord))
+      for (const [place, index] of own.entries())
+        (written[index] as { offset: number }).offset = offsets[place] as number
+    })
+    await Promise.all(pushed)
+    return written
   }
 
   #lane(at: { readonly topic: string; readonly partition: number }): PartitionLane {

@@ -1,5 +1,5 @@
 import type { Kafka, Message, ProducerBatch, RecordMetadata } from 'kafkajs'
-import { type PartitionCounts, placeOf } from './partition-counts.ts'
+import { type PartitionCounts, placesOf } from './partition-counts.ts'
 import { defaultMaxBatchBytes, recordBytes } from './record-size.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { OutRecord, TransactionalProducer, Written } from './transport.ts'
@@ -77,10 +77,11 @@ async function sendAll(
     chunk = []
     bytes = 0
   }
-  for (const record of records) {
+  const places = await placesOf(records, counts)
+  for (const [index, record] of records.entries()) {
     const size = recordBytes(record)
     if (bytes + size > maxBytes) await flush()
-    chunk.push({ record, partition: await placeOf(record, counts), bytes: size })
+    chunk.push({ record, partition: places[index] ?? 0, bytes: size })
     bytes += size
   }
   await flush()

@@ -25,17 +25,17 @@ test('a batch in doubt is sent again as it was, and what came meanwhile waits fo
   const { lane } = laneOf(async (keys) => {
     attempts.push([...keys])
     if (attempts.length <= 2) {
-      late.push(lane.push(record('c')))
+      late.push(lane.push([record('c')]))
       throw away()
     }
     const first = next
     next += keys.length
     return first
   })
-  const late: Promise<number>[] = []
-  const offsets = await Promise.all([lane.push(record('a')), lane.push(record('b'))])
-  expect(offsets).toEqual([0, 1])
-  expect(await Promise.all(late)).toEqual([2, 3])
+  const late: Promise<readonly number[]>[] = []
+  const offsets = await Promise.all([lane.push([record('a')]), lane.push([record('b')])])
+  expect(offsets).toEqual([[0], [1]])
+  expect(await Promise.all(late)).toEqual([[2], [3]])
   expect(attempts).toEqual([
     ['a', 'b'],
     ['a', 'b'],
@@ -47,9 +47,24 @@ test('a batch in doubt is sent again as it was, and what came meanwhile waits fo
 test('batches are cut by bytes; one record alone may be as large as the limit', async () => {
   const sizes: number[] = []
   const { lane } = laneOf(async (keys) => sizes.push(keys.length), 1_000)
-  await Promise.all(Array.from({ length: 7 }, (_, index) => lane.push(record(String(index), 300))))
-  await lane.push(record('large', 899))
+  await Promise.all(Array.from({ length: 7 }, (_, index) => lane.push([record(String(index), 300)])))
+  await lane.push([record('large', 899)])
   expect(sizes).toEqual([2, 2, 2, 1, 1])
+})
+
+test('records that are pushed together are answered together, also when they do not fit one batch', async () => {
+  let next = 10
+  const { lane } = laneOf(async (keys) => {
+    const first = next
+    next += keys.length + 5
+    return first
+  }, 1_000)
+  const together = ['a', 'b', 'c'].map((key) => record(key, 300))
+  expect(await Promise.all([lane.push(together), lane.push([record('d', 300)]), lane.push([])])).toEqual([
+    [10, 11, 17],
+    [18],
+    [],
+  ])
 })
 
 test('where the broker finds a batch too large, each record has its own answer', async () => {
@@ -57,9 +72,9 @@ test('where the broker finds a batch too large, each record has its own answer',
     if (keys.length > 1 || keys.includes('large')) throw new TransportError('large', { code: 'RECORD_TOO_LARGE' })
     return 7
   })
-  const answers = await Promise.allSettled([lane.push(record('small')), lane.push(record('large'))])
+  const answers = await Promise.allSettled([lane.push([record('small')]), lane.push([record('large')])])
   expect(answers).toMatchObject([
-    { status: 'fulfilled', value: 7 },
+    { status: 'fulfilled', value: [7] },
     { status: 'rejected', reason: { code: 'RECORD_TOO_LARGE' } },
   ])
 })
@@ -69,15 +84,15 @@ test('a refusal is final, and the lane goes on', async () => {
     if (keys[0] === 'bad') throw new TransportError('no', { code: 'REFUSED' })
     return 0
   })
-  await expect(lane.push(record('bad'))).rejects.toMatchObject({ code: 'REFUSED' })
-  expect(await lane.push(record('good'))).toBe(0)
+  await expect(lane.push([record('bad')])).rejects.toMatchObject({ code: 'REFUSED' })
+  expect(await lane.push([record('good')])).toEqual([0])
 })
 
 test('the end of the producer ends the waiting', async () => {
   const { lane, end } = laneOf(async () => {
     throw away()
   })
-  const pushed = lane.push(record('a'))
+  const pushed = lane.push([record('a')])
   end.abort()
   await expect(pushed).rejects.toMatchObject({ code: 'CLOSED' })
   await lane.idle()
@@ -89,8 +104,8 @@ test('records of one turn of the loop share the first batch, also when they come
     attempts.push([...keys])
     return 0
   })
-  const first = lane.push(record('a'))
+  const first = lane.push([record('a')])
   for (let tick = 0; tick < 10; tick += 1) await Promise.resolve()
-  await Promise.all([first, lane.push(record('b'))])
+  await Promise.all([first, lane.push([record('b')])])
   expect(attempts).toEqual([['a', 'b']])
 })

@@ -7,11 +7,20 @@ import { TransportError } from './transport-error.ts'
 const firstPauseMs = 50
 const longestPauseMs = 1_000
 
+/** Records that were pushed together and are answered together. A promise for each would cost more than to write it. */
+interface Push {
+  readonly offsets: number[]
+  left: number
+  readonly resolve: (offsets: readonly number[]) => void
+  readonly reject: (cause: unknown) => void
+}
+
 interface Waiting {
   readonly record: OutRecord
   readonly bytes: number
-  readonly resolve: (offset: number) => void
-  readonly reject: (cause: unknown) => void
+  readonly push: Push
+  /** Of its push. */
+  readonly index: number
 }
 
 export interface PartitionLaneOptions {
@@ -39,10 +48,13 @@ export class PartitionLane {
     this.#options = options
   }
 
-  /** Resolves to the record's offset once it is acknowledged. */
-  push(record: OutRecord): Promise<number> {
+  /** Resolves to the records' offsets once all are acknowledged; rejects as soon as one cannot be. */
+  push(records: readonly OutRecord[]): Promise<readonly number[]> {
+    if (records.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, bytes: recordBytes(record), resolve, reject })
+      const push: Push = { offsets: new Array<number>(records.length), left: records.length, resolve, reject }
+      for (const [index, record] of records.entries())
+        this.#waiting.push({ record, bytes: recordBytes(record), push, index })
       this.#running ??= this.#run()
     })
   }
@@ -72,12 +84,16 @@ export class PartitionLane {
   async #settle(batch: readonly Waiting[]): Promise<void> {
     try {
       const first = await this.#sendUntilKnown(batch.map(({ record }) => record))
-      for (const [index, { resolve }] of batch.entries()) resolve(first + index)
+      for (const [place, { push, index }] of batch.entries()) {
+        push.offsets[index] = first + place
+        push.left -= 1
+        if (push.left === 0) push.resolve(push.offsets)
+      }
     } catch (cause) {
       // The broker's own limit is lower than ours: together too large is not each too large.
       if (cause instanceof TransportError && cause.code === 'RECORD_TOO_LARGE' && batch.length > 1)
         for (const single of batch) await this.#settle([single])
-      else for (const { reject } of batch) reject(cause)
+      else for (const { push } of batch) push.reject(cause)
     }
   }
 

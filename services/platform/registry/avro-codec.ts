@@ -1,6 +1,7 @@
 import avro, { type Type } from 'avsc'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 import { boundsCheck } from './avro-bounds.ts'
+import { createSlab, headerBytes, magicByte } from './avro-slab.ts'
 import type { BadRecordCode, Decoded, Decoder, ProjectingCodec } from './codec.ts'
 
 /** A value does not fit its schema: a bug of the producer. Names the field. */
@@ -20,8 +21,6 @@ interface Reader {
 /** A writer's schema, or why it cannot be used. */
 type Writer = { readonly name: string; readonly type: Type } | { readonly problem: string }
 
-const magicByte = 0
-const headerBytes = 5
 /** Ids that nobody knows, remembered so that each is asked for once. */
 const unknownIdsMax = 1_000
 
@@ -42,15 +41,13 @@ export function createAvroCodec<Records extends object>(
     own.set(ids[name as keyof Records & string], { name, type })
   }
   const writers = createWriters(own, source)
+  const slab = createSlab()
   return {
     encode(name, value) {
       const type = types.get(name)
       if (type === undefined) throw new EncodeError(`no schema for ${name}`, { code: 'UNKNOWN_RECORD' })
-      const body = toAvro(type, name, value)
-      const header = Buffer.allocUnsafe(headerBytes)
-      header.writeUInt8(magicByte, 0)
-      header.writeUInt32BE(ids[name], 1)
-      return Buffer.concat([header, body])
+      refuseInvalid(type, name, value)
+      return slab.write(type, ids[name], value)
     },
     decode: createDecoder<Records>(types, writers).decode,
     project: (fields) => {
@@ -67,6 +64,8 @@ export function createAvroCodec<Records extends object>(
 }
 
 interface Writers {
+  /** The value that was found to be whole last: who reads a head first and then all of it has it checked once. */
+  checked: Buffer | null
   /** A promise only the first time an id is met. @throws what `source` throws */
   of(id: number): Writer | Promise<Writer>
 }
@@ -90,6 +89,7 @@ function createWriters(own: ReadonlyMap<number, Writer>, source: SchemaSource): 
     return writer
   }
   return {
+    checked: null,
     of(id) {
       const writer = known.get(id) ?? unknown.get(id)
       if (writer !== undefined) return writer
@@ -132,7 +132,8 @@ function createDecoder<Records extends object>(types: ReadonlyMap<string, Type>,
     if ('kind' in reader) return reader
     const body = value.subarray(headerBytes)
     try {
-      reader.check(body)
+      if (writers.checked !== value) reader.check(body)
+      writers.checked = value
       const decoded: unknown = reader.type.fromBuffer(body, reader.resolver)
       return { kind: 'record', name: reader.name, value: decoded, schemaId } as Decoded<Records>
     } catch (error) {
@@ -154,7 +155,8 @@ function createDecoder<Records extends object>(types: ReadonlyMap<string, Type>,
   }
 }
 
-function toAvro(type: Type, name: string, value: unknown): Buffer {
+/** @throws EncodeError for a value that does not fit: what avsc would write of it is undefined. */
+function refuseInvalid(type: Type, name: string, value: unknown): void {
   let problem: string | null = null
   const valid = type.isValid(value, {
     errorHook: (path, found, expected) => {
@@ -163,7 +165,6 @@ function toAvro(type: Type, name: string, value: unknown): Buffer {
     },
   })
   if (!valid) throw new EncodeError(problem ?? `${name} does not fit its schema`, { code: 'INVALID_RECORD' })
-  return type.toBuffer(value)
 }
 
 function bad<Records extends object>(code: BadRecordCode, reason: string): Decoded<Records> {

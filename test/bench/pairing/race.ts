@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
@@ -16,6 +18,7 @@ export interface Result {
 }
 
 const pollMs = 50
+const endWithinMs = 10_000
 const withinMs = 120_000
 
 /**
@@ -51,8 +54,18 @@ export async function race(
     return resultOf(name, watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
   } finally {
     await written.stop()
-    child.kill('SIGKILL')
+    await end(child)
   }
+}
+
+/** Ends it as its operator would, so that a profile is written; by force when it takes too long. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const force = setTimeout(() => child.kill('SIGKILL'), endWithinMs)
+  await exited
+  clearTimeout(force)
 }
 
 function resultOf(name: string, pairs: number, seconds: number, before: ProcessUsage, after: ProcessUsage): Result {
