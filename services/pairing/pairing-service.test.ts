@@ -117,6 +117,7 @@ describe('progress and offsets', () => {
     expect(committed()).toBe(0)
     acknowledge()
     await applied
+    await turn()
     expect(evidence().map(({ exchange_id: id }) => id)).toEqual(['a'])
     await service.tick()
     expect(progress().at(-1)).toMatchObject({ read_through: 20_000, evidence_offsets: { 0: expect.any(Number) } })
@@ -137,8 +138,26 @@ describe('progress and offsets', () => {
     runs.set('run', run)
     releaseRun()
     await waiting
+    await turn()
     await service.tick()
     expect(committed()).toBe(1)
+  })
+
+  it('move on while evidence travels: one batch is applied ahead, and no second', async () => {
+    const { service, state, batch, record, acknowledge, progress, evidence } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    state.holding = true
+    await batch(record(1, 20_000, aRequest('b')))
+    let isThird = false
+    const third = batch(record(2, 30_000, aRequest('c'))).then(() => (isThird = true))
+    await turn()
+    expect([isThird, evidence()]).toEqual([false, []])
+    acknowledge()
+    await third
+    await turn()
+    await service.tick()
+    expect(progress().at(-1)?.read_through).toBe(30_000)
+    expect(evidence().map(({ exchange_id: id }) => id)).toEqual(['a', 'b'])
   })
 
   it('offsets never pass what a published progress speaks of', async () => {

@@ -69,8 +69,9 @@ interface PartitionState {
   readonly evidenceOffsets: Map<number, number>
   /** Evidence is sent in the order in which it was made. */
   sending: Promise<void>
-  /** Batches that are being applied and evidence that is being sent. What has been reached is known only when there is none. */
-  underWay: number
+  /** In the middle of a batch the clock knows nothing: what comes later in it was appended before now. */
+  applying: boolean
+  /** How far it has come with everything that was made on the way acknowledged. */
   reached: Reached
   /** What of it the last published progress covers; offsets follow that, so that the next owner makes again what no progress speaks of. */
   published: Reached
@@ -128,7 +129,7 @@ class Pairing implements PairingService {
         nextOffset: reached.offset,
         evidenceOffsets: new Map(published?.evidenceOffsets ?? []),
         sending: Promise.resolve(),
-        underWay: 0,
+        applying: false,
         reached,
         published: reached,
       })
@@ -142,28 +143,29 @@ class Pairing implements PairingService {
   async onBatch(batch: RecordBatch): Promise<void> {
     const state = this.#states.get(batch.partition)
     if (state === undefined) return
-    await this.#work(state, async () => {
-      const evidence: Evidence[] = []
-      for (const record of batch.records) {
-        // Delivered again while it was under way: a rebalance in the middle of a batch.
-        if (record.offset < state.nextOffset) continue
-        state.nextOffset = record.offset + 1
-        this.#brokerTime.observe(record.timestampMs)
-        // Time first: a record never changes what fell due before it was appended.
-        evidence.push(...advance(state.join, record.timestampMs))
-        const applying = this.#apply(state, record)
-        if (applying !== null) await applying
-      }
-      await this.#send(state, evidence)
-    })
+    const evidence: Evidence[] = []
+    state.applying = true
+    for (const record of batch.records) {
+      // Delivered again while it was under way: a rebalance in the middle of a batch.
+      if (record.offset < state.nextOffset) continue
+      state.nextOffset = record.offset + 1
+      this.#brokerTime.observe(record.timestampMs)
+      // Time first: a record never changes what fell due before it was appended.
+      evidence.push(...advance(state.join, record.timestampMs))
+      const applying = this.#apply(state, record)
+      if (applying !== null) await applying
+    }
+    state.applying = false
+    // The next batch is applied while this one's evidence travels; no more than that waits in memory.
+    const before = state.sending
+    this.#send(state, evidence)
+    await before
   }
 
   onCaughtUp({ partition }: TopicPartition, askedAgoMs: number): void {
     const state = this.#states.get(partition)
-    // In the middle of a batch the clock knows nothing: what comes later in it was appended before now.
-    if (state === undefined || state.underWay > 0) return
-    const evidence = advance(state.join, Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs))
-    this.#work(state, () => this.#send(state, evidence)).catch(this.#deps.onLost)
+    if (state === undefined || state.applying) return
+    this.#send(state, advance(state.join, Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs)))
   }
 
   async tick(): Promise<void> {
@@ -192,16 +194,6 @@ class Pairing implements PairingService {
       partition,
       offset: published.offset,
     }))
-  }
-
-  /** What was reached is noted when the last work under way is done: never while evidence is made but not acknowledged. */
-  async #work(state: PartitionState, act: () => Promise<void>): Promise<void> {
-    state.underWay += 1
-    await act()
-    state.underWay -= 1
-    if (state.underWay > 0) return
-    const offset = Math.min(lowestOpenOffset(state.join) ?? state.nextOffset, state.nextOffset)
-    state.reached = { throughMs: Math.max(state.join.readThroughMs, state.reached.throughMs), offset }
   }
 
   /** A promise only where something has to be waited for: there are tens of thousands of records a second. */
@@ -266,9 +258,16 @@ class Pairing implements PairingService {
     return facts === null ? waitForRun(run).then(() => apply(runs.facts(run))) : apply(facts)
   }
 
-  #send(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
-    if (evidence.length > 0) state.sending = state.sending.then(() => this.#emit(state, evidence))
-    return state.sending
+  /** What has been reached by now is noted when the evidence of all that came before is acknowledged. */
+  #send(state: PartitionState, evidence: readonly Evidence[]): void {
+    const { join, nextOffset } = state
+    const offset = Math.min(lowestOpenOffset(join) ?? nextOffset, nextOffset)
+    const throughMs = join.readThroughMs
+    state.sending = state.sending.then(async () => {
+      if (evidence.length > 0) await this.#emit(state, evidence)
+      state.reached = { throughMs: Math.max(throughMs, state.reached.throughMs), offset }
+    })
+    state.sending.catch(this.#deps.onLost)
   }
 
   async #emit(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {

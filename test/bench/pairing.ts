@@ -26,7 +26,7 @@ Throughput of the pairing service beside Kafka Streams, on one broker of its own
 
   --sizes 1,4,16,64,mix  KB of each body (request and both answers)
   --pairs N              exchanges a cell; by default by size
-  --only TEXT,TEXT       contestants whose name holds one of them
+  --only 'TEXT;TEXT'     contestants whose name holds one of them
   --profile DIR          profile our own process (--cpu-prof) into DIR
   --write                keep the numbers; sizes that are not measured stay as they were
 `
@@ -104,7 +104,7 @@ function keptCells(): PairingRun['cells'] {
 
 async function main(javaDir: string): Promise<void> {
   const asked = sizes.filter((size) => values.sizes.split(',').includes(String(size)))
-  const wanted = values.only.split(',')
+  const wanted = values.only.split(';')
   const chosen = contestants.filter(({ name }) => wanted.some((part) => name.includes(part)))
   const machine = thisMachine()
   const stack = await startStack({ ephemeral: true })

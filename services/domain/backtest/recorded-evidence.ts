@@ -2,7 +2,7 @@ import type { Arm, Evidence, Place, Response } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { type KnownExchange, legKey, pairedEvidence } from '../pairing/evidence-of.ts'
 import type { GoldenEntry, RolloutSpec } from '../rollout/spec.ts'
-import { type LegFacts, legFacts, needsSketches } from '../scoring/leg-facts.ts'
+import { type LegFacts, legFacts, wantedFacts } from '../scoring/leg-facts.ts'
 import { sha256Hex } from '../scoring/normalise.ts'
 import type { Exchange } from './exchange.ts'
 import type { RecordedAnswer, RecordedPair } from './recorded-pair.ts'
@@ -52,7 +52,7 @@ function evidenceOfPair(
     legFacts(responseOf(pair, arm, leg, plan.legTimeoutMs), golden, {
       hasText: true,
       price: spec.prices[spec[arm].id] ?? null,
-      sketched: needsSketches(plan.metrics),
+      wanted: wantedFacts(plan.metrics),
       hash: sha256Hex,
     })
   // Units are hashes in evidence, and a gate keeps their beginnings alone.

@@ -1,10 +1,19 @@
-import type { Arm, Comparison, Evidence, MetricValue, Place, PlannedLeg, ShadowPlan } from '../events/records.ts'
+import type {
+  Arm,
+  Comparison,
+  Evidence,
+  MetricValue,
+  Place,
+  PlannedLeg,
+  Resolution,
+  ShadowPlan,
+} from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import type { LegFacts } from '../scoring/leg-facts.ts'
 import { legOutcome, pairOutcome } from '../scoring/leg-outcomes.ts'
 import type { Sha256Hex } from '../scoring/normalise.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
-import { metricsAt } from './plan-horizons.ts'
+import { metricsAt, type PlannedMetric } from './plan-readings.ts'
 
 const source = 'pairing'
 
@@ -33,7 +42,10 @@ export function evidenceId(
   return hash([exchangeId, run, comparison, arm ?? '', source, horizonMs].join('\u001f')).slice(0, 32)
 }
 
-/** The single of the live arm at one horizon; null when the exchange takes no part in the unpaired comparison. */
+/**
+ * The single of the live arm at one horizon; null when the exchange takes no part in the unpaired comparison, or has nothing to say. At the full
+ * horizon a record without metrics still says that the leg was heard of.
+ */
 export function liveEvidence(
   plan: AnalysisPlan,
   known: KnownExchange,
@@ -45,21 +57,27 @@ export function liveEvidence(
   if (place === null || request.assignment !== 'split' || place.candidate_weight <= 0) return null
   const arm = request.live_arm
   const leg = known.legs.get(legKey(arm, 'live')) ?? null
-  const metrics = metricsAt(plan, 'live_ab', horizonMs).flatMap((metric): MetricValue[] => {
+  const metrics: MetricValue[] = []
+  for (const metric of metricsAt(plan, 'live_ab', horizonMs)) {
     const value = legOutcome(metric, leg, known.facts.hasText)
-    if (value === null) return []
-    return [
-      { name: metric.name, baseline: arm === 'baseline' ? value : null, candidate: arm === 'candidate' ? value : null },
-    ]
-  })
-  const resolution = leg?.resolution ?? null
-  return {
-    ...frame(known, place, 'live_ab', arm, horizonMs, late),
-    baseline_resolution: arm === 'baseline' ? resolution : null,
-    candidate_resolution: arm === 'candidate' ? resolution : null,
-    inclusion_p: 1,
-    metrics,
+    if (value === null) continue
+    const [baseline, candidate] = arm === 'baseline' ? [value, null] : [null, value]
+    metrics.push({ name: metric.name, baseline, candidate })
   }
+  if (metrics.length === 0 && horizonMs !== plan.legTimeoutMs) return null
+  const resolution = leg?.resolution ?? null
+  const [baseline, candidate] = arm === 'baseline' ? [resolution, null] : [null, resolution]
+  return evidence(known, {
+    place,
+    comparison: 'live_ab',
+    arm,
+    horizonMs,
+    late,
+    baseline,
+    candidate,
+    inclusion: 1,
+    metrics,
+  })
 }
 
 /** The two legs that each paired comparison sets side by side, first the one that counts as baseline, by the arm that answered live. */
@@ -73,7 +91,7 @@ const pairsOf = {
   candidate: { content_ab: [legKey('baseline', 'shadow'), legKey('candidate', 'live')], shadow_ab: null, aa: null },
 } as const
 
-/** The pair of one paired comparison at one horizon; null when it was not planned for this exchange. */
+/** The pair of one paired comparison at one horizon; null when it was not planned for this exchange, or has nothing to say, as above. */
 export function pairedEvidence(
   plan: AnalysisPlan,
   known: KnownExchange,
@@ -91,20 +109,27 @@ export function pairedEvidence(
   const [firstKey, secondKey] = pair
   const first = known.legs.get(firstKey) ?? null
   const second = known.legs.get(secondKey) ?? null
-  const metrics = metricsHere.flatMap((metric): MetricValue[] => {
-    const differs = first === null || second === null ? null : pairOutcome(metric.name, first, second)
-    if (differs !== null) return [{ name: metric.name, baseline: 0, candidate: differs }]
-    const baseline = legOutcome(metric, first, known.facts.hasText)
-    const candidate = legOutcome(metric, second, known.facts.hasText)
-    return baseline === null || candidate === null ? [] : [{ name: metric.name, baseline, candidate }]
-  })
-  return {
-    ...frame(known, place, comparison, null, horizonMs, late),
-    baseline_resolution: first?.resolution ?? null,
-    candidate_resolution: second?.resolution ?? null,
-    inclusion_p: inclusion,
-    metrics,
+  const metrics: MetricValue[] = []
+  for (const metric of metricsHere) {
+    const value = pairValue(metric, first, second, known.facts.hasText)
+    if (value !== null) metrics.push(value)
   }
+  if (metrics.length === 0 && horizonMs !== plan.legTimeoutMs) return null
+  const [baseline, candidate] = [first?.resolution ?? null, second?.resolution ?? null]
+  return evidence(known, { place, comparison, arm: null, horizonMs, late, baseline, candidate, inclusion, metrics })
+}
+
+function pairValue(
+  metric: PlannedMetric,
+  first: LegFacts | null,
+  second: LegFacts | null,
+  hasText: boolean,
+): MetricValue | null {
+  const differs = first === null || second === null ? null : pairOutcome(metric.name, first, second)
+  if (differs !== null) return { name: metric.name, baseline: 0, candidate: differs }
+  const baseline = legOutcome(metric, first, hasText)
+  const candidate = baseline === null ? null : legOutcome(metric, second, hasText)
+  return baseline === null || candidate === null ? null : { name: metric.name, baseline, candidate }
 }
 
 function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'shadow_ab' | 'aa', liveArm: Arm): number {
@@ -116,17 +141,22 @@ function inclusionOf(legs: readonly PlannedLeg[], comparison: 'content_ab' | 'sh
   return legs.some((candidate) => candidate.arm === 'baseline') ? leg.shadow_ab_p : 0
 }
 
-function frame(
-  known: KnownExchange,
-  place: Place,
-  comparison: Comparison,
-  arm: Arm | null,
-  horizonMs: number,
-  late: boolean,
-) {
-  const { facts } = known
+interface Outcome {
+  readonly place: Place
+  readonly comparison: Comparison
+  readonly arm: Arm | null
+  readonly horizonMs: number
+  readonly late: boolean
+  readonly baseline: Resolution | null
+  readonly candidate: Resolution | null
+  readonly inclusion: number
+  readonly metrics: readonly MetricValue[]
+}
+
+function evidence({ facts, hash }: KnownExchange, outcome: Outcome): Evidence {
+  const { place, comparison, arm, horizonMs } = outcome
   return {
-    id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs, known.hash),
+    id: evidenceId(facts.exchangeId, place.run, comparison, arm, horizonMs, hash),
     version: 0,
     place,
     exchange_id: facts.exchangeId,
@@ -140,6 +170,10 @@ function frame(
     turn: facts.request.turn,
     tenant: facts.request.tenant,
     segments: facts.request.segments,
-    late,
+    late: outcome.late,
+    baseline_resolution: outcome.baseline,
+    candidate_resolution: outcome.candidate,
+    inclusion_p: outcome.inclusion,
+    metrics: outcome.metrics,
   }
 }

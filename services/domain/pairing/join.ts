@@ -1,20 +1,20 @@
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
-import { legFacts, needsSketches } from '../scoring/leg-facts.ts'
+import { legFacts } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
-import { createDueHeap, type DueHeap } from './due-heap.ts'
+import { createDueQueue, type DueQueue } from './due-queue.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { exchangeFacts } from './exchange-facts.ts'
 import { createOpenExchanges, type OpenExchange, type OpenExchanges, type Reading } from './open-exchanges.ts'
-import { horizonsOf } from './plan-horizons.ts'
+import { horizonsOf, wantedOf } from './plan-readings.ts'
 import { createRecentIds, type RecentIds } from './recent-ids.ts'
 import type { RunFacts } from './run-facts.ts'
 
 /** One exchange partition's open exchanges. Owned and changed by one consumer, in log order; a function of the log alone. */
 export interface Join {
   readonly open: OpenExchanges
-  readonly due: DueHeap
+  readonly due: DueQueue
   /** Exchanges of no run whose response is still to come: it is nobody's evidence and must not be kept. */
   readonly ignored: RecentIds
   /** Exchanges whose last horizon is over. A record that a producer sends again must not open one anew: it would give other evidence under the same ids. */
@@ -70,7 +70,7 @@ export function createJoin(options: {
         counts.late += exchange.early.length
       },
     }),
-    due: createDueHeap(),
+    due: createDueQueue(),
     ignored: createRecentIds(rememberedMax),
     closed: createRecentIds(rememberedMax),
     readThroughMs: 0,
@@ -149,9 +149,10 @@ export function advance(join: Join, nowMs: number): readonly Evidence[] {
     const reading = exchange?.readings[due.reading]
     if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
     if (due.dueMs > join.resumeThroughMs) {
-      const read = readAt({ ...exchange, facts: exchange.facts, hash: join.hash }, exchange.run.plan, reading)
-      if (reading.late) join.counts.late += read.length
-      evidence.push(...read)
+      const { facts, plan, legs, run } = exchange
+      const before = evidence.length
+      readAt({ facts, plan, legs, hash: join.hash }, run.plan, reading, evidence)
+      if (reading.late) join.counts.late += evidence.length - before
     }
     exchange.readingsLeft -= 1
     if (exchange.readingsLeft > 0) continue
@@ -178,8 +179,8 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   const { facts, run } = exchange
   if (facts === null || run === null) return
   const golden = run.golden(facts.request.golden_ref, facts.promptHash)
-  const sketched = needsSketches(run.plan.metrics)
-  const options = { hasText: facts.hasText, price: run.price(response.arm), sketched, hash: join.hash }
+  const wanted = wantedOf(run.plan)
+  const options = { hasText: facts.hasText, price: run.price(response.arm), wanted, hash: join.hash }
   exchange.legs.set(key, legFacts(response, golden, options))
 }
 
@@ -187,34 +188,42 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
 function schedule(join: Join, exchange: OpenExchange, plan: AnalysisPlan, request: Request, appendMs: number): void {
   const horizons = horizonsOf(plan)
   const live = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
-  const dueMs = (comparison: 'live' | 'shadow', horizonMs: number) =>
-    appendMs + (comparison === 'shadow' ? plan.shadowStartDelayMs : 0) + horizonMs + plan.graceMs
+  const afterMs = (comparison: 'live' | 'shadow', horizonMs: number) =>
+    (comparison === 'shadow' ? plan.shadowStartDelayMs : 0) + horizonMs + plan.graceMs
   const reading = (comparison: 'live' | 'shadow', horizonMs: number): Reading => ({
     comparison,
     horizonMs,
-    late: dueMs(comparison, horizonMs) <= join.readThroughMs,
+    late: appendMs + afterMs(comparison, horizonMs) <= join.readThroughMs,
   })
   exchange.readings = horizons.flatMap((horizonMs) => [
     ...(live ? [reading('live', horizonMs)] : []),
     reading('shadow', horizonMs),
   ])
   exchange.readingsLeft = exchange.readings.length
-  for (const [index, { comparison, horizonMs }] of exchange.readings.entries())
-    join.due.push({ dueMs: dueMs(comparison, horizonMs), exchangeId: exchange.id, reading: index })
+  for (const [index, { comparison, horizonMs }] of exchange.readings.entries()) {
+    const delayMs = afterMs(comparison, horizonMs)
+    join.due.push({ dueMs: appendMs + delayMs, exchangeId: exchange.id, reading: index }, delayMs)
+  }
 }
 
-function readAt(known: KnownExchange, plan: AnalysisPlan, reading: Reading): readonly Evidence[] {
-  const { horizonMs, late } = reading
-  const made =
-    reading.comparison === 'live'
-      ? [liveEvidence(plan, known, horizonMs, late)]
-      : (['content_ab', 'shadow_ab', 'aa'] as const).map((comparison) =>
-          pairedEvidence(plan, known, comparison, horizonMs, late),
-        )
-  // At the full horizon a record without metrics still says which legs were heard of.
-  return made.filter(
-    (evidence) => evidence !== null && (evidence.metrics.length > 0 || horizonMs === plan.legTimeoutMs),
-  ) as Evidence[]
+const paired = ['content_ab', 'shadow_ab', 'aa'] as const
+
+/** Adds to `to` what one reading of an exchange gives. */
+function readAt(
+  known: KnownExchange,
+  plan: AnalysisPlan,
+  { comparison, horizonMs, late }: Reading,
+  to: Evidence[],
+): void {
+  if (comparison === 'live') {
+    const single = liveEvidence(plan, known, horizonMs, late)
+    if (single !== null) to.push(single)
+    return
+  }
+  for (const asked of paired) {
+    const pair = pairedEvidence(plan, known, asked, horizonMs, late)
+    if (pair !== null) to.push(pair)
+  }
 }
 
 function count(counts: JoinCounts, exchange: OpenExchange): void {

@@ -17,9 +17,9 @@ export interface LegFacts {
   readonly costMicroUsd: number | null
   readonly refused: boolean
   readonly lengthChars: number
-  readonly exactHash: string
-  readonly normalisedHash: string
-  /** To say how far another answer is from this one; null where no metric asks. */
+  /** To say whether another answer differs from this one, and how far; each null where no metric asks. */
+  readonly exactHash: string | null
+  readonly normalisedHash: string | null
   readonly sketch: Sketch | null
   readonly goldenWrong: boolean | null
   /** The capture level let the text through: something may be said about content. */
@@ -31,16 +31,28 @@ export interface LegFacts {
 /** Prices of the answer's variant, micro-dollars per million tokens; null when the plan names none. */
 export type Price = { readonly inputMicroUsdPerMillion: number; readonly outputMicroUsdPerMillion: number } | null
 
-/** Metrics that need a sketch, which costs more than all other facts of an answer. */
-export function needsSketches(metrics: readonly { readonly name: string }[]): boolean {
-  return metrics.some(({ name }) => name === 'dissimilarity')
+/** What a plan asks of a text beyond its length; each costs more than all other facts of an answer. */
+export interface WantedFacts {
+  readonly exact: boolean
+  readonly normalised: boolean
+  readonly sketch: boolean
+}
+
+export function wantedFacts(metrics: readonly { readonly name: string }[]): WantedFacts {
+  const asks = (wanted: string) => metrics.some(({ name }) => name === wanted)
+  return { exact: asks('differs_exact'), normalised: asks('differs_normalised'), sketch: asks('dissimilarity') }
 }
 
 /** Reduces a response to its facts. `hasText` is false where the capture level kept the text out: then nothing is said about content. */
 export function legFacts(
   response: Response,
   golden: GoldenEntry | null,
-  options: { readonly hasText: boolean; readonly price: Price; readonly sketched: boolean; readonly hash: Sha256Hex },
+  options: {
+    readonly hasText: boolean
+    readonly price: Price
+    readonly wanted: WantedFacts
+    readonly hash: Sha256Hex
+  },
 ): LegFacts {
   const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
   const said = tools === '' ? response.output : `${response.output}\n${tools}`
@@ -55,8 +67,8 @@ export function legFacts(
     costMicroUsd: options.price === null ? response.cost_micro_usd : costOf(options.price, response),
     refused: isRefusal({ refusal: response.refusal, finishReason: response.finish_reason, text: response.output }),
     lengthChars: response.output.length,
-    ...answerHashes(said, options.hash),
-    sketch: options.sketched ? sketchOf(said) : null,
+    ...answerHashes(said, options.wanted, options.hash),
+    sketch: options.wanted.sketch ? sketchOf(said) : null,
     goldenWrong:
       golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),
     hasOutput: options.hasText,

@@ -74,8 +74,12 @@ function contentOutcome(name: string, facts: LegFacts): number | null {
 /** A metric that only a pair has: whether the two answers differ, and how far. Null when one of them said nothing that could be compared. */
 export function pairOutcome(name: string, a: LegFacts, b: LegFacts): number | null {
   if (![a, b].every((facts) => facts.resolution === 'answered' && facts.hasOutput && facts.isWhole)) return null
-  if (name === 'differs_exact') return Number(a.exactHash !== b.exactHash)
+  if (name === 'differs_exact') return differ(a.exactHash, b.exactHash)
   if (name === 'dissimilarity') return a.sketch === null || b.sketch === null ? null : dissimilarity(a.sketch, b.sketch)
-  if (name === 'differs_normalised') return Number(a.normalisedHash !== b.normalisedHash)
+  if (name === 'differs_normalised') return differ(a.normalisedHash, b.normalisedHash)
   return null
+}
+
+function differ(a: string | null, b: string | null): number | null {
+  return a === null || b === null ? null : Number(a !== b)
 }

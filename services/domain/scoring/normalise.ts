@@ -25,6 +25,8 @@ const encoder = new TextEncoder()
 const space = 0x20
 const nothing = 0
 const foreign = 0xff
+/** No byte of ASCII has it. */
+const foreignBit = 0x80
 /** What becomes of each byte: nothing of some marks, a space of any white space. NUL and what is not ASCII are for the other way. */
 const become = Uint8Array.from({ length: 256 }, (_, code) => {
   if (code === 0 || code >= 128) return foreign
@@ -48,14 +50,18 @@ function bytesOf(text: string): Uint8Array {
 function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
   let end = 0
   let last = space
+  let seen = 0
+  // Without branches, which texts make the processor guess wrong: every byte is written, and the next one over it where it does not count.
   for (let at = 0; at < bytes.length; at += 1) {
     const next = become[bytes[at] as number] as number
-    if (next === foreign) return null
-    if (next === nothing || (next === space && last === space)) continue
-    last = next
+    seen |= next
     bytes[end] = next
-    end += 1
+    // Together they are a space only when both are, or when there is nothing.
+    const counts = Number(next !== nothing) & Number((next | last) !== space)
+    last = counts === 1 ? next : last
+    end += counts
   }
+  if ((seen & foreignBit) !== 0) return null
   while (end > 0 && closing[bytes[end - 1] ?? 0] === 1) end -= 1
   return bytes.subarray(0, end)
 }
@@ -67,12 +73,15 @@ export function sha256Hex(data: string | Uint8Array): string {
   return bytesToHex(sha256(typeof data === 'string' ? encoder.encode(data) : data))
 }
 
-/** What tells the answers of one exchange apart: the first 16 hex digits of SHA-256 of a text, and of the same normalised. */
+/** What tells the answers of one exchange apart: the first 16 hex digits of SHA-256 of a text, and of the same normalised; null what is not wanted. */
 export function answerHashes(
   text: string,
+  wanted: { readonly exact: boolean; readonly normalised: boolean },
   hash: Sha256Hex,
-): { readonly exactHash: string; readonly normalisedHash: string } {
+): { readonly exactHash: string | null; readonly normalisedHash: string | null } {
+  if (!wanted.exact && !wanted.normalised) return { exactHash: null, normalisedHash: null }
   const bytes = bytesOf(text)
-  const exactHash = hash(bytes).slice(0, 16)
+  const exactHash = wanted.exact ? hash(bytes).slice(0, 16) : null
+  if (!wanted.normalised) return { exactHash, normalisedHash: null }
   return { exactHash, normalisedHash: hash(normaliseAscii(bytes) ?? normalisedOther(text)).slice(0, 16) }
 }

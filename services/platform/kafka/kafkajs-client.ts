@@ -1,6 +1,11 @@
-import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { createRequire } from 'node:module'
+import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
+import { patchKafkajsGrouping } from './grouping-patch.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
+
+patchKafkajsGrouping()
+const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
 export function createKafkajsClient(
@@ -12,7 +17,8 @@ export function createKafkajsClient(
 ): Kafka {
   patchKafkajsTimer()
   const { brokers, log, ...rest } = options
-  return new Kafka({
+  const { logLevel } = kafkajs
+  return new kafkajs.Kafka({
     ...rest,
     brokers: brokers.split(',').map((broker) => broker.trim()),
     logLevel: logLevel.WARN,

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, openSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inheritedEnvironment } from '../../../infra/native/config.ts'
@@ -80,11 +79,19 @@ function streams(mode: 'facts' | 'plain', guarantee: 'at_least_once' | 'exactly_
     isTransactional: guarantee === 'exactly_once_v2',
     start(course) {
       const { brokers, prefix, javaDir, requestSchemaId, windowMs } = course
-      const state = mkdtempSync(join(tmpdir(), 'penstock-bench-streams-'))
+      const state = join(course.stateDir, group)
       const classPath = `${javaDir}/classes:${javaDir}/libs/*`
       const places = [brokers, prefix + topics.exchanges.name, `${prefix}bench.${group}`, prefix + group, state]
       const rest = [join(root, 'schemas/avro'), String(requestSchemaId), String(windowMs)]
-      const program = ['-Xmx1g', '-cp', classPath, 'penstock.bench.PairStreams', mode, guarantee]
+      const program = [
+        '-Xmx1g',
+        `-Djava.io.tmpdir=${course.stateDir}`,
+        '-cp',
+        classPath,
+        'penstock.bench.PairStreams',
+        mode,
+        guarantee,
+      ]
       return run('java', [...program, ...places, ...rest], course, {})
     },
   }
