@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
-import { silentLog } from '../../../test/support/silent-log.ts'
+import { createPinoLogger } from '../log/pino-logger.ts'
 import { groupMessages } from './grouping-patch.ts'
 import { createKafkajsClient } from './kafkajs-client.ts'
 
+const silentLog = createPinoLogger({ name: 'grouping', level: 'silent' })
 const partitioner = ({ message }: { message: number }) => message % 3
 
 test('messages stand by partition, in their order', () => {
