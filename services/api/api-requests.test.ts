@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { startedRun } from '../domain/rollout/sample-run.ts'
+import { startedRun, togetherSpec } from '../domain/rollout/sample-run.ts'
 import { readOperations } from './api-document.ts'
 import { roles } from './config.ts'
 import { ask, because, file, latched, newWorld, serverOf } from './sample-api.ts'
@@ -145,6 +145,15 @@ describe('requests that are wrong', () => {
     for (const url of ['/v1/nothing', '/v1/runs/%zz', `/v1/runs/${'x'.repeat(300)}`])
       expect((await ask(server, 'getRun', url)).status).toBeLessThan(500)
     expect((await ask(server, 'getRun', '/v1/runs/run-1', { method: 'DELETE' })).status).toBe(404)
+  })
+
+  it('a command for a wave that the run does not have is answered with those it has, and sent to nobody', async () => {
+    const world = newWorld(startedRun(togetherSpec()))
+    const payload = { kind: 'promote', wave: 'partners', ...because }
+    const answer = await ask(serverOf(world), 'commandRun', '/v1/runs/run-1/commands', { payload })
+    expect(answer).toMatchObject({ status: 404, body: { code: 'NO_WAVE' } })
+    expect(answer.body.detail).toBe('run run-1 has no wave `partners`; its waves are consumer, enterprise')
+    expect(world.sent).toEqual([])
   })
 
   it('a body above the limit is refused before it is read, a caller without a token before that', async () => {

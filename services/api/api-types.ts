@@ -139,8 +139,16 @@ export interface Api extends VerdictSchemas {
   }
   readonly Explanation: {
     readonly status: Api['RunStatus']
-    /** The gate's last word; null when no gate has spoken */
+    /** The gate's last word about the wave that the status speaks of; null when no gate has spoken */
     readonly verdict: Api['Verdict'] | null
+    /** The gate's last word about each wave of which it has spoken, in the order of the waves */
+    readonly verdicts: readonly {
+      readonly wave: string
+      /** An earlier one than the wave's present says nothing of that */
+      readonly stageEntry: number
+      readonly atMs: number
+      readonly verdict: Api['Verdict']
+    }[]
     readonly decisions: readonly Api['Decision'][]
     readonly latches: readonly Api['Latch'][]
     /** The last of each router of the route */
@@ -342,6 +350,13 @@ export interface Api extends VerdictSchemas {
       readonly questions: number
       readonly waves: 'fixed_sequence' | 'bonferroni'
     }
+    /** Calling any primary better which is not; null where none decides */
+    readonly falseClaim: {
+      readonly alpha: number
+      /** Of each wave that claims; a part of it where waves go side by side */
+      readonly each: number
+      readonly primaries: number
+    } | null
     /** Not promoting a harmless candidate; the total is divided over deciding metrics and gates */
     readonly miss: {
       readonly total: number

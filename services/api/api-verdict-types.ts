@@ -41,6 +41,17 @@ export interface VerdictSchemas {
       readonly pairs: number
       readonly used: boolean
     }
+    /** Whether a primary may be called better; in the last stage alone, once all primaries have come to their last look */
+    readonly superiority?: {
+      /** One-sided, of no better, over the looks at which it might have been asked */
+      readonly p: number
+      /** The same over all primaries (Holm) */
+      readonly adjustedP: number
+      /** Chance that any primary is called better which is not */
+      readonly alpha: number
+      readonly primaries: number
+      readonly better: boolean
+    }
     /** Whether the candidate has become worse at some hour of the wave; questions on pairs alone; outside the error budget */
     readonly drift?: {
       readonly hours: number

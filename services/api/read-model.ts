@@ -16,6 +16,8 @@ export interface ReadModel {
   statusOf(run: Run): RunStatus
   /** A gate's newest verdict on a wave of the run, else on any; null before one has spoken. */
   verdictOf(run: string, wave: string): Verdict | null
+  /** A gate's newest word about each wave of which one has spoken. */
+  wordsOf(run: string): readonly GateWord[]
   decisions(run: string): readonly Decision[]
   /** The decision that a command led to; null while there is none. */
   decisionFor(commandId: string): Decision | null
@@ -82,6 +84,7 @@ export async function openReadModel(scope: Scope, transport: Transport, codec: C
       const words = wordsOf(state, run)
       return (words.find(({ view }) => view.wave === wave) ?? words.at(-1))?.verdict ?? null
     },
+    wordsOf: (run) => wordsOf(state, run),
     decisions: (run) => state.decisions.filter((decision) => decision.run === run),
     decisionFor: (commandId) => state.byCommand.get(commandId) ?? null,
     split: (route) => state.splits.get(route) ?? null,

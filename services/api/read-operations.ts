@@ -1,4 +1,5 @@
 import { planSummary } from '../domain/policy/plan-summary.ts'
+import type { RunStatus } from '../domain/rollout/status.ts'
 import type { Api } from './api-types.ts'
 import { type Handlers, ok, textOf } from './call.ts'
 import type { EvidenceReader } from './evidence-reader.ts'
@@ -10,6 +11,16 @@ const evidenceLimitDefault = 5_000
 
 function numberOr(value: unknown, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise
+}
+
+/** In the order of the waves; of a wave that no gate has spoken of there is none. */
+function verdictsOf(model: ReadModel, run: string, { waves }: RunStatus): Api['Explanation']['verdicts'] {
+  const words = model.wordsOf(run)
+  return waves.flatMap(({ id }) =>
+    words.flatMap(({ view, verdict }) =>
+      view.wave === id ? [{ wave: id, stageEntry: view.stageEntry, atMs: view.atMs, verdict }] : [],
+    ),
+  )
 }
 
 /** What people ask: answered from memory, pairs and evidence from the store. */
@@ -33,6 +44,7 @@ export function readOperations(model: ReadModel, pairs: PairReader, evidence: Ev
       const body: Api['Explanation'] = {
         status,
         verdict: model.verdictOf(run.id, status.wave),
+        verdicts: verdictsOf(model, run.id, status),
         decisions: model.decisions(run.id),
         latches: model.latches(run.id),
         acks: model.acks(run.route),

@@ -90,6 +90,7 @@ export function serverOf(world: World, logger: Logger = log) {
     run: (id) => world.runs.find((run) => run.id === id) ?? null,
     statusOf: (run) => status(run, [], clock.nowMs()),
     verdictOf: () => verdict,
+    wordsOf: () => [],
     decisions: (id) => world.runs.filter((run) => run.id === id).flatMap(decisionOf),
     decisionFor: () => null,
     split: () => null,

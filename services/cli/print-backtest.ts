@@ -31,9 +31,19 @@ export function backtestText(report: BacktestReport): string {
     shuffle === null ? 'in the recorded order:' : `shuffle ${shuffle}, the one of median length:`,
     ...(run.events.length === 0 ? [heldText(run)] : run.events.map((event) => eventText(event, exchanges))),
     `how far each metric got after ${run.exchanges} exchanges:`,
-    ...metricsText(run.last?.metrics ?? []).map((line) => `  ${line}`),
+    ...reachedText(run),
     ...countsText(run),
   ].join('\n')
+}
+
+/** Where several waves were recorded, each by itself. */
+function reachedText({ waves }: BacktestRun): readonly string[] {
+  return waves.flatMap(({ wave, stage, answer }) => {
+    const lines = metricsText(answer.metrics).map((line) => `  ${line}`)
+    if (waves.length === 1) return lines
+    const said = `  wave ${wave}, stage ${stage}: ${answer.outcome}: ${answer.reason} [${answer.reasonCode}]`
+    return [said, ...lines.map((line) => `  ${line}`)]
+  })
 }
 
 function eventText(event: BacktestEvent, exchanges: number): string {

@@ -5,13 +5,19 @@ import { judge } from '../domain/gate/judge.ts'
 import { accept, createRunGate, enterThrough } from '../domain/gate/run-gate.ts'
 import { refusal, sampleEvidence, sampleSpec } from '../domain/gate/sample-evidence.ts'
 import type { SliceFinding } from '../domain/gate/slice-findings.ts'
-import type { Verdict } from '../domain/gate/verdict.ts'
+import type { MetricVerdict, Verdict } from '../domain/gate/verdict.ts'
 import { planSummary } from '../domain/policy/plan-summary.ts'
-import { startedRun, startMs, verdictCommand, verdictOf } from '../domain/rollout/sample-run.ts'
+import { startedRun, startMs, togetherSpec, verdictCommand, verdictOf } from '../domain/rollout/sample-run.ts'
 import { status } from '../domain/rollout/status.ts'
 import { transition } from '../domain/rollout/transition.ts'
 import { explanationText } from './print-details.ts'
 
+const sampleMetric: MetricVerdict = {
+  ...{ test: 'advance/shadow/refusal/content_ab', metric: 'refusal', comparison: 'content_ab', slice: null },
+  ...{ role: 'guardrail', state: 'unclear', estimate: 0.004, intervalLow: -0.01, intervalHigh: 0.018 },
+  ...{ baselineValue: 0.02, candidateValue: 0.024, eValue: null, eThreshold: 0.01, n: 300, nRequired: 400 },
+  ...{ table: null, looksSpent: 0, passed: false },
+}
 const muted = { role: 'muted' } as const
 const nowMs = startMs + 65_000
 
@@ -50,6 +56,7 @@ function explained(refusesEvery: number, findings: readonly SliceFinding[] = [])
     {
       status: status(told.run, [{ view, verdict }], nowMs),
       verdict,
+      verdicts: [{ wave: 'all', stageEntry: 1, atMs: view.atMs, verdict }],
       decisions: told.effects.flatMap((effect) => (effect.kind === 'decision' ? [effect.decision] : [])),
       latches: [],
       acks: [],
@@ -57,6 +64,43 @@ function explained(refusesEvery: number, findings: readonly SliceFinding[] = [])
     },
     nowMs,
   ).replaceAll(plan.hash.slice(0, 12), '<plan>')
+}
+
+/** One wave holds while another asks a person, and a third has not been judged in its present stage. */
+function explainedWaves(): string {
+  const stages = togetherSpec().waves[0]?.stages ?? []
+  const waves = [...togetherSpec().waves, { id: 'rest', match: {}, stages }]
+  let run = startedRun(togetherSpec({ waves }))
+  const metric = { ...sampleMetric, looksSpent: 1 }
+  const held = verdictOf('hold', {
+    reasonCode: 'NEED_UNITS',
+    reason: 'refusal: 300 of 400 units',
+    n: 300,
+    metrics: [metric],
+  })
+  const asks = verdictOf('review', {
+    reasonCode: 'TRADE_OFF',
+    reason: 'fewer errors, more refusals',
+    n: 900,
+    metrics: [{ ...metric, state: 'worse', n: 900 }],
+  })
+  const words = [
+    ['consumer', held],
+    ['enterprise', asks],
+  ] as const
+  for (const [wave, verdict] of words) {
+    const command = verdictCommand(run, verdict, { wave, id: wave })
+    run = transition(run, { kind: 'command', command, successor: null }, startMs + 2_000).run
+  }
+  const verdicts = words.map(([wave, verdict]) => ({ wave, stageEntry: 1, atMs: startMs + 60_000, verdict }))
+  const gateWords = verdicts.map(({ wave, stageEntry, atMs, verdict }) => {
+    const { reasonCode, reason, n, nRequired, etaAtMs } = verdict
+    return { view: { wave, stageEntry, atMs, reasonCode, reason, n, nRequired, etaAtMs }, verdict }
+  })
+  const rest = { wave: 'rest', stageEntry: 0, atMs: startMs, verdict: held }
+  const answer = { status: status(run, gateWords, nowMs), verdict: asks, verdicts: [...verdicts, rest] }
+  const plan = planSummary(sampleSpec(), compilePlan(sampleSpec()))
+  return explanationText({ ...answer, decisions: [], latches: [], acks: [], plan }, nowMs)
 }
 
 function pair(index: number, candidate: number): Evidence {
@@ -74,6 +118,10 @@ describe('explain', () => {
 
   it('says what a run still waits for, and how much of it there is', async () => {
     await expect(explained(40)).toMatchFileSnapshot('golden/explain-waiting.txt')
+  })
+
+  it('says of each of several waves where it stands, on what evidence, and what it asks', async () => {
+    await expect(explainedWaves()).toMatchFileSnapshot('golden/explain-waves-together.txt')
   })
 
   it('tells every slice that the search found, the likeliest where it says what stands, and that they decide nothing', () => {

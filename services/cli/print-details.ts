@@ -1,7 +1,7 @@
 import type { Api } from '../api/api-types.ts'
 import { formatDuration, formatWeight } from '../domain/policy/units-of-measure.ts'
 import { metricsText } from './print-metrics.ts'
-import { etaText, statusText, timeText } from './print-status.ts'
+import { etaText, statusText, timeText, waveDecisionText } from './print-status.ts'
 
 /** What a plan will ask for: units before each look, cost, and the chance of a false rollback. */
 export function planText(plan: Api['PlanSummary']): string {
@@ -28,13 +28,18 @@ export function planText(plan: Api['PlanSummary']): string {
   ].join('\n')
 }
 
-function budgetText({ falseAlarm, falsePromotion, miss, outside }: Api['ErrorBudget']): readonly string[] {
+function budgetText({ falseAlarm, falsePromotion, falseClaim, miss, outside }: Api['ErrorBudget']): readonly string[] {
   const families = falseAlarm.families
     .filter(({ tests }) => tests.length > 0)
     .map(({ family, total, tests }) => `${family} ${percent(total)} in ${tests.length}`)
   return [
     `  chance of a false rollback over the whole run: at most ${percent(falseAlarm.total)} (of ${percent(falseAlarm.limit)}: ${families.join(', ')})`,
     `  chance of promoting an unacceptable candidate: at most ${percent(falsePromotion.alpha)} in all waves together${falsePromotion.waves === 'bonferroni' ? `, ${percent(falsePromotion.each)} in each of the waves side by side` : ''}`,
+    ...(falseClaim === null
+      ? []
+      : [
+          `  chance of calling a primary better which is not: at most ${percent(falseClaim.alpha)} over ${falseClaim.primaries === 1 ? 'the one primary' : `all ${falseClaim.primaries} primaries`}`,
+        ]),
     `  chance of missing a harmless one: at most ${percent(miss.total)}, ${percent(miss.each)} for each of ${miss.metrics} metrics at ${miss.gates} gates`,
     `  outside of these: ${outside.join('; ')}`,
   ]
@@ -67,13 +72,13 @@ const said: Readonly<Record<Api['RunStatus']['phase'], string>> = {
  * came about.
  */
 export function explanationText(answer: Api['Explanation'], nowMs: number): string {
-  const { verdict, status } = answer
+  const { status } = answer
   return [
     `${status.name} (${status.run}, route ${status.route}) ${said[status.phase]}: ${status.decisionReason}`,
     `what next: ${status.next}${etaText(status, nowMs)}`,
     ...servedText(status),
     '',
-    ...(verdict === null ? ['no gate has spoken yet'] : verdictText(verdict, status, nowMs)),
+    ...saidText(answer, nowMs),
     '',
     statusText(status, nowMs),
     '',
@@ -91,14 +96,35 @@ function servedText({ candidateWeight, routers, phase }: Api['RunStatus']): read
   return [`traffic: the candidate is given ${formatWeight(candidateWeight)}; ${told}`]
 }
 
-function verdictText(verdict: Api['Verdict'], status: Api['RunStatus'], nowMs: number): readonly string[] {
-  const age = status.gateAtMs === null ? '' : `, ${formatDuration(Math.max(0, nowMs - status.gateAtMs))} ago`
+/** Where several waves go their own ways, each with what stands and what its gate said of its present stage entry. */
+function saidText({ verdict, verdicts, status }: Api['Explanation'], nowMs: number): readonly string[] {
+  const going = status.waves.filter(({ decision }) => decision !== null)
+  if (going.length < 2)
+    return verdict === null
+      ? ['no gate has spoken yet']
+      : [...verdictText(verdict, status.gateAtMs, nowMs), ...instrumentText(verdict.instrument)]
+  const waves = going.flatMap((wave) => {
+    const said = verdicts.find((one) => one.wave === wave.id && one.stageEntry === wave.stageEntry)
+    const lines = said === undefined ? ['no gate has spoken of it yet'] : verdictText(said.verdict, said.atMs, nowMs)
+    return [waveText(wave), ...lines.map((line) => `  ${line}`)]
+  })
+  // The baseline against itself is of the run, whichever wave's verdict tells it.
+  return [...waves, ...instrumentText(verdict?.instrument)]
+}
+
+function waveText(wave: Api['WaveStatus']): string {
+  const asks = wave.awaitingApproval === null ? '' : `; WAITS FOR A PERSON (${wave.awaitingApproval})`
+  const where = `stage ${wave.stage ?? '–'}, ${formatWeight(wave.candidateWeight)}`
+  return `wave ${wave.id} (${where}): ${waveDecisionText(wave)}${asks}`
+}
+
+function verdictText(verdict: Api['Verdict'], atMs: number | null, nowMs: number): readonly string[] {
+  const age = atMs === null ? '' : `, ${formatDuration(Math.max(0, nowMs - atMs))} ago`
   const metrics = metricsText(verdict.metrics)
   return [
     `the gate ${verdict.gate} last said${age}: ${verdict.outcome}: ${verdict.reason} [${verdict.reasonCode}]`,
     ...(metrics.length === 0 ? ['  it has no test to show'] : metrics.map((line) => `  ${line}`)),
     ...foundText(verdict.findings ?? []),
-    ...instrumentText(verdict.instrument),
   ]
 }
 

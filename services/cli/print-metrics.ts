@@ -18,6 +18,7 @@ export function metricsText(metrics: readonly Metric[]): readonly string[] {
     ...table(harm.map((metric) => [...cells(metric), `n ${metric.n}`, evidence(metric)])),
     ...(advance.length === 0 ? [] : ['may it advance? (asked at planned looks, once enough units are in)']),
     ...table(advance.map((metric) => [...cells(metric), needed(metric), margin(metric) + carried(metric)])),
+    ...claims(advance),
     ...advance.flatMap(driftLine),
     ...(silent.length === 0 ? [] : [`no data yet: ${[...new Set(silent)].join(', ')}`]),
     ...comparisons.flatMap(([comparison, meaning]) =>
@@ -36,6 +37,18 @@ const comparisons: readonly (readonly [Metric['comparison'], string])[] = [
 function carried({ carried: pairs }: Metric): string {
   if (pairs === undefined) return ''
   return pairs.used ? `, with ${pairs.pairs} pairs of the shadow stage` : ', canary alone: the shadow stage differs'
+}
+
+/** What is said once, in the last stage: of each primary whether it may be called better. */
+function claims(metrics: readonly Metric[]): readonly string[] {
+  const rows = metrics.flatMap((metric): (readonly string[])[] => {
+    const { superiority } = metric
+    if (superiority === undefined) return []
+    const { p, adjustedP, alpha, primaries, better } = superiority
+    const over = primaries === 1 ? '' : `, ${adjustedP.toPrecision(2)} over ${primaries} primaries (Holm)`
+    return [[nameOf(metric), better ? 'yes' : 'not proven', `p ${p.toPrecision(2)}${over}`, `needs ${short(alpha)}`]]
+  })
+  return rows.length === 0 ? [] : ['is it better? (primaries; asked once, in the last stage)', ...table(rows)]
 }
 
 /** Silent unless it has rung: an hour in which something changed is where to look first. */

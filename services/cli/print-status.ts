@@ -107,7 +107,8 @@ function brakesText(status: RunStatus): readonly string[] {
   ]
 }
 
-function decisionText({ decision, decisionCode, decisionReason, n, nRequired }: Api['WaveStatus']): string {
+/** What stands for one wave. */
+export function waveDecisionText({ decision, decisionCode, decisionReason, n, nRequired }: Api['WaveStatus']): string {
   const required = nRequired === null ? '' : ` of ${nRequired}`
   const units = n === null ? '' : `, ${n}${required} units`
   return `${decision}${units}: ${decisionReason} [${decisionCode}]`
@@ -118,7 +119,7 @@ function wavesText({ waves }: RunStatus): readonly string[] {
   const many = waves.filter(({ decision }) => decision !== null).length > 1
   return waves.flatMap((wave) => [
     `  wave ${wave.id} (${wave.status})`,
-    ...(many && wave.decision !== null ? [`    ${decisionText(wave)}`] : []),
+    ...(many && wave.decision !== null ? [`    ${waveDecisionText(wave)}`] : []),
     ...wave.stages.map(
       (stage) => `    ${marks[stage.mark]} ${stage.name.padEnd(14)} ${formatWeight(stage.candidateWeight)}`,
     ),

@@ -1,6 +1,7 @@
 import { advanceCells } from './advance-cells.ts'
 import { amountCells } from './amount-cells.ts'
 import type { Cell } from './cell.ts'
+import { claimCells } from './claim-cells.ts'
 import { harmCells } from './harm-cells.ts'
 import { latencyCells } from './latency-cells.ts'
 import { naiveCells, nullCells, peekingCell } from './null-cells.ts'
@@ -16,6 +17,7 @@ export const cells: readonly Cell[] = [
   ...latencyCells,
   ...advanceCells,
   ...amountCells,
+  ...claimCells,
   ...sliceCells,
   ...searchCells,
   ...recordedCells,

@@ -12,6 +12,7 @@ const behaviours: readonly (readonly [string, string])[] = [
   ['harm of 6 points and a rate ratio of 5 are stopped in time', '`harm/six-points*`, `harm/rate-ratio-5`'],
   ['a planted segment is found, and nothing advances while it has too few pairs', '`slice/*`, `search/*`'],
   ['one pair short never advances, and looks are never free', '`advance/one-pair-short`, `advance/*-at-margin`'],
+  ['of several primaries none is called better that is not', '`claim/none-better`, `naive/claim-without-holm`'],
   [
     'a judge that always takes the first answer decides nothing',
     '[`judge.test.ts`](../domain/stats/judge/judge.test.ts)',

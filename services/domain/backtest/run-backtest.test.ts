@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { compilePlan } from '../gate/compile-plan.ts'
 import { accept, createRunGate, enterThrough } from '../gate/run-gate.ts'
+import { refusalDecides, sampleEvidence, sampleSpec } from '../gate/sample-evidence.ts'
 import { goldenSet } from '../policy/golden-set.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { specFromDocument } from '../policy/spec-from-document.ts'
@@ -108,6 +109,20 @@ describe('a backtest', () => {
     const { plan, exchanges } = trial(pairs(120, 3))
     const evidence = exchanges.flatMap((exchange) => exchange.evidence).reverse()
     expect(runBacktest(plan, exchangesOfEvidence(evidence), 'run')).toEqual(runBacktest(plan, exchanges, 'run'))
+  })
+
+  it('says of each wave how far it got, whichever had the last record', () => {
+    const plan = compilePlan(sampleSpec({ metrics: refusalDecides }))
+    const evidence = Array.from({ length: 90 }, (_, index) => {
+      const at = sampleEvidence(index)
+      return { ...at, place: { ...at.place, wave: index % 3 === 0 ? 'few' : 'many' } }
+    })
+    const { waves, last } = runBacktest(plan, exchangesOfEvidence(evidence), 'run')
+    expect(waves.map(({ wave, answer }) => [wave, answer.n])).toEqual([
+      ['few', 30],
+      ['many', 60],
+    ])
+    expect(last).toEqual(waves[1]?.answer)
   })
 
   it('holds without evidence that the policy reads', () => {

@@ -32,6 +32,8 @@ export interface BacktestRun {
   readonly exchanges: number
   /** The gate's answer at the end; null when there was no evidence that the policy reads. */
   readonly last: Judgement | null
+  /** The same of each wave, of the stage entry of its last record. */
+  readonly waves: readonly { readonly wave: string; readonly stage: string; readonly answer: Judgement }[]
   readonly counts: GateCounts
 }
 
@@ -54,9 +56,10 @@ class Backtest {
   readonly #placeOf = new Map<string, number>()
   readonly #events: BacktestEvent[] = []
   #fed = 0
-  #last: Judgement | null = null
-  #lastEntered: Evidence | null = null
-  #seen = ''
+  /** Wave → its last record; the one that entered last stands last. */
+  readonly #lastEntered = new Map<string, Evidence>()
+  /** Wave → what the gate was asked about. */
+  readonly #seen = new Map<string, string>()
 
   constructor(plan: AnalysisPlan, exchanges: readonly Exchange[], run: string) {
     this.#gate = createRunGate(run, plan, limits)
@@ -74,8 +77,12 @@ class Backtest {
       }
     }
     this.#enterUntil(Number.POSITIVE_INFINITY)
-    if (this.#lastEntered !== null) this.#last = judge(this.#gate, stageOf(this.#lastEntered))
-    return { events: this.#events, exchanges: this.#fed, last: this.#last, counts: this.#gate.counts }
+    const waves = [...this.#lastEntered.values()].map((evidence) => {
+      const stage = stageOf(evidence)
+      return { wave: stage.wave, stage: stage.stageName, answer: judge(this.#gate, stage) }
+    })
+    const last = waves.at(-1)?.answer ?? null
+    return { events: this.#events, exchanges: this.#fed, last, waves, counts: this.#gate.counts }
   }
 
   #isOver(): boolean {
@@ -90,7 +97,9 @@ class Backtest {
       head = this.#gate.queue.heap[0]
     ) {
       enterThrough(this.#gate, head.releaseMs)
-      this.#lastEntered = head.evidence
+      const { wave } = head.evidence.place
+      this.#lastEntered.delete(wave)
+      this.#lastEntered.set(wave, head.evidence)
       this.#ask(head.evidence, head.releaseMs)
     }
   }
@@ -99,8 +108,8 @@ class Backtest {
   #ask(evidence: Evidence, nowMs: number): void {
     const stage = stageOf(evidence)
     const moment = this.#moment(stage)
-    if (moment.text === this.#seen && !moment.allPassed) return
-    this.#seen = moment.text
+    if (moment.text === this.#seen.get(stage.wave) && !moment.allPassed) return
+    this.#seen.set(stage.wave, moment.text)
     const { outcome, reasonCode, reason, breach } = judge(this.#gate, stage)
     if (outcome === 'hold' || outcome === 'calibrated') return
     const test = breach?.test ?? null

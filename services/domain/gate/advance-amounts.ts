@@ -23,6 +23,8 @@ export interface AmountPairs {
   candidate: number
   squares: number
   readonly betting: BettingSegment
+  /** Of a question that carries a claim: the bet against "no better", and its largest ln E. */
+  better?: { readonly betting: BettingSegment; logBest: number }
 }
 
 /** What an advance test about an amount knows in one stage entry. Plain data. */
@@ -56,7 +58,15 @@ export function addAmounts(test: AdvanceTest, state: AmountState, frozen: Frozen
   // On [0, 1], where larger is less harm: the null mean is that of a difference of M.
   const x = (1 - towardsHarm(test, candidate - baseline) / largest) / 2
   addBet(amounts.betting, x, (1 - Math.min(margin / largest, 0.999)) / 2, test.alpha)
+  if (test.claims === true) betOnBetter(test, amounts, x)
   return true
+}
+
+/** Against H0: Δ ≥ 0, on the same scale. Valid whenever it is read, so it runs on after the pass, which asks for far fewer pairs than "better" does. */
+function betOnBetter(test: AdvanceTest, amounts: AmountPairs, x: number): void {
+  amounts.better ??= { betting: emptyBetting(), logBest: 0 }
+  addBet(amounts.better.betting, x, 0.5, test.alpha)
+  amounts.better.logBest = Math.max(amounts.better.logBest, logBettingE(amounts.better.betting))
 }
 
 /** Passes with the first record at which E ≥ 1/α (Ville): no look is spent, so there is no last one. A pass stays. */

@@ -1,4 +1,6 @@
 import { farringtonManning } from '../stats/farrington-manning.ts'
+import { mcnemarOneSided } from '../stats/paired/mcnemar.ts'
+import { normalCdf } from '../stats/special-functions/normal.ts'
 import { tangoScore } from '../stats/tango.ts'
 import { mantelHaenszelWeight, stratifiedScore } from '../stats/unpaired/stratified-score.ts'
 import { amountPairsRequired, type OutcomePair, passIfProven } from './advance-amounts.ts'
@@ -42,7 +44,11 @@ export function correctPair(
   state.statistics[state.statistics.length - 1] = statistic
   state.passed = statistic <= -bound
   state.passedWith = state.passed ? differenceOf(test, corrected) : null
-  if (!state.passed) state.passedOn = null
+  if (state.passed) noteBetter(test, state, corrected)
+  else {
+    state.passedOn = null
+    delete state.betterP
+  }
 }
 
 /**
@@ -110,6 +116,20 @@ export function lookIfDue(test: AdvanceTest, state: AdvanceState, plan: Analysis
   state.passed = statistic <= -look.bound
   if (state.passed) state.passedWith = differenceOf(test, state)
   if (state.passed && test.engine === 'tango') state.passedOn = { ...state.table }
+  if (state.passed) noteBetter(test, state, state)
+}
+
+/**
+ * One-sided p of "no better" on the data of the look at which the question passed, without carried pairs: McNemar's mid-p, or the score test at a difference
+ * of 0. A look is taken where the information stands, whatever the difference is, so it is a look of this test, too.
+ */
+function noteBetter(test: AdvanceTest, state: AdvanceState, data: AdvanceState): void {
+  if (test.claims !== true) return
+  const { onlyCandidate, onlyBaseline } = data.table
+  state.betterP =
+    test.engine === 'tango'
+      ? mcnemarOneSided({ onlyCandidate: onlyBaseline, onlyBaseline: onlyCandidate }).midP
+      : normalCdf(nonInferiorityZ(test, data, 0))
 }
 
 /** z at a look; with carried pairs by inverse variance: each score is the difference from the margin over its error, so information weighs the squares. */

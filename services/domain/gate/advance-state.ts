@@ -34,6 +34,8 @@ export interface AdvanceState extends AmountState {
   readonly statistics: number[]
   /** The pairs on which a paired test passed; null before that. */
   passedOn: PairTable | null
+  /** Of a question that carries a claim: one-sided p of "no better" at the look at which it passed. */
+  betterP?: number
 }
 
 export function createAdvanceState(): AdvanceState {

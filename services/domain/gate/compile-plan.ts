@@ -6,6 +6,7 @@ import { metricCatalogue } from '../scoring/catalogue.ts'
 import { plannedLooks } from '../stats/planned-looks.ts'
 import { normalQuantile } from '../stats/special-functions/normal.ts'
 import { amountPairs } from './advance-amounts.ts'
+import { withClaims } from './claim-plan.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
 import { discordantOfSlices, sliceSearchPlan } from './slice-search-plan.ts'
 
@@ -51,14 +52,16 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
   const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
   const looks = plannedLooks({ alpha: spec.alphaAdvance })
   const harm = shareAlpha([...guardrails.flatMap((metric) => harmTests(metric, spec)), ...sliceTests(guardrails, spec)])
+  const { advance, claim } = withClaims(advanceTests(spec), spec, attempt)
   const body: Omit<AnalysisPlan, 'hash'> = {
     version: 1,
     metrics,
     harm,
-    advance: advanceTests(spec),
+    advance,
     search: sliceSearchPlan(spec, harm, metrics),
     looks,
     ...(together > 1 ? { wavesTogether: together } : {}),
+    ...(claim === null ? {} : { claim }),
     legTimeoutMs: spec.legTimeoutMs,
     graceMs: spec.graceMs,
     shadowStartDelayMs: Math.max(0, spec.shadow.deadlineMs - spec.legTimeoutMs),

@@ -10,6 +10,7 @@ import { amount, nameOf, percent } from './sentence-parts.ts'
 import { type SliceFinding, searchFindings } from './slice-findings.ts'
 import { isOverdue, visibleDifference } from './stage-deadline.ts'
 import type { StageView } from './stage-view.ts'
+import { superiorityOf } from './superiority.ts'
 import type { MetricVerdict, VerdictOutcome } from './verdict.ts'
 
 /** The gate's answer without who gave it. */
@@ -40,11 +41,12 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
   const states = new Map(
     advanceTests.map((test) => [test.id, advanceStateOf(gate, stage.wave, stage.stageEntry, test.id)]),
   )
+  const claims = superiorityOf(gate.plan, stage, advanceTests, states)
   const metrics = [
     ...gate.plan.harm
       .filter((test) => harmTests.includes(test) || acted(gate, test))
       .map((test) => harmVerdict(gate, test)),
-    ...advanceTests.map((test) => advanceVerdict(gate, stage.wave, test, states.get(test.id))),
+    ...advanceTests.map((test) => advanceVerdict(gate, stage.wave, test, states.get(test.id), claims.get(test.id))),
   ]
   const slowest = slowestOf(gate, advanceTests, stage)
   const findings = searchFindings(gate, stage.wave)
@@ -70,7 +72,7 @@ export function judge(gate: RunGate, stage: StageView): Judgement {
   const answered =
     harmAnswer(gate, metrics, stage, answer) ??
     missingAnswer(gate, stage, advanceTests, slowest, answer) ??
-    advanceAnswer(gate, advanceTests, stage, answer)
+    advanceAnswer(gate, advanceTests, stage, answer, betterText(metrics))
   const ends = kind !== 'full' && stage.finished !== true
   const overdue = answered.outcome === 'hold' && ends && isOverdue(stage, gate.enteredThroughMs)
   return overdue ? answer('review', 'MAX_DURATION', overdueReason(gate, stage, answered.reason, slowest)) : answered
@@ -194,7 +196,24 @@ function lookAnswer(
   return answer('hold', looks === 0 ? 'NEED_UNITS' : 'NEED_NEXT_LOOK', `${nameOf(slowest.test)}: ${what}`)
 }
 
-function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: StageView, answer: Answer): Judgement {
+/** What the last stage claims, in words; nothing elsewhere. */
+function betterText(metrics: readonly MetricVerdict[]): string {
+  return metrics
+    .flatMap(({ metric, superiority }) => (superiority?.better === true ? [{ metric, ...superiority }] : []))
+    .map(({ metric, adjustedP, primaries }) => {
+      const over = primaries === 1 ? '' : ` over ${primaries} primaries`
+      return `; ${metric} is better (p = ${adjustedP.toPrecision(2)}${over})`
+    })
+    .join('')
+}
+
+function advanceAnswer(
+  gate: RunGate,
+  tests: readonly AdvanceTest[],
+  stage: StageView,
+  answer: Answer,
+  better: string,
+): Judgement {
   if (tests.length === 0)
     return answer(
       'hold',
@@ -213,7 +232,7 @@ function advanceAnswer(gate: RunGate, tests: readonly AdvanceTest[], stage: Stag
   return answer(
     'advance',
     'ALL_ACCEPTABLE',
-    `all ${tests.length} questions passed: no metric is worse by its margin or more`,
+    `all ${tests.length} questions passed: no metric is worse by its margin or more${better}`,
   )
 }
 

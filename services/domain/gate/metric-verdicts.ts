@@ -14,6 +14,7 @@ import { standardisedRates } from './live-strata.ts'
 import { marginValue } from './margin-value.ts'
 import type { AdvanceTest, HarmTest, MetricRole } from './plan.ts'
 import { hoursOf, type RunGate } from './run-gate.ts'
+import type { SuperiorityView } from './superiority.ts'
 import type { MetricState, MetricVerdict } from './verdict.ts'
 
 const nothing: ShownStretch = { n: 0, baseline: null, candidate: null, variance: null, table: null, weight: 0.5 }
@@ -82,6 +83,7 @@ export function advanceVerdict(
   wave: string,
   test: AdvanceTest,
   state: AdvanceState | undefined,
+  superiority?: SuperiorityView,
 ): MetricVerdict {
   const drift = test.engine === 'tango' && test.slice === null ? driftOf(hoursOf(gate, wave, test)) : null
   const frozen = gate.calibration.frozen
@@ -99,7 +101,7 @@ export function advanceVerdict(
     slice: test.slice,
     role: roleOf(gate, test.metric),
     ...judgedBy(gate, test.metric),
-    state: entered === 0 || state === undefined ? 'no_data' : state.passed ? 'acceptable' : 'unclear',
+    state: advanceStateName(state, entered, superiority),
     estimate: rates.baseline === null || rates.candidate === null ? null : rates.candidate - rates.baseline,
     intervalLow: interval?.low ?? null,
     intervalHigh: interval?.high ?? null,
@@ -112,9 +114,20 @@ export function advanceVerdict(
     table: test.engine === 'tango' && state !== undefined ? { ...state.table } : null,
     looksSpent: state?.statistics.length ?? 0,
     passed: state?.passed ?? false,
+    ...(superiority === undefined ? {} : { superiority }),
     ...(drift === null ? {} : { drift }),
     ...(state?.carried == null ? {} : { carried: carriedView(state.carried) }),
   }
+}
+
+function advanceStateName(
+  state: AdvanceState | undefined,
+  entered: number,
+  superiority: SuperiorityView | undefined,
+): MetricState {
+  if (state === undefined || entered === 0) return 'no_data'
+  if (!state.passed) return 'unclear'
+  return superiority?.better === true ? 'better' : 'acceptable'
 }
 
 function intervalOf(

@@ -92,6 +92,17 @@ export interface AdvanceTest {
   readonly stages: 'shadow' | 'canary'
   /** The shadow stage's question whose pairs this one may use; null: its own alone. Absent from plans older than the rule. */
   readonly carriesFrom?: string | null
+  /** Carries the claim "better" of a primary in the last stage. Absent: it does not. */
+  readonly claims?: true
+}
+
+/** The claim that primaries are better: asked once, in the last stage before full weight. */
+export interface ClaimPlan {
+  /** One-sided, over all primaries together (Holm). */
+  readonly alpha: number
+  /** Part of a primary's level at each look. */
+  readonly lookShares: readonly number[]
+  readonly lastStages: readonly { readonly wave: string; readonly stage: string }[]
 }
 
 /** Where harm that nobody declared a slice for is looked for. What is found proposes and never acts, so it is outside the error budget. */
@@ -142,6 +153,8 @@ export interface AnalysisPlan {
   readonly looks: readonly { readonly fraction: number; readonly bound: number }[]
   /** Waves that are tested side by side: each question's α, and so the looks, are that part of the attempt's. Absent: one wave after the other, at all of it. */
   readonly wavesTogether?: number
+  /** Absent where no primary decides. */
+  readonly claim?: ClaimPlan
   readonly legTimeoutMs: number
   readonly graceMs: number
   /** A shadow leg starts at most this long after the request's arrival, else it is skipped. */

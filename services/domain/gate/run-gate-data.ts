@@ -14,7 +14,7 @@ import type { SplitWatch } from './split-watch.ts'
 import { ledgerFromData, ledgerToData, type UnitLedgerData } from './unit-ledger.ts'
 
 /** Raised whenever the state changes its shape: a snapshot of another shape is not read, the evidence is. */
-const formatVersion = 11
+const formatVersion = 12
 
 /** A gate's state as plain JSON, without the records that still wait: those are read again from the log. */
 export interface RunGateData {

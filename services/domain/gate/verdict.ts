@@ -7,6 +7,7 @@ import type { Frozen, MetricRole, Slice } from './plan.ts'
 import type { GateCounts, RunGateLimits } from './run-gate.ts'
 import type { SliceFinding } from './slice-findings.ts'
 import type { StageView } from './stage-view.ts'
+import type { SuperiorityView } from './superiority.ts'
 
 export type MetricState = 'unacceptable' | 'worse' | 'unclear' | 'acceptable' | 'better' | 'no_data'
 
@@ -42,6 +43,8 @@ export interface MetricVerdict {
   readonly judge?: JudgeView
   /** Pairs of the shadow stage that count here beside the canary's own; `used` false: the stages differ, the canary stands alone. */
   readonly carried?: { readonly pairs: number; readonly used: boolean }
+  /** Of a primary, in the last stage, once all primaries have come to their last look: whether it may be called better. */
+  readonly superiority?: SuperiorityView
   /** Advance questions on pairs, over all of the wave: whether the candidate has become worse at some hour. Shown; outside the error budget. */
   readonly drift?: DriftView
 }

@@ -30,6 +30,8 @@ export interface ErrorBudget {
     readonly questions: number
     readonly waves: 'fixed_sequence' | 'bonferroni'
   }
+  /** Calling any primary better which is not, by Holm over the primaries; side by side each wave has `each`. Null where no primary decides. */
+  readonly falseClaim: { readonly alpha: number; readonly each: number; readonly primaries: number } | null
   /** Not promoting a harmless candidate: the total is divided over deciding metrics × gates. */
   readonly miss: {
     readonly total: number
@@ -76,9 +78,16 @@ export function errorBudget(spec: RolloutSpec, plan: AnalysisPlan): ErrorBudget 
       questions: plan.advance.length,
       waves: plan.wavesTogether === undefined ? 'fixed_sequence' : 'bonferroni',
     },
+    falseClaim: claimBudget(plan),
     miss: { total: spec.betaTotal, metrics, gates, each: spec.betaTotal / Math.max(1, metrics * gates) },
     outside,
   }
+}
+
+function claimBudget({ claim, advance, wavesTogether }: AnalysisPlan): ErrorBudget['falseClaim'] {
+  if (claim === undefined) return null
+  const primaries = new Set(advance.flatMap(({ claims, metric }) => (claims === true ? [metric] : []))).size
+  return { alpha: claim.alpha * (wavesTogether ?? 1), each: claim.alpha, primaries }
 }
 
 function sum(values: readonly number[]): number {
