@@ -72,11 +72,52 @@ describe('a newer version of a pair that has entered', () => {
           expect(values(gate)).toEqual(values(expected))
           const tables = (of: RunGate) => [...of.advance].map(([id, { table }]) => [id, table])
           expect(tables(gate)).toEqual(tables(expected))
+          expect(gate.hours).toEqual(expected.hours)
+          expect(gate.searches).toEqual(expected.searches)
           expect(gate.counts.uncorrectable).toBe(0)
         },
       ),
       { numRuns: 60 },
     )
+  })
+
+  it('moves in every searched slice that holds it, whether it came before the slices were chosen or after', () => {
+    const segments = (index: number) => ({ tier: index % 3 === 0 ? 'gold' : 'free', task: `task-${index % 40}` })
+    const at = (index: number) => ({ segments: segments(index), arrived_at: 1_000_000 + index * 60_000 })
+    const first = Array.from({ length: 1_400 }, (_, i) => pair(i, [0, i % 50 === 0 ? 1 : 0], at(i)))
+    const corrected = new Map([3, 600, 999, 1_000, 1_350].map((i) => [i, pair(i, [1, 0], { ...at(i), version: 1 })]))
+    const gate = fed(first)
+    expect(gate.searches.get('all')?.slices?.length).toBeGreaterThan(20)
+    const before = structuredClone(gate.searches.get('all')?.counts)
+    for (const version of corrected.values()) accept(gate, version, 0, 0)
+    const expected = fed(first.map((entry, i) => corrected.get(i) ?? entry))
+    expect(gate.searches.get('all')?.counts).toEqual(expected.searches.get('all')?.counts)
+    expect(gate.searches.get('all')?.counts).not.toEqual(before)
+    expect(gate.hours).toEqual(expected.hours)
+    expect(gate.counts.uncorrectable).toBe(0)
+  })
+
+  it('of a pair that a test about all traffic thins out still moves in the searched slices', () => {
+    const thinned = compilePlan({ ...specWithGolden(), inclusionMin: 0.01 })
+    const gate = createRunGate('run', thinned, limits)
+    const evidence = Array.from({ length: 50 }, (_, i) => pair(i, [0, 0], { inclusion_p: 1 }))
+    for (const entry of evidence) accept(gate, entry, 0, 0)
+    enterThrough(gate, Number.MAX_SAFE_INTEGER / 2)
+    expect(gate.harm.get(refusalTest)?.mixture.added).toBeLessThan(10)
+    for (let i = 0; i < 50; i += 1) accept(gate, pair(i, [0, 1], { version: 1 }), 0, 0)
+    const [waiting] = gate.searches.get('all')?.waiting.values() ?? []
+    // Per question: neither, only the baseline, only the candidate, both.
+    expect(waiting?.counts).toEqual([0, 0, 50, 0, 0, 0, 50, 0])
+    expect(gate.counts).toMatchObject({ corrected: 50, uncorrectable: 0 })
+  })
+
+  it('that has other attributes than what it corrects changes nothing and is counted as not to be applied', () => {
+    const gate = fed(Array.from({ length: 50 }, (_, i) => pair(i, [0, 0])))
+    const before = JSON.stringify(runGateToData(gate).searches)
+    accept(gate, pair(7, [0, 1], { version: 1, tenant: 'another' }), 0, 0)
+    expect(gate.counts).toMatchObject({ corrected: 1, uncorrectable: 1 })
+    expect(JSON.stringify(runGateToData(gate).searches)).toBe(before)
+    expect(gate.harm.get(refusalTest)?.mixture.whole.table).toMatchObject({ onlyCandidate: 0 })
   })
 
   it('disarms an alarm that has not fired', () => {

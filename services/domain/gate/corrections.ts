@@ -4,9 +4,11 @@ import { correctPair } from './advance-looks.ts'
 import type { AdvanceState } from './advance-state.ts'
 import { guardTestOf } from './approval-guard.ts'
 import { type HarmAction, type HarmState, rebuildHarm } from './harm-state.ts'
+import { correctHour, type HourCounts, hoursKey } from './hourly-discordance.ts'
 import { ownSource } from './judges.ts'
 import { type JournalRow, outcomesIn, type PairJournal, pairsOf, rowOf } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen, HarmTest } from './plan.ts'
+import { correctSearches, type SliceSearch, searchedMetric } from './slice-search.ts'
 import { placePrefix } from './unit-ledger.ts'
 
 /** A correction that was applied, so that a replay applies it at the same moment. */
@@ -29,6 +31,8 @@ interface Corrected {
   readonly harm: ReadonlyMap<string, HarmState>
   readonly advance: ReadonlyMap<string, AdvanceState>
   readonly journals: ReadonlyMap<string, PairJournal>
+  readonly hours: ReadonlyMap<string, readonly HourCounts[]>
+  readonly searches: ReadonlyMap<string, SliceSearch>
   readonly corrections: AppliedCorrection[]
   readonly enteredThroughMs: number
 }
@@ -47,7 +51,7 @@ export type CorrectionOutcome =
 /**
  * Puts a newer version of an entered pair in its place: counts move, and every e-process that holds the pair is made anew from the corrected sequence. An
  * alarm that has not fired can thereby fall silent, or ring; what has acted stays, looks that were taken stay spent, and a pass must still hold on the
- * corrected data. Singles and A/A pairs cannot be corrected: which of a unit's records counted, and what was frozen, hang on them.
+ * corrected data. The counts of searched slices and of hours move with it. Singles and A/A pairs cannot be corrected: which of a unit's records counted, and what was frozen, hang on them.
  */
 export function applyCorrection(gate: Corrected, evidence: Evidence): CorrectionOutcome {
   if (evidence.comparison === 'live_ab' || evidence.comparison === 'aa') return { kind: 'impossible' }
@@ -57,6 +61,7 @@ export function applyCorrection(gate: Corrected, evidence: Evidence): Correction
   if (first === undefined) return { kind: 'rests_on_nothing' }
   if (evidence.version <= first.row[0]) return { kind: 'repeated' }
   if (found.some(({ row, group }) => rowOf(row[1], group.metrics, evidence) === null)) return { kind: 'impossible' }
+  if (!correctCounts(gate, evidence, found)) return { kind: 'impossible' }
   logCorrection(gate, evidence, found)
   const asked: Asked[] = []
   for (const entry of found) {
@@ -69,6 +74,19 @@ export function applyCorrection(gate: Corrected, evidence: Evidence): Correction
       if (entry.group.tests.includes(test.id)) correctAdvance(gate, test, entry, evidence)
   }
   return { kind: 'applied', asked }
+}
+
+/** In searched slices; false when the pair is not where they would have counted it. */
+function correctCounts(gate: Corrected, evidence: Evidence, found: readonly Entry[]): boolean {
+  const counted = found.flatMap(({ group, row }) =>
+    group.tests.flatMap((name) => {
+      const metric = searchedMetric(name)
+      const corrected = metric === null ? null : rowOf(row[1], group.metrics, evidence)
+      if (metric === null || corrected === null) return []
+      return [{ name, from: outcomesOf(group, row, metric), to: outcomesOf(group, corrected, metric) }]
+    }),
+  )
+  return correctSearches(gate.searches, gate.plan, evidence, counted)
 }
 
 interface Entry {
@@ -129,4 +147,6 @@ function correctAdvance(gate: Corrected, test: AdvanceTest, { journal, row, grou
   }
   const from = outcomesOf(group, row, test.metric)
   correctPair(test, state, { position, from, to }, gate.plan, gate.calibration.frozen)
+  const hours = test.slice === null ? gate.hours.get(hoursKey(evidence.place.wave, test)) : undefined
+  if (hours !== undefined) correctHour(hours, evidence.arrived_at, from, to)
 }

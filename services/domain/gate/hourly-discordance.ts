@@ -1,4 +1,6 @@
 import { changeDetector, watchedShares } from '../stats/time/change-detector.ts'
+import type { OutcomePair } from './advance-amounts.ts'
+import type { AdvanceTest } from './plan.ts'
 
 /** Pairs of one hour that were bad on one side alone: under the candidate (x), under the baseline (y). Hours since the epoch; plain data. */
 export interface HourCounts {
@@ -35,9 +37,31 @@ export function noteHour(hours: HourCounts[], arrivedAtMs: number, baseline: num
     counts = { hour, x: 0, y: 0 }
     hours.splice(at, 0, counts)
   }
-  if (candidate === 1 && baseline === 0) counts.x += 1
-  if (candidate === 0 && baseline === 1) counts.y += 1
+  counts.x += onOneSide(candidate, baseline)
+  counts.y += onOneSide(baseline, candidate)
   while (hours.length > hoursMax) hours.shift()
+}
+
+/** Name of the hours of a question over all stages of a wave. */
+export function hoursKey(wave: string, { metric, comparison }: Pick<AdvanceTest, 'metric' | 'comparison'>): string {
+  return `${wave}/${metric}/${comparison}`
+}
+
+/** Puts corrected outcomes in the place of those of a pair that has been booked. Of an hour that is forgotten nothing is left to correct. */
+export function correctHour(
+  hours: readonly HourCounts[],
+  arrivedAtMs: number,
+  from: OutcomePair,
+  to: OutcomePair,
+): void {
+  const counts = hours.find(({ hour }) => hour === Math.floor(arrivedAtMs / hourMs))
+  if (counts === undefined) return
+  counts.x += onOneSide(to.candidate, to.baseline) - onOneSide(from.candidate, from.baseline)
+  counts.y += onOneSide(to.baseline, to.candidate) - onOneSide(from.baseline, from.candidate)
+}
+
+function onOneSide(bad: number, other: number): 0 | 1 {
+  return bad === 1 && other === 0 ? 1 : 0
 }
 
 /** Has the candidate become worse at some hour? Shown, and outside the error budget: what acts is the harm test. Null before the first pair. */

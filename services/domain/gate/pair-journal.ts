@@ -1,5 +1,6 @@
 import type { Evidence } from '../events/records.ts'
 import type { AnalysisPlan } from './plan.ts'
+import { searchedMetric } from './slice-search.ts'
 
 /**
  * The pairs that have entered tests, in the order in which they did, with the outcomes that the tests took: what a correction needs to put another
@@ -13,6 +14,7 @@ export interface PairJournal {
 }
 
 interface TestGroup {
+  /** Tests by their ids, and questions of the search by their names. */
   readonly tests: readonly string[]
   readonly metrics: readonly string[]
 }
@@ -32,10 +34,9 @@ export function notePair(journal: PairJournal, plan: AnalysisPlan, evidence: Evi
   if (tests.length === 0) return
   let group = journal.groups.findIndex((known) => isSame(known.tests, tests))
   if (group === -1) {
-    const deciding = new Set(
-      [...plan.harm, ...plan.advance].flatMap(({ id, metric }) => (tests.includes(id) ? [metric] : [])),
-    )
-    group = journal.groups.push({ tests, metrics: [...deciding] }) - 1
+    const deciding = [...plan.harm, ...plan.advance].flatMap(({ id, metric }) => (tests.includes(id) ? [metric] : []))
+    const searched = tests.flatMap((name) => searchedMetric(name) ?? [])
+    group = journal.groups.push({ tests, metrics: [...new Set([...deciding, ...searched])] }) - 1
   }
   const row = rowOf(group, journal.groups[group]?.metrics ?? [], evidence)
   if (row !== null) journal.rows.set(evidence.id, row)

@@ -8,7 +8,7 @@ import { carriedFor } from './carried-pairs.ts'
 import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
 import { type AppliedCorrection, applyCorrection, streamOf } from './corrections.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
-import { type HourCounts, noteHour } from './hourly-discordance.ts'
+import { type HourCounts, hoursKey, noteHour } from './hourly-discordance.ts'
 import { ownSource, waitOf } from './judges.ts'
 import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
 import { createNoiseFloor, type NoiseFloor, noteNoise } from './noise-floor.ts'
@@ -228,8 +228,8 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
     const took = forHarm(gate, evidence, releaseMs, ({ slice }) =>
       isThin && slice === null ? null : { kind: 'pair', evidence },
     )
+    took.push(...addToSearches(gate.searches, gate.plan, evidence))
     notePair(journalOf(gate, evidence.place, `/${stream}`), gate.plan, evidence, took)
-    addToSearches(gate.searches, gate.plan, evidence)
   }
   if (inStage === chosen) {
     const took: string[] = []
@@ -285,7 +285,7 @@ function forHarm(
   evidence: Evidence,
   releaseMs: number,
   recordFor: (test: HarmTest, bits: HarmBits) => HarmRecord | null,
-): readonly string[] {
+): string[] {
   const took: string[] = []
   for (const { test, bits } of readersOf(gate.readers, gate.plan, gate.questions, evidence).harm) {
     const state = gate.harm.get(test.id)
@@ -345,10 +345,6 @@ function hoursFor(gate: RunGate, wave: string, test: AdvanceTest): HourCounts[] 
   const hours = gate.hours.get(key) ?? []
   gate.hours.set(key, hours)
   return hours
-}
-
-function hoursKey(wave: string, test: AdvanceTest): string {
-  return `${wave}/${test.metric}/${test.comparison}`
 }
 
 function completenessOf(gate: RunGate, evidence: Evidence): Completeness {

@@ -1,4 +1,5 @@
 import type { Evidence } from '../events/records.ts'
+import type { OutcomePair } from './advance-amounts.ts'
 import type { AnalysisPlan, SliceSearchPlan } from './plan.ts'
 import { type Attribute, type SearchedSlice, searchLimits } from './searched-slice.ts'
 import { chooseSlices } from './slice-choice.ts'
@@ -50,10 +51,30 @@ function createSliceSearch(questions: number): SliceSearch {
   return { pairs: 0, waiting: new Map(), slices: null, counts: zeros(questions * cells), lookup: null }
 }
 
-/** Adds one pair that counts for its unit to the search of its wave; of a sequence, the searches of waves before the last are forgotten. */
-export function addToSearches(searches: Map<string, SliceSearch>, plan: AnalysisPlan, evidence: Evidence): void {
+/** `early`: counted by its attributes as a whole, before the slices were chosen. */
+type SearchPhase = 'early' | 'late'
+
+/** How a question that took a pair is called beside tests, so that a correction finds what counted; see `correctSearches`. */
+function searchName(phase: SearchPhase, metric: string): string {
+  return `search/${phase}/${metric}`
+}
+
+/** The metric of a question of a search by its name; null for a test. */
+export function searchedMetric(name: string): string | null {
+  return name.startsWith('search/') ? name.slice(name.lastIndexOf('/') + 1) : null
+}
+
+/**
+ * Adds one pair that counts for its unit to the search of its wave; of a sequence, the searches of waves before the last are forgotten.
+ * @returns the questions that took it
+ */
+export function addToSearches(
+  searches: Map<string, SliceSearch>,
+  plan: AnalysisPlan,
+  evidence: Evidence,
+): readonly string[] {
   const { wave } = evidence.place
-  if (plan.search === null || evidence.horizon_ms !== plan.legTimeoutMs) return
+  if (plan.search === null || evidence.horizon_ms !== plan.legTimeoutMs) return []
   let search = searches.get(wave)
   if (search === undefined) {
     search = createSliceSearch(plan.search.questions.length)
@@ -61,20 +82,82 @@ export function addToSearches(searches: Map<string, SliceSearch>, plan: Analysis
     const kept = Math.max(searchLimits.wavesMax, plan.wavesTogether ?? 1)
     for (const old of [...searches.keys()].slice(0, -kept)) searches.delete(old)
   }
-  addSearchedPair(search, plan.search, evidence)
+  const phase = search.slices === null ? 'early' : 'late'
+  const asked = addSearchedPair(search, plan.search, evidence)
+  return asked.map((metric) => searchName(phase, metric))
+}
+
+/** A pair that a search has counted, with one question's outcomes before and after its correction. */
+interface CorrectedCount {
+  readonly name: string
+  readonly from: OutcomePair
+  readonly to: OutcomePair
+}
+
+/**
+ * Moves a corrected pair from cell to cell in every table that counts it: all traffic and each of its slices, or before the choice those of its attributes.
+ * A version differs in outcomes alone, its attributes are its request's. Nothing is changed, and false said, when it is not where its attributes say.
+ */
+export function correctSearches(
+  searches: ReadonlyMap<string, SliceSearch>,
+  plan: AnalysisPlan,
+  evidence: Evidence,
+  corrected: readonly CorrectedCount[],
+): boolean {
+  const search = searches.get(evidence.place.wave)
+  // The search of a wave that is over has been forgotten with all that it counted.
+  if (plan.search === null || search === undefined) return true
+  const { questions } = plan.search
+  const moves: { readonly counts: number[]; readonly from: number; readonly to: number }[] = []
+  for (const { name, from, to } of corrected) {
+    const metric = searchedMetric(name)
+    const question = questions.findIndex((one) => one.metric === metric && one.comparison === evidence.comparison)
+    const counted = countedIn(search, plan.search, evidence, name.startsWith('search/early/'))
+    if (counted === null || question === -1) return false
+    for (const table of counted.tables) {
+      const at = (table * questions.length + question) * cells
+      moves.push({ counts: counted.counts, from: at + outcomeCell(from), to: at + outcomeCell(to) })
+    }
+  }
+  if (moves.some(({ counts, from }) => (counts[from] ?? 0) < 1)) return false
+  for (const { counts, from, to } of moves) {
+    counts[from] = (counts[from] ?? 0) - 1
+    counts[to] = (counts[to] ?? 0) + 1
+  }
+  return true
+}
+
+/** Where a pair has been counted; null when nothing of its attributes has been. */
+function countedIn(
+  search: SliceSearch,
+  plan: SliceSearchPlan,
+  evidence: Evidence,
+  early: boolean,
+): { readonly counts: number[]; readonly tables: readonly number[] } | null {
+  if (search.slices === null || search.lookup === null) {
+    const waiting = search.waiting.get(JSON.stringify(attributesOf(evidence, plan.keys)))
+    return waiting === undefined ? null : { counts: waiting.counts, tables: [0] }
+  }
+  const values = early ? new Map(attributesOf(evidence, plan.keys)) : null
+  const valueAt = (key: string) => (values === null ? attributeOf(evidence, key) : values.get(key))
+  return { counts: search.counts, tables: tablesOf(search.lookup, search.slices.length, valueAt) }
+}
+
+function outcomeCell({ baseline, candidate }: OutcomePair): number {
+  return baseline + 2 * candidate
 }
 
 /** Adds one pair that counts for its unit. A question of another comparison, or without both outcomes, gains nothing from it. */
-function addSearchedPair(search: SliceSearch, plan: SliceSearchPlan, evidence: Evidence): void {
+function addSearchedPair(search: SliceSearch, plan: SliceSearchPlan, evidence: Evidence): readonly string[] {
   if (search.slices === null || search.lookup === null) {
     const waiting = waitingOf(search, plan, evidence)
     waiting.pairs += 1
     search.pairs += 1
-    count(waiting.counts, plan, evidence, [0])
+    const asked = count(waiting.counts, plan, evidence, [0])
     if (search.pairs >= searchLimits.pairsToChoose) choose(search, plan)
-    return
+    return asked
   }
-  count(
+  return count(
     search.counts,
     plan,
     evidence,
@@ -200,17 +283,26 @@ function tablesOf(lookup: Lookup, slices: number, valueAt: (key: string) => stri
   return tables
 }
 
-function count(counts: number[], plan: SliceSearchPlan, evidence: Evidence, tables: readonly number[]): void {
+/** @returns the metrics of the questions that took the pair */
+function count(
+  counts: number[],
+  plan: SliceSearchPlan,
+  evidence: Evidence,
+  tables: readonly number[],
+): readonly string[] {
+  const asked: string[] = []
   for (const [question, { metric, comparison }] of plan.questions.entries()) {
     if (comparison !== evidence.comparison) continue
     const value = evidence.metrics.find(({ name }) => name === metric)
     if (value?.baseline == null || value.candidate === null) continue
-    const cell = value.baseline + 2 * value.candidate
+    asked.push(metric)
+    const cell = outcomeCell({ baseline: value.baseline, candidate: value.candidate })
     for (const table of tables) {
       const at = (table * plan.questions.length + question) * cells + cell
       counts[at] = (counts[at] ?? 0) + 1
     }
   }
+  return asked
 }
 
 function zeros(length: number): number[] {
