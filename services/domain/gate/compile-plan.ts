@@ -8,6 +8,7 @@ import { normalQuantile } from '../stats/special-functions/normal.ts'
 import { amountPairs } from './advance-amounts.ts'
 import { withClaims } from './claim-plan.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest, PlannedMetric } from './plan.ts'
+import { betaOfQuestion, isDeciding } from './power-split.ts'
 import { discordantOfSlices, sliceSearchPlan } from './slice-search-plan.ts'
 
 /** α of each harm family over the whole run; within a family the tests share it equally. The sum is the false-rollback budget, 5 %. */
@@ -47,10 +48,11 @@ const candidateEventsMin = 5
  */
 export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
   const together = policy.waveOrder === 'together' ? policy.waves.length : 1
-  const spec = { ...policy, alphaAdvance: (policy.alphaAdvance * 2 ** (1 - attempt)) / together }
+  const shared = { ...policy, alphaAdvance: (policy.alphaAdvance * 2 ** (1 - attempt)) / together }
+  const looks = plannedLooks({ alpha: shared.alphaAdvance })
+  const spec: SharedSpec = { ...shared, betaEach: betaOfQuestion(shared, looks) }
   const metrics = spec.metrics.filter((metric) => metric.role !== 'muted').map((metric) => plannedMetric(metric, spec))
   const guardrails = spec.metrics.filter((metric) => metric.role === 'guardrail')
-  const looks = plannedLooks({ alpha: spec.alphaAdvance })
   const harm = shareAlpha([...guardrails.flatMap((metric) => harmTests(metric, spec)), ...sliceTests(guardrails, spec)])
   const { advance, claim } = withClaims(advanceTests(spec), spec, attempt)
   const body: Omit<AnalysisPlan, 'hash'> = {
@@ -80,6 +82,11 @@ export function compilePlan(policy: RolloutSpec, attempt = 1): AnalysisPlan {
     prices: spec.prices,
   }
   return { ...body, hash: planHashOf(body) }
+}
+
+/** With α and β as each question has them. */
+interface SharedSpec extends RolloutSpec {
+  readonly betaEach: number
 }
 
 /** SHA-256 (hex) of the canonical JSON of a plan without its hash. */
@@ -133,7 +140,7 @@ function comparisonsOf(name: string, spec: RolloutSpec): readonly Comparison[] {
 }
 
 /** One guardrail's harm questions: paired where the same request has both answers, by event share where the arms are different people. */
-function harmTests(metric: MetricPolicy, spec: RolloutSpec): HarmTest[] {
+function harmTests(metric: MetricPolicy, spec: SharedSpec): HarmTest[] {
   const entry = catalogued(metric.name)
   const tests: HarmTest[] = []
   for (const comparison of comparisonsOf(metric.name, spec)) {
@@ -157,7 +164,7 @@ function harmTests(metric: MetricPolicy, spec: RolloutSpec): HarmTest[] {
 
 function harmTest(
   metric: MetricPolicy,
-  spec: RolloutSpec,
+  spec: SharedSpec,
   comparison: Comparison,
   engine: HarmTest['engine'],
   stages: HarmTest['stages'],
@@ -190,7 +197,7 @@ function directionOf(metric: MetricPolicy): { higherIsBetter?: true } {
   return catalogued(metric.name).lowerIsBetter ? {} : { higherIsBetter: true }
 }
 
-function sliceTests(guardrails: readonly MetricPolicy[], spec: RolloutSpec): HarmTest[] {
+function sliceTests(guardrails: readonly MetricPolicy[], spec: SharedSpec): HarmTest[] {
   return spec.criticalSlices.flatMap((slice) =>
     guardrails
       .flatMap((metric) => harmTests(metric, spec))
@@ -214,19 +221,10 @@ function shareAlpha(tests: readonly HarmTest[]): HarmTest[] {
   return tests.map((test) => ({ ...test, alpha: familyAlpha[test.family] / (count.get(test.family) ?? 1) }))
 }
 
-/** Gates that a harmless candidate must pass: every stage below full weight of every wave. */
-export function gateCount(spec: RolloutSpec): number {
-  return spec.waves.reduce(
-    (sum, wave) => sum + wave.stages.filter((stage) => stage.candidateWeight < 100_000).length,
-    0,
-  )
-}
-
-/** ((z_α + z_β) / M)² with β = total β / (deciding metrics × gates): what must be divided for guardrails is β, not α (Schultzberg et al. 2024). */
-function requiredInformation(spec: RolloutSpec, metric: MetricPolicy): number {
-  const deciding = spec.metrics.filter(isDeciding).length
+/** ((z_α + z_β) / M)², β as `betaOfQuestion` divides it. */
+function requiredInformation(spec: SharedSpec, metric: MetricPolicy): number {
   const zAlpha = normalQuantile(1 - spec.alphaAdvance)
-  const zBeta = normalQuantile(1 - spec.betaTotal / Math.max(1, deciding * gateCount(spec)))
+  const zBeta = normalQuantile(1 - spec.betaEach)
   if (metric.amount !== null) return (zBeta + Math.sqrt(zBeta ** 2 - 2 * Math.log(spec.alphaAdvance))) ** 2
   return ((zAlpha + zBeta) / assumedMargin(metric)) ** 2
 }
@@ -244,15 +242,11 @@ function largestOf({ name, amount }: MetricPolicy): number {
   return amount.largest
 }
 
-export function isDeciding(metric: MetricPolicy): boolean {
-  return (metric.role === 'guardrail' || metric.role === 'primary') && metric.mustHaveData
-}
-
 /**
  * Non-inferiority at the planned looks: paired in both kinds of stage where content is compared, unpaired on live arms in the canary. Amounts are
  * compared in pairs alone, those of shadow legs also during the canary.
  */
-function advanceTests(spec: RolloutSpec): AdvanceTest[] {
+function advanceTests(spec: SharedSpec): AdvanceTest[] {
   const overall = spec.metrics.filter(isDeciding).flatMap((metric) => {
     const comparisons = comparisonsOf(metric.name, spec)
     const isMean = metric.amount !== null
@@ -277,7 +271,7 @@ function advanceTests(spec: RolloutSpec): AdvanceTest[] {
 }
 
 function advanceTest(
-  spec: RolloutSpec,
+  spec: SharedSpec,
   metric: MetricPolicy,
   comparison: Comparison,
   stages: AdvanceTest['stages'],

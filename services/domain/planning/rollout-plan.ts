@@ -1,4 +1,4 @@
-import { gateCount } from '../gate/compile-plan.ts'
+import { gateCount } from '../gate/power-split.ts'
 import type { AnalysisPlan, HarmTest } from '../gate/plan.ts'
 import { type PlanProblem, planProblems } from './plan-problems.ts'
 import type { PlanInput } from './planned-questions.ts'

@@ -1,5 +1,6 @@
-import { familyAlpha, gateCount, isDeciding } from '../gate/compile-plan.ts'
+import { familyAlpha } from '../gate/compile-plan.ts'
 import type { AnalysisPlan, HarmTest } from '../gate/plan.ts'
+import { betaOfQuestion, gateCount, isDeciding } from '../gate/power-split.ts'
 import type { RolloutSpec } from '../rollout/spec.ts'
 
 /** Every way in which a run may err, enumerated before its first record; α and β are chances over the whole run. */
@@ -32,7 +33,7 @@ export interface ErrorBudget {
   }
   /** Calling any primary better which is not, by Holm over the primaries; side by side each wave has `each`. Null where no primary decides. */
   readonly falseClaim: { readonly alpha: number; readonly each: number; readonly primaries: number } | null
-  /** Not promoting a harmless candidate: the total is divided over deciding metrics × gates. */
+  /** Not promoting a harmless candidate: the total is divided over deciding metrics × gates (and slices where it must be, see `betaOfQuestion`). */
   readonly miss: {
     readonly total: number
     readonly metrics: number
@@ -79,7 +80,7 @@ export function errorBudget(spec: RolloutSpec, plan: AnalysisPlan): ErrorBudget 
       waves: plan.wavesTogether === undefined ? 'fixed_sequence' : 'bonferroni',
     },
     falseClaim: claimBudget(plan),
-    miss: { total: spec.betaTotal, metrics, gates, each: spec.betaTotal / Math.max(1, metrics * gates) },
+    miss: { total: spec.betaTotal, metrics, gates, each: betaOfQuestion({ ...spec, alphaAdvance: each }, plan.looks) },
     outside,
   }
 }
