@@ -6,7 +6,15 @@ import { guardTestOf } from './approval-guard.ts'
 import { type HarmAction, type HarmState, rebuildHarm } from './harm-state.ts'
 import { correctHour, type HourCounts, hoursKey } from './hourly-discordance.ts'
 import { ownSource } from './judges.ts'
-import { type JournalRow, outcomesIn, type PairJournal, pairsOf, rowOf } from './pair-journal.ts'
+import {
+  type JournalRow,
+  journalRow,
+  outcomesIn,
+  type PairJournal,
+  pairsOf,
+  replaceRow,
+  rowOf,
+} from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, Frozen, HarmTest } from './plan.ts'
 import { correctSearches, type SliceSearch, searchedMetric } from './slice-search.ts'
 import { placePrefix } from './unit-ledger.ts'
@@ -65,7 +73,7 @@ export function applyCorrection(gate: Corrected, evidence: Evidence): Correction
   logCorrection(gate, evidence, found)
   const asked: Asked[] = []
   for (const entry of found) {
-    entry.journal.rows.set(evidence.id, rowOf(entry.row[1], entry.group.metrics, evidence) ?? entry.row)
+    replaceRow(entry.journal, evidence.id, rowOf(entry.row[1], entry.group.metrics, evidence) ?? entry.row)
     for (const test of gate.plan.harm) {
       const action = entry.group.tests.includes(test.id) ? correctHarm(gate, test, entry, evidence) : null
       if (action !== null) asked.push({ test: test.id, action })
@@ -98,9 +106,9 @@ interface Entry {
 
 function entryOf(gate: Corrected, name: string, { id }: Evidence): Entry[] {
   const journal = gate.journals.get(name)
-  const row = journal?.rows.get(id)
+  const row = journal === undefined ? null : journalRow(journal, id)
   const group = journal?.groups[row?.[1] ?? -1]
-  return journal === undefined || row === undefined || group === undefined ? [] : [{ journal, row, group }]
+  return journal === undefined || row === null || group === undefined ? [] : [{ journal, row, group }]
 }
 
 /** Pairs of one comparison, horizon and source: each is a sequence of its own. */

@@ -77,7 +77,7 @@ export function runGateFromData(
     completeness: new Map(data.completeness),
     splits: new Map(data.splits),
     hours: new Map(data.hours),
-    searches: searchesFromData(data.searches),
+    searches: searchesFromData(plan, data.searches),
     approvals: [...data.approvals],
     breaches: [...data.breaches],
     journals: new Map(data.journals.map(([name, journal]) => [name, journalFromData(journal)])),

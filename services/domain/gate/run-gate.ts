@@ -1,34 +1,45 @@
-import type { Arm, Evidence, Place } from '../events/records.ts'
+import type { Arm, Evidence } from '../events/records.ts'
 import { addAmounts } from './advance-amounts.ts'
 import { lookIfDue } from './advance-looks.ts'
 import { type AdvanceState, addPair, addUnit, createAdvanceState } from './advance-state.ts'
 import { type Approval, guardIfApproved, guardTestOf } from './approval-guard.ts'
 import { type Calibration, calibrateWith, createCalibration } from './calibration.ts'
 import { carriedFor } from './carried-pairs.ts'
-import { type Completeness, createCompleteness, isNotSampled, noteLegs } from './completeness.ts'
-import { type AppliedCorrection, applyCorrection, streamOf } from './corrections.ts'
+import { isNotSampled, noteLegs } from './completeness.ts'
+import { type AppliedCorrection, applyCorrection } from './corrections.ts'
 import { addHarmRecord, createHarmState, type HarmAction, type HarmRecord, type HarmState } from './harm-state.ts'
 import { type HourCounts, hoursKey, noteHour } from './hourly-discordance.ts'
 import { ownSource, waitOf } from './judges.ts'
-import { type HarmBits, type Questions, questionsOf, singleCounts } from './live-singles.ts'
+import {
+  advanceStateIn,
+  completenessOf,
+  forgetLanes,
+  hoursIn,
+  type Lane,
+  laneOf,
+  runJournalOf,
+  type StageEntryStates,
+  splitOf,
+  stageJournalOf,
+  unitsOf,
+} from './lanes.ts'
+import { type HarmBits, questionsOf, singleCounts } from './live-singles.ts'
 import { createNoiseFloor, type NoiseFloor, noteNoise } from './noise-floor.ts'
-import { createPairJournal, notePair, type PairJournal } from './pair-journal.ts'
+import { notePair } from './pair-journal.ts'
 import type { AdvanceTest, AnalysisPlan, HarmTest } from './plan.ts'
-import { isInSlice, type ReaderIndex, readersOf, stageKindOf } from './readers.ts'
+import { isInSlice, stageKindOf } from './readers.ts'
 import { createReleaseQueue, popReleased, push, type ReleaseQueue } from './release-queue.ts'
 import { addToSearches, type SliceSearch } from './slice-search.ts'
-import { createSplitWatch, noteExposure, type SplitWatch } from './split-watch.ts'
+import { noteExposure } from './split-watch.ts'
 import { isThinnedOut, pairPositionOf } from './unit-choice.ts'
 import {
   countOnce,
   createUnitLedger,
   exposedArm,
   keepsEntry,
-  nextPairOf,
+  nextPairIn,
   noteStickyKey,
-  placePrefix,
-  stratumOf,
-  type UnitLedger,
+  unitKey,
 } from './unit-ledger.ts'
 import { usableEvidence } from './usable-evidence.ts'
 
@@ -46,31 +57,17 @@ export interface Breach {
 }
 
 /** All that a gate knows of one run. Owned and changed by one evaluator; a pure function of the plan and the evidence in frontier order. */
-export interface RunGate {
+export interface RunGate extends StageEntryStates {
   readonly run: string
-  readonly plan: AnalysisPlan
-  readonly questions: Questions
-  readonly readers: ReaderIndex
   readonly queue: ReleaseQueue
-  readonly ledger: UnitLedger
   readonly calibration: Calibration
   /** Harm test id → state, over the whole run. */
   readonly harm: Map<string, HarmState>
-  /** `wave/stage entry/test id` → state of that stage entry. */
-  readonly advance: Map<string, AdvanceState>
-  /** `wave/stage entry/comparison` → legs planned and heard. */
-  readonly completeness: Map<string, Completeness>
-  /** `wave/stage entry/` → how its units were split. */
-  readonly splits: Map<string, SplitWatch>
-  /** `wave/metric/comparison` → pairs that differ, by hour. */
-  readonly hours: Map<string, HourCounts[]>
   /** Wave → its search for slices that get worse. */
   readonly searches: Map<string, SliceSearch>
   /** Stage entries that a person has approved; see `guardIfApproved`. */
   readonly approvals: Approval[]
   readonly breaches: Breach[]
-  /** Pairs that have entered, by stream of the run (`/…`) or of a stage entry. */
-  readonly journals: Map<string, PairJournal>
   readonly corrections: AppliedCorrection[]
   readonly noise: NoiseFloor
   readonly counts: GateCounts
@@ -99,9 +96,6 @@ export interface RunGateLimits {
   readonly unitsMax: number
 }
 
-/** Stage entries whose advance states are kept: the present one and the few before it whose records may still arrive. */
-const stageEntriesKept = 4
-
 /** @throws RangeError when the plan asks more questions of a live unit than the ledger has bits */
 export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLimits): RunGate {
   return {
@@ -109,6 +103,7 @@ export function createRunGate(run: string, plan: AnalysisPlan, limits: RunGateLi
     plan,
     questions: questionsOf(plan),
     readers: new Map(),
+    lanes: new Map(),
     queue: createReleaseQueue(limits.waitingMax),
     ledger: createUnitLedger({ limit: limits.unitsMax, stickyKeysMax: plan.stickyKeysMin }),
     calibration: createCalibration(),
@@ -207,33 +202,35 @@ export function enterThrough(gate: RunGate, readThroughMs: number): number {
 }
 
 function enter(gate: RunGate, evidence: Evidence, releaseMs: number): void {
-  const kept = keepsEntry(gate.ledger, evidence.place)
+  const entry = keepsEntry(gate.ledger, evidence.place)
+  if (entry === 'new') forgetLanes(gate, evidence.place.wave)
+  const lane = entry === 'forgotten' ? null : laneOf(gate, evidence)
   if (evidence.source === ownSource && evidence.horizon_ms === gate.plan.legTimeoutMs)
-    noteLegs(completenessOf(gate, evidence), evidence)
-  if (isNotSampled(evidence) || !kept) return
+    noteLegs(completenessOf(gate, evidence, lane), evidence)
+  if (lane === null || isNotSampled(evidence)) return
   if (evidence.comparison === 'aa' || evidence.comparison === 'content_ab') noteNoise(gate, evidence)
   if (evidence.comparison === 'aa') calibrateWith(gate.calibration, gate.plan, evidence)
-  else if (evidence.comparison === 'live_ab') enterSingle(gate, evidence, releaseMs)
-  else enterPair(gate, evidence, releaseMs)
+  else if (evidence.comparison === 'live_ab') enterSingle(gate, lane, evidence, releaseMs)
+  else enterPair(gate, lane, evidence, releaseMs)
 }
 
-function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
-  const stream = streamOf(evidence)
+function enterPair(gate: RunGate, lane: Lane, evidence: Evidence, releaseMs: number): void {
   const chosen = pairPositionOf(gate.run, evidence.unit, gate.plan.pairsPerUnitMedian)
-  const inRun = nextPairOf(gate.ledger, `/${stream}`, evidence.unit)
-  const inStage = nextPairOf(gate.ledger, placePrefix(evidence.place) + stream, evidence.unit)
+  const units = unitsOf(gate, lane)
+  const key = unitKey(evidence.unit)
+  const inRun = nextPairIn(gate.ledger, units.inRun, key)
+  const inStage = nextPairIn(gate.ledger, units.inStage, key)
   if (inRun === null || inStage === null) gate.counts.unitsDropped += 1
   const isThin = isThinnedOut(gate.run, gate.plan, evidence)
   if (inRun === chosen) {
-    const took = forHarm(gate, evidence, releaseMs, ({ slice }) =>
-      isThin && slice === null ? null : { kind: 'pair', evidence },
-    )
+    const record: HarmRecord = { kind: 'pair', evidence }
+    const took = forHarm(gate, lane, evidence, releaseMs, ({ slice }) => (isThin && slice === null ? null : record))
     took.push(...addToSearches(gate.searches, gate.plan, evidence))
-    notePair(journalOf(gate, evidence.place, `/${stream}`), gate.plan, evidence, took)
+    notePair(runJournalOf(gate, lane), gate.plan, evidence, took)
   }
   if (inStage === chosen) {
     const took: string[] = []
-    forAdvance(gate, evidence, (test, state) => {
+    forAdvance(gate, lane, evidence, (test, state, index) => {
       if (isThin && test.slice === null) return
       const value = evidence.metrics.find((metric) => metric.name === test.metric)
       if (value?.baseline == null || value.candidate === null) return
@@ -242,23 +239,23 @@ function enterPair(gate: RunGate, evidence: Evidence, releaseMs: number): void {
       else if (!addAmounts(test, state, gate.calibration.frozen, pair)) return
       took.push(test.id)
       if (test.slice === null && test.engine === 'tango')
-        noteHour(hoursFor(gate, evidence.place.wave, test), evidence.arrived_at, value.baseline, value.candidate)
+        noteHour(hoursIn(gate, lane, index, test), evidence.arrived_at, value.baseline, value.candidate)
     })
-    notePair(journalOf(gate, evidence.place, placePrefix(evidence.place) + stream), gate.plan, evidence, took)
+    notePair(stageJournalOf(gate, lane), gate.plan, evidence, took)
   }
 }
 
-function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void {
+function enterSingle(gate: RunGate, lane: Lane, evidence: Evidence, releaseMs: number): void {
   const { arm, place, assignment_unit: unit } = evidence
   if (arm === null) return
   if (stageKindOf(place.candidate_weight) === 'canary') noteStickyKey(gate.ledger, unit)
-  const stratum = stratumOf(evidence)
+  const { stratum } = lane
   const first = exposedArm(gate.ledger, stratum, unit, arm)
   if (first === null) gate.counts.unitsDropped += 1
-  if (first?.isFirst === true) noteExposure(splitOf(gate, place), place.rule, place.candidate_weight, arm)
+  if (first?.isFirst === true) noteExposure(splitOf(gate, evidence), place.rule, place.candidate_weight, arm)
   if (first?.arm !== arm) return
   const enoughKeys = gate.ledger.stickyKeys.size >= gate.plan.stickyKeysMin
-  forHarm(gate, evidence, releaseMs, (test, bits) => {
+  forHarm(gate, lane, evidence, releaseMs, (test, bits) => {
     const value = outcomeOf(evidence, arm, test.metric)
     if (value === null) return null
     const counted = singleCounts(gate.ledger, bits, test, evidence, stratum, value === 1)
@@ -269,10 +266,11 @@ function enterSingle(gate: RunGate, evidence: Evidence, releaseMs: number): void
       counts: { ...counted, mayRollBack: enoughKeys || test.engine === 'ceiling' },
     }
   })
-  forAdvance(gate, evidence, (test, state, first) => {
+  forAdvance(gate, lane, evidence, (test, state, index) => {
     const value = outcomeOf(evidence, arm, test.metric)
     if (value === null) return
-    if (countOnce(gate.ledger, stratum, first, unit)) addUnit(state, evidence, arm, value === 1)
+    if (countOnce(gate.ledger, stratum, lane.readers.advance[index]?.first, unit))
+      addUnit(state, evidence, arm, value === 1)
   })
 }
 
@@ -282,12 +280,13 @@ function outcomeOf(evidence: Evidence, arm: Arm, metric: string): number | null 
 
 function forHarm(
   gate: RunGate,
+  lane: Lane,
   evidence: Evidence,
   releaseMs: number,
   recordFor: (test: HarmTest, bits: HarmBits) => HarmRecord | null,
 ): string[] {
   const took: string[] = []
-  for (const { test, bits } of readersOf(gate.readers, gate.plan, gate.questions, evidence).harm) {
+  for (const { test, bits } of lane.readers.harm) {
     const state = gate.harm.get(test.id)
     if (state === undefined || !isInSlice(test.slice, evidence)) continue
     const record = recordFor(test, bits)
@@ -305,13 +304,14 @@ function forHarm(
 
 function forAdvance(
   gate: RunGate,
+  lane: Lane,
   evidence: Evidence,
-  add: (test: AdvanceTest, state: AdvanceState, first: number | undefined) => void,
+  add: (test: AdvanceTest, state: AdvanceState, index: number) => void,
 ): void {
-  for (const { test, first } of readersOf(gate.readers, gate.plan, gate.questions, evidence).advance) {
+  for (const [index, { test }] of lane.readers.advance.entries()) {
     if (!isInSlice(test.slice, evidence)) continue
-    const state = advanceStateFor(gate, evidence.place, test.id)
-    add(test, state, first)
+    const state = advanceStateIn(gate, lane, index, test)
+    add(test, state, index)
     if (state.carried === undefined)
       state.carried = carriedFor(test, evidence.place.stage_entry, (entry, id) =>
         gate.advance.get(`${evidence.place.wave}/${entry}/${id}`),
@@ -325,65 +325,6 @@ export function advanceStateOf(gate: RunGate, wave: string, stageEntry: number, 
   return gate.advance.get(`${wave}/${stageEntry}/${test}`) ?? createAdvanceState()
 }
 
-function advanceStateFor(gate: RunGate, { wave, stage_entry: stageEntry }: Place, test: string): AdvanceState {
-  const key = `${wave}/${stageEntry}/${test}`
-  let state = gate.advance.get(key)
-  if (state === undefined) {
-    state = createAdvanceState()
-    gate.advance.set(key, state)
-    forgetOld(gate.advance, wave, stageEntry)
-  }
-  return state
-}
-
 export function hoursOf(gate: RunGate, wave: string, test: AdvanceTest): readonly HourCounts[] {
   return gate.hours.get(hoursKey(wave, test)) ?? []
-}
-
-function hoursFor(gate: RunGate, wave: string, test: AdvanceTest): HourCounts[] {
-  const key = hoursKey(wave, test)
-  const hours = gate.hours.get(key) ?? []
-  gate.hours.set(key, hours)
-  return hours
-}
-
-function completenessOf(gate: RunGate, evidence: Evidence): Completeness {
-  const { wave, stage_entry: stageEntry } = evidence.place
-  const key = `${wave}/${stageEntry}/${evidence.comparison}`
-  let completeness = gate.completeness.get(key)
-  if (completeness === undefined) {
-    completeness = createCompleteness()
-    gate.completeness.set(key, completeness)
-    forgetOld(gate.completeness, wave, stageEntry)
-  }
-  return completeness
-}
-
-/** Journals are kept as long as the ledger keeps the units of their stream. */
-function journalOf(gate: RunGate, { wave, stage_entry: stageEntry }: Place, name: string): PairJournal {
-  let journal = gate.journals.get(name)
-  if (journal === undefined) {
-    journal = createPairJournal()
-    gate.journals.set(name, journal)
-    forgetOld(gate.journals, wave, stageEntry, 1)
-  }
-  return journal
-}
-
-function splitOf(gate: RunGate, place: Place): SplitWatch {
-  const key = placePrefix(place)
-  let split = gate.splits.get(key)
-  if (split === undefined) {
-    split = createSplitWatch()
-    gate.splits.set(key, split)
-    forgetOld(gate.splits, place.wave, place.stage_entry)
-  }
-  return split
-}
-
-function forgetOld(states: Map<string, unknown>, wave: string, stageEntry: number, kept = stageEntriesKept): void {
-  for (const key of states.keys()) {
-    const [keyWave, keyEntry] = key.split('/')
-    if (keyWave === wave && Number(keyEntry) < stageEntry - kept) states.delete(key)
-  }
 }

@@ -18,6 +18,8 @@ export interface SliceSearch {
   counts: number[]
   /** How a pair finds its slices; made from them. */
   lookup: Lookup | null
+  /** What its questions are called in a journal, in their order; see `searchNames`. */
+  readonly names: Readonly<Record<SearchPhase, readonly string[]>>
 }
 
 interface Waiting {
@@ -47,16 +49,18 @@ export interface PairTable {
 /** neither, only baseline, only candidate, both. */
 const cells = 4
 
-function createSliceSearch(questions: number): SliceSearch {
-  return { pairs: 0, waiting: new Map(), slices: null, counts: zeros(questions * cells), lookup: null }
+function createSliceSearch(plan: SliceSearchPlan): SliceSearch {
+  const counts = zeros(plan.questions.length * cells)
+  return { pairs: 0, waiting: new Map(), slices: null, counts, lookup: null, names: searchNames(plan) }
 }
 
 /** `early`: counted by its attributes as a whole, before the slices were chosen. */
 type SearchPhase = 'early' | 'late'
 
-/** How a question that took a pair is called beside tests, so that a correction finds what counted; see `correctSearches`. */
-function searchName(phase: SearchPhase, metric: string): string {
-  return `search/${phase}/${metric}`
+/** How questions that took a pair are called beside tests, so that a correction finds what counted; see `correctSearches`. */
+function searchNames({ questions }: SliceSearchPlan): SliceSearch['names'] {
+  const of = (phase: SearchPhase) => questions.map(({ metric }) => `search/${phase}/${metric}`)
+  return { early: of('early'), late: of('late') }
 }
 
 /** The metric of a question of a search by its name; null for a test. */
@@ -77,14 +81,12 @@ export function addToSearches(
   if (plan.search === null || evidence.horizon_ms !== plan.legTimeoutMs) return []
   let search = searches.get(wave)
   if (search === undefined) {
-    search = createSliceSearch(plan.search.questions.length)
+    search = createSliceSearch(plan.search)
     searches.set(wave, search)
     const kept = Math.max(searchLimits.wavesMax, plan.wavesTogether ?? 1)
     for (const old of [...searches.keys()].slice(0, -kept)) searches.delete(old)
   }
-  const phase = search.slices === null ? 'early' : 'late'
-  const asked = addSearchedPair(search, plan.search, evidence)
-  return asked.map((metric) => searchName(phase, metric))
+  return addSearchedPair(search, plan.search, evidence)
 }
 
 /** A pair that a search has counted, with one question's outcomes before and after its correction. */
@@ -153,11 +155,12 @@ function addSearchedPair(search: SliceSearch, plan: SliceSearchPlan, evidence: E
     const waiting = waitingOf(search, plan, evidence)
     waiting.pairs += 1
     search.pairs += 1
-    const asked = count(waiting.counts, plan, evidence, [0])
+    const asked = count(search.names.early, waiting.counts, plan, evidence, [0])
     if (search.pairs >= searchLimits.pairsToChoose) choose(search, plan)
     return asked
   }
   return count(
+    search.names.late,
     search.counts,
     plan,
     evidence,
@@ -166,7 +169,7 @@ function addSearchedPair(search: SliceSearch, plan: SliceSearchPlan, evidence: E
 }
 
 /** Plain-data form for snapshots; tables as one list. */
-export interface SliceSearchData extends Omit<SliceSearch, 'waiting' | 'lookup'> {
+export interface SliceSearchData extends Omit<SliceSearch, 'waiting' | 'lookup' | 'names'> {
   readonly waiting: readonly (readonly [string, Waiting])[]
 }
 
@@ -179,11 +182,15 @@ export function searchesToData(
   ])
 }
 
-export function searchesFromData(data: readonly (readonly [string, SliceSearchData])[]): Map<string, SliceSearch> {
+export function searchesFromData(
+  plan: AnalysisPlan,
+  data: readonly (readonly [string, SliceSearchData])[],
+): Map<string, SliceSearch> {
+  const names = plan.search === null ? { early: [], late: [] } : searchNames(plan.search)
   return new Map(
     data.map(([wave, { pairs, waiting, slices, counts }]) => [
       wave,
-      { pairs, waiting: new Map(waiting), slices, counts, lookup: slices === null ? null : lookupOf(slices) },
+      { pairs, waiting: new Map(waiting), slices, counts, lookup: slices === null ? null : lookupOf(slices), names },
     ]),
   )
 }
@@ -283,8 +290,9 @@ function tablesOf(lookup: Lookup, slices: number, valueAt: (key: string) => stri
   return tables
 }
 
-/** @returns the metrics of the questions that took the pair */
+/** @returns the names of the questions that took the pair */
 function count(
+  names: readonly string[],
   counts: number[],
   plan: SliceSearchPlan,
   evidence: Evidence,
@@ -295,7 +303,7 @@ function count(
     if (comparison !== evidence.comparison) continue
     const value = evidence.metrics.find(({ name }) => name === metric)
     if (value?.baseline == null || value.candidate === null) continue
-    asked.push(metric)
+    asked.push(names[question] ?? metric)
     const cell = outcomeCell({ baseline: value.baseline, candidate: value.candidate })
     for (const table of tables) {
       const at = (table * plan.questions.length + question) * cells + cell

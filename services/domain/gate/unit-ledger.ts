@@ -51,10 +51,11 @@ export function stratumOf(evidence: Evidence): string {
   return `${placePrefix(evidence.place)}${evidence.place.rule}/${evidence.place.candidate_weight}`
 }
 
-/** Books the stage entry, forgets those before its predecessor, and says whether this one is still kept. */
-export function keepsEntry(ledger: UnitLedger, place: Place): boolean {
+/** Books the stage entry, forgets those before its predecessor, and says whether it is new, known, or one of those that are forgotten. */
+export function keepsEntry(ledger: UnitLedger, place: Place): 'new' | 'known' | 'forgotten' {
   const newest = ledger.entriesOfWaves.get(place.wave)
-  if (newest !== undefined && place.stage_entry <= newest) return place.stage_entry >= newest - 1
+  if (newest !== undefined && place.stage_entry <= newest)
+    return place.stage_entry >= newest - 1 ? 'known' : 'forgotten'
   ledger.entriesOfWaves.set(place.wave, place.stage_entry)
   for (const maps of [ledger.pairs, ledger.strata]) {
     for (const [name, units] of maps) {
@@ -68,7 +69,7 @@ export function keepsEntry(ledger: UnitLedger, place: Place): boolean {
     ledger.entries -= units.size
     ledger.hours.delete(name)
   }
-  return true
+  return 'new'
 }
 
 function isForgotten(name: string, newest: Place): boolean {
@@ -82,8 +83,16 @@ export function noteStickyKey(ledger: UnitLedger, assignmentUnit: string): void 
 
 /** Counts one more pair of the unit in the stream and returns its position, from 1; null at the ledger's limit. */
 export function nextPairOf(ledger: UnitLedger, stream: string, unit: string): number | null {
-  const units = mapOf(ledger.pairs, stream)
-  const key = unitKey(unit)
+  return nextPairIn(ledger, pairUnitsOf(ledger, stream), unitKey(unit))
+}
+
+/** The units of a stream of pairs; valid until its stage entry is forgotten. */
+export function pairUnitsOf(ledger: UnitLedger, stream: string): Map<string, number> {
+  return mapOf(ledger.pairs, stream)
+}
+
+/** As `nextPairOf`, of a stream and a unit that have been looked up. */
+export function nextPairIn(ledger: UnitLedger, units: Map<string, number>, key: string): number | null {
   const passed = units.get(key)
   if (passed === undefined) {
     if (isFull(ledger)) return null
@@ -151,7 +160,7 @@ function markOnce(units: Map<string, number>, question: number | undefined, key:
 }
 
 /** Units are keyed hashes already; the first 64 bits tell them apart among millions. */
-function unitKey(unit: string): string {
+export function unitKey(unit: string): string {
   return unit.length <= unitKeyLength ? unit : unit.slice(0, unitKeyLength)
 }
 

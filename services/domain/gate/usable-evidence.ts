@@ -27,18 +27,19 @@ export function usableEvidence(
   if (!placed || !known || !isKnownSource(plan, evidence) || !Number.isSafeInteger(arrivedAtMs) || arrivedAtMs < 0)
     return null
   if ((comparison === 'live_ab') !== (arm !== null)) return null
-  const metrics = evidence.metrics.filter(
-    (value) => supplies(plan, evidence.source, value.name) && isUsable(plan, value),
-  )
-  const unusable = evidence.metrics.length - metrics.length
-  return { evidence: unusable === 0 ? evidence : { ...evidence, metrics }, unusable }
+  const isGood = (value: MetricValue) => supplies(plan, evidence.source, value.name) && isUsable(plan, value)
+  if (evidence.metrics.every(isGood)) return { evidence, unusable: 0 }
+  const metrics = evidence.metrics.filter(isGood)
+  return { evidence: { ...evidence, metrics }, unusable: evidence.metrics.length - metrics.length }
 }
 
 function isUsable(plan: AnalysisPlan, { name, baseline, candidate }: MetricValue): boolean {
   const metric = plan.metrics.find((planned) => planned.name === name)
   if (metric === undefined) return false
-  return [baseline, candidate].every(
-    (value) =>
-      value === null || (metric.kind === 'binary' ? value === 0 || value === 1 : Number.isFinite(value) && value >= 0),
-  )
+  return isPossible(metric.kind, baseline) && isPossible(metric.kind, candidate)
+}
+
+function isPossible(kind: 'binary' | 'mean', value: number | null): boolean {
+  if (value === null) return true
+  return kind === 'binary' ? value === 0 || value === 1 : Number.isFinite(value) && value >= 0
 }

@@ -9,14 +9,17 @@ export class StatsError extends PenstockError {
 
 /** Throws StatsError unless every value is a finite number within [low, high]. */
 export function requireWithin(values: Readonly<Record<string, number>>, low: number, high: number): void {
-  for (const [name, value] of Object.entries(values)) {
+  // Called for every e-value of every record: no list of entries is made.
+  for (const name in values) {
+    const value = values[name] ?? Number.NaN
     if (!(value >= low && value <= high)) throw new StatsError(`${name} must lie in [${low}, ${high}], got ${value}`)
   }
 }
 
 /** Throws StatsError unless every value is a whole number of at least 0. */
 export function requireCounts(values: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(values)) {
+  for (const name in values) {
+    const value = values[name] ?? Number.NaN
     if (!Number.isSafeInteger(value) || value < 0) throw new StatsError(`${name} must be a count, got ${value}`)
   }
 }
