@@ -43,7 +43,15 @@ const split = {
   shadow: shares,
 } as unknown as Split
 const request = (id: string, change: object = {}) =>
-  ({ exchange_id: id, place, live_arm: 'baseline', tenant: 'acme', segments: {}, ...change }) as unknown as Request
+  ({
+    exchange_id: id,
+    place,
+    live_arm: 'baseline',
+    turn: 0,
+    tenant: 'acme',
+    segments: {},
+    ...change,
+  }) as unknown as Request
 const body = (value: object) => new TextEncoder().encode(JSON.stringify(value))
 
 describe('planning', () => {

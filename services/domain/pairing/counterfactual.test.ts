@@ -52,6 +52,17 @@ describe('a counterfactual', () => {
       expect(pairedEvidence(analysis, exchange, comparison, 1_000, false)).toBeNull()
   })
 
+  it("of a later turn is none: its history is the candidate's, that of shadow pairs the baseline's", () => {
+    const { facts } = exchange
+    const later = { ...exchange, facts: { ...facts, request: { ...facts.request, turn: 1 } } }
+    expect(pairedEvidence(analysis, later, 'content_ab', 1_000, false)).toBeNull()
+    const legs = [{ arm: 'candidate' as const, content_ab_p: 1, shadow_ab_p: 0, aa_p: 0 }]
+    const usual = known('baseline', legs, [leg('baseline', 'live', false), leg('candidate', 'shadow', true)])
+    const request = { ...usual.facts.request, turn: 1 }
+    const shadowed = { ...usual, facts: { ...usual.facts, request } }
+    expect(pairedEvidence(analysis, shadowed, 'content_ab', 1_000, false)?.turn).toBe(1)
+  })
+
   it('that was not planned is none', () => {
     expect(pairedEvidence(analysis, known('candidate', [], []), 'content_ab', 1_000, false)).toBeNull()
   })

@@ -104,6 +104,8 @@ export function pairedEvidence(
   const inclusion = inclusionOf(known.plan?.legs ?? [], comparison, liveArm)
   const pair = pairsOf[liveArm][comparison]
   if (place === null || inclusion === 0 || pair === null) return null
+  // Of another planner: what continues the candidate's history is no pair beside those that continue the baseline's.
+  if (liveArm === 'candidate' && known.facts.request.turn > 0) return null
   const metricsHere = metricsAt(plan, comparison, horizonMs)
   if (metricsHere.length === 0 && horizonMs !== plan.legTimeoutMs) return null
   const [firstKey, secondKey] = pair

@@ -24,10 +24,10 @@ const shadow: ShadowShares = {
 const split = { run: 'run', rules: [], epoch: 1, shadow, stage_entries: {}, stages: {} } as unknown as Split
 
 /** Plans of two thousand exchanges of one kind. */
-function plansOf(change: Partial<Request>) {
-  const asked = { live_arm: 'baseline', place, tenant: 'other', segments: {}, ...change } as Request
+function plansOf(change: Partial<Request>, by = split) {
+  const asked = { live_arm: 'baseline', turn: 0, place, tenant: 'other', segments: {}, ...change } as Request
   return Array.from({ length: 2_000 }, (_, index) =>
-    planShadow({ ...asked, exchange_id: `x${index}` }, split, { blocked: false, arrivalMs: 0 }),
+    planShadow({ ...asked, exchange_id: `x${index}` }, by, { blocked: false, arrivalMs: 0 }),
   )
 }
 
@@ -44,6 +44,15 @@ it.each([
   for (const [candidate] of shadowed)
     expect(candidate).toEqual({ arm: 'candidate', content_ab_p: share, shadow_ab_p: share * 0.5, aa_p: 0 })
   expect(legs.filter((planned) => planned.length === 2).length / 2_000).toBeCloseTo(share / 2, 1)
+})
+
+it('the baseline is asked what it would have said to first turns of the candidate alone, shadowing goes on in later ones', () => {
+  const asking = { ...split, shadow: { ...shadow, counterfactual_share: 0.5 } } as Split
+  const shareOf = (change: Partial<Request>) =>
+    plansOf(change, asking).filter((plan) => plan?.legs.length).length / 2_000
+  expect(shareOf({ live_arm: 'candidate', turn: 0 })).toBeCloseTo(0.5, 1)
+  expect(shareOf({ live_arm: 'candidate', turn: 1 })).toBe(0)
+  expect(shareOf({ live_arm: 'baseline', turn: 1 })).toBeCloseTo(0.1, 1)
 })
 
 it('who is shadowed at the small share is shadowed at the large one, too: thinning keeps a part of the same draw', () => {

@@ -5,7 +5,8 @@ import type { Place, PlannedLeg, Request, ShadowPlan, ShadowShares, Split } from
  * Which shadow calls an exchange gets. One uniform draw per exchange, by its id and the run's own salt, so that a repeated or
  * restarted planner answers the same: below the exchange's share the candidate is asked, below share × `second_leg_share` the baseline is asked
  * a second time as well. A segment may have a larger share than the rest: its probability is on every leg, for whoever weighs by it. Where the candidate answered live, the baseline is asked what it would have said (counterfactual), below
- * `counterfactual_share`: content is compared at weights that leave few live baselines, too.
+ * `counterfactual_share`: content is compared at weights that leave few live baselines, too. First turns alone: later ones continue what the candidate said,
+ * shadow pairs what the baseline said, and these are not one question (ADR 20).
  *
  * @param blocked true while a latch, kill or anything else forbids new plans for the run
  * @param arrivalMs broker append time of the request
@@ -28,7 +29,7 @@ export function planShadow(
   if (shadow === null || options.blocked || place.stage_entry === 0) return plan([])
   const draw = uniformOf(shadow.salt, request.exchange_id)
   if (request.live_arm === 'candidate') {
-    const content_ab_p = shadow.counterfactual_share
+    const content_ab_p = request.turn === 0 ? shadow.counterfactual_share : 0
     return plan(draw < content_ab_p ? [{ arm: 'baseline', content_ab_p, shadow_ab_p: 0, aa_p: 0 }] : [])
   }
   const share = shareOf(shadow, request)
