@@ -11,6 +11,7 @@ import { startedRun, startMs, togetherSpec, verdictCommand, verdictOf } from '..
 import { status } from '../domain/rollout/status.ts'
 import { transition } from '../domain/rollout/transition.ts'
 import { explanationText } from './print-details.ts'
+import { metricsText } from './print-metrics.ts'
 
 const sampleMetric: MetricVerdict = {
   ...{ test: 'advance/shadow/refusal/content_ab', metric: 'refusal', comparison: 'content_ab', slice: null },
@@ -122,6 +123,20 @@ describe('explain', () => {
 
   it('says of each of several waves where it stands, on what evidence, and what it asks', async () => {
     await expect(explainedWaves()).toMatchFileSnapshot('golden/explain-waves-together.txt')
+  })
+
+  it('says of each primary whether it may be called better, with its p over all of them', () => {
+    const claimed = { p: 0.0021, adjustedP: 0.0042, alpha: 0.025, primaries: 2, better: true }
+    const lines = metricsText([
+      { ...sampleMetric, state: 'better', superiority: claimed },
+      { ...sampleMetric, metric: 'error', superiority: { ...claimed, p: 0.3, adjustedP: 0.3, better: false } },
+    ])
+    const at = lines.indexOf('is it better? (primaries; asked once, in the last stage)')
+    expect(lines.slice(at + 1, at + 3)).toEqual([
+      '  refusal on content_ab  yes         p 0.0021, 0.0042 over 2 primaries (Holm)  needs 0.025',
+      '  error on content_ab    not proven  p 0.30, 0.30 over 2 primaries (Holm)      needs 0.025',
+    ])
+    expect(metricsText([sampleMetric]).join()).not.toContain('is it better?')
   })
 
   it('tells every slice that the search found, the likeliest where it says what stands, and that they decide nothing', () => {

@@ -66,7 +66,7 @@ export interface RolloutSpec {
     readonly deadlineMs: number
     readonly budgetMicroUsd: number
     readonly budgetCalls: number
-    /** Share of live candidate answers of which the baseline is asked, too; absent in runs of before it could be: 0. */
+    /** Share of first turns that the candidate answered of which the baseline is asked, too; absent in runs of before it could be: 0. */
     readonly counterfactualShare?: number
     /** Segment as `key=value` (or `tenant=…`) → share of its exchanges that are shadowed; never below `share`. Absent: none is sampled more often. */
     readonly segmentShares?: Readonly<Record<string, number>>
