@@ -129,7 +129,12 @@ describe('explain', () => {
     const claimed = { p: 0.0021, adjustedP: 0.0042, alpha: 0.025, primaries: 2, better: true }
     const lines = metricsText([
       { ...sampleMetric, state: 'better', superiority: claimed },
-      { ...sampleMetric, metric: 'error', superiority: { ...claimed, p: 0.3, adjustedP: 0.3, better: false } },
+      {
+        ...sampleMetric,
+        state: 'acceptable',
+        metric: 'error',
+        superiority: { ...claimed, p: 0.3, adjustedP: 0.3, better: false },
+      },
     ])
     const at = lines.indexOf('is it better? (primaries; asked once, in the last stage)')
     expect(lines.slice(at + 1, at + 3)).toEqual([

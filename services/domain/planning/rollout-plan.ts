@@ -1,5 +1,5 @@
-import { gateCount } from '../gate/power-split.ts'
 import type { AnalysisPlan, HarmTest } from '../gate/plan.ts'
+import { gateCount } from '../gate/power-split.ts'
 import { type PlanProblem, planProblems } from './plan-problems.ts'
 import type { PlanInput } from './planned-questions.ts'
 import { type LookChoice, type PlannedStage, plannedStage } from './planned-stage.ts'
