@@ -52,7 +52,7 @@ describe('a counterfactual', () => {
       expect(pairedEvidence(analysis, exchange, comparison, 1_000, false)).toBeNull()
   })
 
-  it("of a later turn is none: its history is the candidate's, that of shadow pairs the baseline's", () => {
+  it('of a later turn is none: both answers continue what the candidate said', () => {
     const { facts } = exchange
     const later = { ...exchange, facts: { ...facts, request: { ...facts.request, turn: 1 } } }
     expect(pairedEvidence(analysis, later, 'content_ab', 1_000, false)).toBeNull()
