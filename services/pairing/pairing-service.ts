@@ -10,6 +10,7 @@ import {
   ignoreExchange,
   type Join,
   lowestOpenOffset,
+  takeGivenUp,
 } from '../domain/pairing/join.ts'
 import type { RunFacts } from '../domain/pairing/run-facts.ts'
 import type { Clock } from '../domain/time/clock.ts'
@@ -155,6 +156,7 @@ class Pairing implements PairingService {
       const applying = this.#apply(state, record)
       if (applying !== null) await applying
     }
+    evidence.push(...takeGivenUp(state.join))
     state.applying = false
     // The next batch is applied while this one's evidence travels; no more than that waits in memory.
     const before = state.sending

@@ -71,7 +71,8 @@ async function measure(stack: Stack, javaDir: string, size: Size, chosen: readon
     })
     const run = benchRun()
     say(`${size}: writing ${pairs} exchanges`)
-    await preload(kafka, codec, { prefix, run, size, pairs })
+    const close = await preload(kafka, codec, { prefix, run, size, pairs })
+    await close()
     const shared = { brokers, registryUrl, prefix, requestSchemaId: schemas['Request'] ?? 0, javaDir, stateDir }
     const windowMs = run.plan.legTimeoutMs
     const nodeFlags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]

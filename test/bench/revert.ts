@@ -4,12 +4,13 @@ import { measureApiKills, measureLocalKills } from './revert/kills.ts'
 import { latchesPerSecond, latchPeople, latchRoutes, measureLatches } from './revert/latches.ts'
 import { measureOutage, outageRoutes } from './revert/outage.ts'
 import { predictFaults } from './revert/predicted.ts'
-import { keptResults, measured, type RevertResults } from './revert/results.ts'
+import type { RevertResults } from './revert/results.ts'
 import { brakedRollout } from './revert/rollouts.ts'
-import { standUp } from './revert/standing-run.ts'
 import { tablesOf } from './revert/tables.ts'
 import { openWorld, type World } from './revert/world.ts'
-import { keepResults } from './support/keep-results.ts'
+import { keepResults, keptResults } from './support/keep-results.ts'
+import { measured } from './support/measured-part.ts'
+import { standUp } from './support/standing-run.ts'
 
 /** Killed at the gateway itself. */
 const localRoute = 'local'
@@ -48,17 +49,20 @@ if (values.help) process.stdout.write(help)
 else if (Object.values(counts).some((count) => !Number.isInteger(count) || count < 0)) {
   process.stderr.write('counts are whole numbers of at least 0\n')
   process.exitCode = 2
-} else if (values.predict)
-  keep({ predictions: predictFaults((keptResults().faults?.values ?? []).map(({ cell }) => cell)) })
+} else if (values.predict) keep({ predictions: predictFaults((kept().faults?.values ?? []).map(({ cell }) => cell)) })
 else if (Object.values(counts).every((count) => count === 0)) {
   process.stderr.write(`nothing to measure: name a part\n\n${help}`)
   process.exitCode = 2
 } else await measureParts()
 
+function kept(): RevertResults {
+  return keptResults<RevertResults>('revert')
+}
+
 function keep(found: RevertResults): void {
-  const kept = { ...keptResults(), ...found }
-  process.stdout.write(`${tablesOf(values.predict ? kept : found)}\n`)
-  if (values.write) keepResults('revert', kept, tablesOf(kept))
+  const all = { ...kept(), ...found }
+  process.stdout.write(`${tablesOf(values.predict ? all : found)}\n`)
+  if (values.write) keepResults('revert', all, tablesOf(all))
 }
 
 /** Each part is kept as soon as it is measured. */

@@ -76,10 +76,8 @@ function evidenceOfPair(
       hasText: true,
     },
     plan: {
-      exchange_id: pair.id,
       place,
       legs: (['candidate', 'baseline'] as const).map((arm) => ({ arm, content_ab_p: 1, shadow_ab_p: 1, aa_p: 0 })),
-      deadline_at: arrivedAtMs + spec.shadow.deadlineMs,
     },
     legs: new Map([
       [legKey('baseline', 'live'), facts('baseline', 'live')],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Evidence } from '../events/records.ts'
 import { exchangeFacts } from '../pairing/exchange-facts.ts'
 import { request } from '../pairing/sample-exchange.ts'
+import { createSharedValues } from '../pairing/shared-values.ts'
 import type { RolloutDocument } from '../policy/rollout-document.ts'
 import { sha256Hex } from '../scoring/normalise.ts'
 import { compilePlan } from './compile-plan.ts'
@@ -40,7 +41,7 @@ describe('requests without a session', () => {
           body: Buffer.from(JSON.stringify({ messages: [{ role: 'user', content }] })),
         },
         minute * 60_000,
-        sha256Hex,
+        { hash: sha256Hex, shared: createSharedValues() },
       ).unit
     expect(unitOf('acme', 'hello', 1)).toBe(unitOf('acme', 'hello', 9))
     const others = [unitOf('acme', 'hello', 11), unitOf('other', 'hello', 1), unitOf('acme', 'bye', 1)]

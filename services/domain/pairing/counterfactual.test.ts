@@ -32,7 +32,7 @@ const known = (live: Arm, legs: ShadowPlan['legs'], heard: readonly LegFacts[]):
     promptHash: null,
     hasText: true,
   },
-  plan: { exchange_id: 'x', place, legs, deadline_at: 0 },
+  plan: { place, legs },
   legs: new Map(heard.map((facts) => [legKey(facts.arm, facts.leg), facts])),
   hash: sha256Hex,
 })

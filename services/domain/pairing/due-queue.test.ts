@@ -12,6 +12,7 @@ const step = fc.record({
   arrivedMs: fc.integer({ min: 0, max: 40 }),
   exchangeId: fc.constantFrom('a', 'b', 'c', 'd'),
   delays: fc.uniqueArray(fc.constantFrom(0, 5, 5.5, 20), { maxLength: 4 }),
+  gone: fc.option(fc.constantFrom('a', 'b', 'c', 'd'), { nil: null, freq: 8 }),
   lookMs: fc.option(fc.integer({ min: 0, max: 70 }), { nil: null }),
 })
 
@@ -28,12 +29,16 @@ it('gives what is due by time, exchange and reading, whatever came in between', 
         waiting = waiting.filter(({ dueMs }) => dueMs > nowMs)
         expect(queue.size).toBe(waiting.length)
       }
-      for (const { arrivedMs, exchangeId, delays, lookMs } of steps) {
+      for (const { arrivedMs, exchangeId, delays, gone, lookMs } of steps) {
         for (const afterMs of delays) {
           reading += 1
           const due = { dueMs: arrivedMs + afterMs, exchangeId, reading }
           waiting.push(due)
           queue.push(due, afterMs)
+        }
+        if (gone !== null) {
+          waiting = waiting.filter((due) => due.exchangeId !== gone)
+          queue.keep((due) => due.exchangeId !== gone)
         }
         if (lookMs !== null) take(lookMs)
       }

@@ -12,6 +12,8 @@ export interface DueQueue {
   push(due: Due, afterMs: number): void
   /** The next one at or before `nowMs`; null when there is none. */
   pop(nowMs: number): Due | null
+  /** Forgets all that are not to be kept. */
+  keep(isKept: (due: Due) => boolean): void
   readonly size: number
 }
 
@@ -75,6 +77,16 @@ export function createDueQueue(): DueQueue {
       }
       down()
       return due
+    },
+    keep(isKept) {
+      heap.length = 0
+      size = 0
+      for (const lane of lanes.values()) {
+        lane.items = lane.items.slice(lane.head).filter(isKept)
+        lane.head = 0
+        size += lane.items.length
+        if (lane.items.length > 0) up(heap.push(lane) - 1)
+      }
     },
     get size() {
       return size

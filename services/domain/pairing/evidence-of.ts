@@ -20,7 +20,7 @@ const source = 'pairing'
 /** Everything known of an exchange when one of its horizons falls due. Legs that were planned but never heard of are absent. */
 export interface KnownExchange {
   readonly facts: ExchangeFacts
-  readonly plan: ShadowPlan | null
+  readonly plan: Pick<ShadowPlan, 'place' | 'legs'> | null
   readonly legs: ReadonlyMap<string, LegFacts>
   readonly hash: Sha256Hex
 }

@@ -1,5 +1,6 @@
 import type { Request } from '../events/records.ts'
 import type { Sha256Hex } from '../scoring/normalise.ts'
+import type { SharedValues } from './shared-values.ts'
 
 /** What is kept of a request: who, where and which unit, no text. */
 export interface ExchangeFacts {
@@ -19,8 +20,15 @@ const decoder = new TextDecoder()
 const blockMs = 600_000
 
 /** Reduces a request to its facts. The unit is the session; without one, tenant, prompt and a 10-minute block stand for it. */
-export function exchangeFacts(request: Request, appendMs: number, hash: Sha256Hex): ExchangeFacts {
-  const { place, live_arm, assignment, assignment_unit, turn, tenant, segments, golden_ref } = request
+export function exchangeFacts(
+  request: Request,
+  appendMs: number,
+  { hash, shared }: { readonly hash: Sha256Hex; readonly shared: SharedValues },
+): ExchangeFacts {
+  const { live_arm, assignment, assignment_unit, turn, golden_ref } = request
+  const place = request.place === null ? null : shared.place(request.place)
+  const tenant = shared.text(request.tenant)
+  const segments = shared.segments(request.segments)
   const promptHash = lastUserMessageHash(request.body, hash)
   const block = Math.floor(appendMs / blockMs)
   const unit =

@@ -220,6 +220,38 @@ describe('the join of one exchange partition', () => {
     expect(join.counts).toMatchObject({ evicted: 1, lost: 1 })
   })
 
+  it('gives evidence of what it gives up that says nothing but that no leg was heard of', () => {
+    const join = createJoin({ limit: 1, resumeThroughMs: 0 })
+    play(join, steps('a').slice(0, 4))
+    applyRequest(join, request('b'), run, at, 10)
+    const given = advance(join, at)
+    expect(given.map((entry) => `${entry.exchange_id} ${entry.comparison}@${entry.horizon_ms}`)).toEqual([
+      'a live_ab@3000',
+      'a content_ab@3000',
+      'a shadow_ab@3000',
+      'a aa@3000',
+    ])
+    for (const entry of given)
+      expect(entry).toMatchObject({ metrics: [], baseline_resolution: null, candidate_resolution: null })
+    expect(advance(join, at)).toEqual([])
+  })
+
+  it('does not let answers to what it gave up push out exchanges that are whole', () => {
+    const join = createJoin({ limit: 2, resumeThroughMs: 0 })
+    for (const [offset, id] of ['a', 'b', 'c'].entries()) applyRequest(join, request(id), run, at, offset)
+    applyResponse(join, response('a', 'baseline', 'live'), at, 3)
+    expect(['a', 'b', 'c'].map((id) => join.open.get(id) !== undefined)).toEqual([false, true, true])
+    expect(join.counts).toMatchObject({ evicted: 1, late: 1 })
+  })
+
+  it('waits for no more readings than exchanges that are open, however many it gives up', () => {
+    const join = createJoin({ limit: 10, resumeThroughMs: 0 })
+    for (let index = 0; index < 5_000; index += 1) applyRequest(join, request(`x${index}`), run, at, index)
+    expect(join.open.size).toBe(10)
+    expect(join.due.size).toBeLessThan(1_200)
+    expect(new Set(advance(join, through).map(({ exchange_id: id }) => id)).size).toBe(5_000)
+  })
+
   it('does not open a closed exchange again, whatever a producer repeats', () => {
     const join = fresh()
     play(join, steps('x'))

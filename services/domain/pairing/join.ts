@@ -1,15 +1,17 @@
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
-import { legFacts } from '../scoring/leg-facts.ts'
+import { type LegFacts, legFacts } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
 import { createDueQueue, type DueQueue } from './due-queue.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { exchangeFacts } from './exchange-facts.ts'
-import { createOpenExchanges, type OpenExchange, type OpenExchanges, type Reading } from './open-exchanges.ts'
-import { horizonsOf, wantedOf } from './plan-readings.ts'
+import { createOpenExchanges, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
+import { wantedOf } from './plan-readings.ts'
+import { type Reading, readingsOf } from './readings.ts'
 import { createRecentIds, type RecentIds } from './recent-ids.ts'
 import type { RunFacts } from './run-facts.ts'
+import { createSharedValues, type SharedValues } from './shared-values.ts'
 
 /** One exchange partition's open exchanges. Owned and changed by one consumer, in log order; a function of the log alone. */
 export interface Join {
@@ -25,6 +27,11 @@ export interface Join {
   readonly resumeThroughMs: number
   readonly counts: JoinCounts
   readonly hash: Sha256Hex
+  readonly shared: SharedValues
+  /** Evidence of exchanges that were given up, until it is taken. */
+  readonly givenUp: Evidence[]
+  /** Readings in `due` of exchanges that were given up. */
+  stale: number
 }
 
 /** Since this owner has the partition. */
@@ -60,11 +67,12 @@ export function createJoin(options: {
     tapDrops: 0,
     evicted: 0,
   }
-  return {
+  const join: Join = {
     open: createOpenExchanges(options.limit, {
       onEvicted(exchange) {
         counts.evicted += 1
         counts.lost += Math.max(1, exchange.plan?.legs.length ?? 0)
+        giveUp(join, exchange)
       },
       onOrphaned(exchange) {
         counts.late += exchange.early.length
@@ -77,7 +85,11 @@ export function createJoin(options: {
     resumeThroughMs: options.resumeThroughMs,
     counts,
     hash: options.hash ?? sha256Hex,
+    shared: createSharedValues(),
+    givenUp: [],
+    stale: 0,
   }
+  return join
 }
 
 /** As much of a record as it takes to see that nobody needs the rest of it. */
@@ -119,9 +131,9 @@ export function ignoreExchange(join: Join, id: string): void {
 /** Applies a request of a run. Whatever `applyHead` has dealt with is not applied. */
 export function applyRequest(join: Join, request: Request, run: RunFacts, appendMs: number, offset: number): void {
   const exchange = join.open.open(request.exchange_id, offset, appendMs)
-  exchange.facts = exchangeFacts(request, appendMs, join.hash)
+  exchange.facts = exchangeFacts(request, appendMs, join)
   exchange.run = run
-  if (request.shadow_plan !== null) exchange.plan = request.shadow_plan
+  if (request.shadow_plan !== null) exchange.plan = keptPlan(join, request.shadow_plan)
   schedule(join, exchange, run.plan, request, appendMs)
   for (const response of join.open.adopt(exchange)) addLeg(join, exchange, response)
 }
@@ -129,7 +141,7 @@ export function applyRequest(join: Join, request: Request, run: RunFacts, append
 /** Applies a shadow plan; the first per exchange counts. */
 export function applyPlan(join: Join, plan: ShadowPlan, appendMs: number, offset: number): void {
   const exchange = join.open.open(plan.exchange_id, offset, appendMs)
-  if (exchange.plan === null) exchange.plan = plan
+  if (exchange.plan === null) exchange.plan = keptPlan(join, plan)
   else join.counts.duplicates += 1
 }
 
@@ -143,16 +155,18 @@ export function applyResponse(join: Join, response: Response, appendMs: number, 
 
 /** Moves the partition's time and returns the evidence that fell due, in a fixed order. */
 export function advance(join: Join, nowMs: number): readonly Evidence[] {
-  const evidence: Evidence[] = []
+  const evidence: Evidence[] = takeGivenUp(join)
   for (let due = join.due.pop(nowMs); due !== null; due = join.due.pop(nowMs)) {
     const exchange = join.open.get(due.exchangeId)
     const reading = exchange?.readings[due.reading]
+    if (exchange === undefined) join.stale = Math.max(0, join.stale - 1)
     if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
     if (due.dueMs > join.resumeThroughMs) {
       const { facts, plan, legs, run } = exchange
       const before = evidence.length
-      readAt({ facts, plan, legs, hash: join.hash }, run.plan, reading, evidence)
-      if (reading.late) join.counts.late += evidence.length - before
+      const late = due.dueMs <= exchange.seenAtMs
+      readAt({ facts, plan, legs, hash: join.hash }, run.plan, { reading, late }, evidence)
+      if (late) join.counts.late += evidence.length - before
     }
     exchange.readingsLeft -= 1
     if (exchange.readingsLeft > 0) continue
@@ -163,6 +177,11 @@ export function advance(join: Join, nowMs: number): readonly Evidence[] {
   join.readThroughMs = Math.max(join.readThroughMs, nowMs)
   join.open.sweep(join.readThroughMs)
   return evidence
+}
+
+/** Evidence of what was given up since it was last taken: that its legs were not heard of, so that a gate knows what it does not see. */
+export function takeGivenUp(join: Join): Evidence[] {
+  return join.givenUp.splice(0)
 }
 
 /** Offset below which nothing is open; null when nothing is. */
@@ -184,26 +203,41 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   exchange.legs.set(key, legFacts(response, golden, options))
 }
 
-/** Says when each horizon of an exchange falls due: live legs start at the arrival, shadow legs at most the start delay later. */
 function schedule(join: Join, exchange: OpenExchange, plan: AnalysisPlan, request: Request, appendMs: number): void {
-  const horizons = horizonsOf(plan)
-  const live = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
-  const afterMs = (comparison: 'live' | 'shadow', horizonMs: number) =>
-    (comparison === 'shadow' ? plan.shadowStartDelayMs : 0) + horizonMs + plan.graceMs
-  const reading = (comparison: 'live' | 'shadow', horizonMs: number): Reading => ({
-    comparison,
-    horizonMs,
-    late: appendMs + afterMs(comparison, horizonMs) <= join.readThroughMs,
-  })
-  exchange.readings = horizons.flatMap((horizonMs) => [
-    ...(live ? [reading('live', horizonMs)] : []),
-    reading('shadow', horizonMs),
-  ])
+  const isSplit = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
+  exchange.readings = readingsOf(plan, isSplit)
   exchange.readingsLeft = exchange.readings.length
-  for (const [index, { comparison, horizonMs }] of exchange.readings.entries()) {
-    const delayMs = afterMs(comparison, horizonMs)
-    join.due.push({ dueMs: appendMs + delayMs, exchangeId: exchange.id, reading: index }, delayMs)
+  exchange.seenAtMs = join.readThroughMs
+  for (const [index, { afterMs }] of exchange.readings.entries())
+    join.due.push({ dueMs: appendMs + afterMs, exchangeId: exchange.id, reading: index }, afterMs)
+}
+
+/** So many readings of what was given up may wait in any case. */
+const staleMax = 1_000
+
+function giveUp(join: Join, exchange: OpenExchange): void {
+  // What else comes of it is late: opened anew, it would push out one that is whole.
+  join.closed.add(exchange.id)
+  join.stale += exchange.readingsLeft
+  if (join.stale > staleMax && join.stale > join.due.size / 2) {
+    join.due.keep(({ exchangeId }) => join.open.get(exchangeId) !== undefined)
+    join.stale = 0
   }
+  const { facts, run, seenAtMs } = exchange
+  if (facts === null || run === null) return
+  const unheard: KnownExchange = { facts, plan: exchange.plan, legs: noLegs, hash: join.hash }
+  for (const reading of exchange.readings) {
+    const dueMs = facts.arrivedAtMs + reading.afterMs
+    const wasRead = dueMs <= Math.max(join.readThroughMs, join.resumeThroughMs)
+    if (reading.horizonMs !== run.plan.legTimeoutMs || wasRead) continue
+    readAt(unheard, run.plan, { reading, late: dueMs <= seenAtMs }, join.givenUp)
+  }
+}
+
+const noLegs: ReadonlyMap<string, LegFacts> = new Map()
+
+function keptPlan({ shared }: Join, { place, legs }: ShadowPlan): OpenExchange['plan'] {
+  return { place: place === null ? null : shared.place(place), legs: shared.legs(legs) }
 }
 
 const paired = ['content_ab', 'shadow_ab', 'aa'] as const
@@ -212,9 +246,10 @@ const paired = ['content_ab', 'shadow_ab', 'aa'] as const
 function readAt(
   known: KnownExchange,
   plan: AnalysisPlan,
-  { comparison, horizonMs, late }: Reading,
+  { reading, late }: { readonly reading: Reading; readonly late: boolean },
   to: Evidence[],
 ): void {
+  const { comparison, horizonMs } = reading
   if (comparison === 'live') {
     const single = liveEvidence(plan, known, horizonMs, late)
     if (single !== null) to.push(single)

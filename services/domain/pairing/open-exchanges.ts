@@ -1,22 +1,18 @@
 import type { Response, ShadowPlan } from '../events/records.ts'
 import type { LegFacts } from '../scoring/leg-facts.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
+import type { Reading } from './readings.ts'
 import type { RunFacts } from './run-facts.ts'
-
-/** One age at which an exchange is read. `late`: it fell due before time had come to the request. */
-export interface Reading {
-  readonly comparison: 'live' | 'shadow'
-  readonly horizonMs: number
-  readonly late: boolean
-}
 
 export interface OpenExchange {
   readonly id: string
   facts: ExchangeFacts | null
-  plan: ShadowPlan | null
+  plan: Pick<ShadowPlan, 'place' | 'legs'> | null
   run: RunFacts | null
   readings: readonly Reading[]
   readingsLeft: number
+  /** Where time stood when the request was seen: a reading that was due by then is late. */
+  seenAtMs: number
   readonly legs: Map<string, LegFacts>
   /** Responses that stand before their request in the log: kept whole until it comes. */
   readonly early: Response[]
@@ -89,6 +85,7 @@ export function createOpenExchanges(limit: number, given: GivenUp): OpenExchange
         run: null,
         readings: [],
         readingsLeft: 0,
+        seenAtMs: 0,
         legs: new Map(),
         early: [],
         earlyCharacters: 0,

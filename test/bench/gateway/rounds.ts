@@ -1,8 +1,8 @@
 import { seededRandom } from '../../../services/domain/stats/bootstrap/seeded-random.ts'
+import type { LoadGenerator } from '../support/children.ts'
+import type { Sample } from '../support/load-generator.ts'
 import { usageOf } from '../support/process-usage.ts'
 import { type Quantiles, quantilesOf } from '../support/quantiles.ts'
-import type { LoadGenerator } from './children.ts'
-import type { Sample } from './load-generator.ts'
 import type { Target } from './place.ts'
 
 export const kinds = ['json', 'sse'] as const

@@ -34,9 +34,9 @@ prices:
   new: { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }
 `
 
-/** The run that every exchange belongs to. */
-export function benchRun(): Run {
-  const { plan } = compileText(rollout, null)
+/** The run that every exchange belongs to; `more` are further lines of its file. */
+export function benchRun(more = ''): Run {
+  const { plan } = compileText(rollout + more, null)
   return { ...draftRun(shortSpec(), runId), plan }
 }
 
@@ -72,13 +72,13 @@ export function exchangeOf(
   ]
 }
 
-/** How many records of evidence one exchange gives, by the join itself. */
-export function evidenceOfOne({ plan }: Run): number {
+/** How many records of evidence one exchange gives whose first `heard` records come and no others, by the join itself. */
+export function evidenceOfOne({ plan }: Run, heard: 1 | 2 | 3 = 3): number {
   const join = createJoin({ limit: 10, resumeThroughMs: 0 })
   const run: RunFacts = { plan, golden: () => null, price: () => null }
   const [asked, ...answers] = exchangeOf(0, 1)
   applyRequest(join, asked, run, 1_000_000, 0)
-  for (const [index, answer] of answers.entries()) applyResponse(join, answer, 1_000_001, index + 1)
+  for (const [index, answer] of answers.slice(0, heard - 1).entries()) applyResponse(join, answer, 1_000_001, index + 1)
   return advance(join, 1_000_000 + longestMs).length
 }
 

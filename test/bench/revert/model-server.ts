@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { uniforms } from '../../simulation/draws.ts'
-import { nowMs } from './now.ts'
+import { nowMs } from '../support/now.ts'
 
 /** errors: 500 at once. slow: right, and late. truncated: the connection breaks in the middle of the answer. wrong: at once, and not what is expected. */
 export type FaultKind = 'errors' | 'slow' | 'truncated' | 'wrong'

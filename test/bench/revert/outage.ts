@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { found } from './control-log.ts'
+import { found } from '../support/control-log.ts'
+import { candidateModel } from '../support/model-names.ts'
+import { nowMs } from '../support/now.ts'
+import { standUp } from '../support/standing-run.ts'
 import { type KillTimes, measureLocalKills } from './kills.ts'
 import { latchesPerSecond, latchPeople } from './latches.ts'
-import { candidateModel } from './model-names.ts'
-import { nowMs } from './now.ts'
 import { brakedRollout } from './rollouts.ts'
-import { standUp } from './standing-run.ts'
 import type { World } from './world.ts'
 
 /** What stops a candidate while there is no broker. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { found } from './control-log.ts'
-import { baselineModel, candidateModel } from './model-names.ts'
+import { found } from '../support/control-log.ts'
+import { baselineModel, candidateModel } from '../support/model-names.ts'
+import { nowMs } from '../support/now.ts'
 import type { Arrival } from './model-server.ts'
-import { nowMs } from './now.ts'
 
 /** When a candidate stopped getting calls, ms since the epoch, as its model saw it. */
 export interface RevertMoment {

@@ -1,5 +1,5 @@
 import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
-import { baselineModel, candidateModel } from './model-names.ts'
+import { baselineModel, candidateModel } from '../support/model-names.ts'
 import { answerTo, questionOf } from './model-server.ts'
 import { questions } from './steady-traffic.ts'
 
@@ -56,8 +56,3 @@ export const goldenEntries = Array.from({ length: questions }, (_, number) => ({
   ref: `q${number}`,
   expected: answerTo(questionOf(number)),
 }))
-
-/** As `apply` takes it; YAML is a superset of JSON. */
-export function fileOf(document: RolloutDocument): string {
-  return JSON.stringify({ apiVersion: 'penstock/v1', kind: 'Rollout', ...document })
-}

@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici'
 import { type CallCounts, startPacedCalls } from '../../../scripts/demo/paced-calls.ts'
-import { baselineModel } from './model-names.ts'
+import { baselineModel } from '../support/model-names.ts'
 import { questionOf, userHeader } from './model-server.ts'
 
 /** Requests at a fixed rate, whatever the answers do. */

@@ -1,4 +1,4 @@
-import { machineLine } from '../support/machine.ts'
+import { type Part, partHead } from '../support/measured-part.ts'
 import { type Quantiles, quantilesOf } from '../support/quantiles.ts'
 import { canaryShare } from './fault-cell.ts'
 import type { FaultResults } from './faults.ts'
@@ -6,7 +6,7 @@ import type { KillBy, KillTimes } from './kills.ts'
 import { type LatchTimes, latchesPerSecond } from './latches.ts'
 import type { OutageResults } from './outage.ts'
 import type { Prediction } from './predicted.ts'
-import type { Part, RevertResults } from './results.ts'
+import type { RevertResults } from './results.ts'
 
 const goalMs = 250
 const outageGoalMs = 5_000
@@ -21,14 +21,6 @@ export function tablesOf(results: RevertResults): string {
     ...(faults === undefined ? [] : faultLines(faults, predictions)),
   ]
   return lines.join('\n').trimEnd()
-}
-
-function headOf(title: string, { command, machine, loadAfter, processors }: Part<unknown>): readonly string[] {
-  const busy = Object.entries(processors)
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, cores]) => `${name} ${cores.toFixed(2)}`)
-  const kept = `Load after: ${loadAfter.toFixed(1)}. Processors kept busy meanwhile: ${busy.join(', ')}.`
-  return [`### ${title}`, '', `\`${command}\``, machineLine(machine), kept, '']
 }
 
 const hops: readonly (readonly [keyof LatchTimes, string])[] = [
@@ -50,7 +42,7 @@ function latchLines(latches: Part<readonly LatchTimes[]>, before: RevertResults[
   const count = latches.values.length
   const title = `${count} latches under ${latchesPerSecond} requests/s, ms from the acknowledgement of the deciding evidence`
   return [
-    ...headOf(title, latches),
+    ...partHead(title, latches),
     `| hop | p50 | p90 | p99 | max | before (${before?.values.length ?? 0} latches): p50, p99, max |`,
     '| --- | --- | --- | --- | --- | --- |',
     ...hops.map(([key, what]) => `| ${what} | ${cells(of(latches, key))} | ${was(key)} |`),
@@ -71,7 +63,7 @@ function killLines(kills: Part<Readonly<Record<KillBy, readonly KillTimes[]>>>):
   const { values } = kills
   const title = `Kills under ${latchesPerSecond} requests/s, ms from the moment of asking`
   return [
-    ...headOf(title, kills),
+    ...partHead(title, kills),
     ...killTable((Object.keys(killRows) as KillBy[]).map((by) => [by, values[by]] as const)),
     '',
     verdictOn('asked → candidate gets nothing, of all three', worstOf(Object.values(values)).p99, goalMs),
@@ -101,7 +93,7 @@ function worstOf(all: readonly (readonly KillTimes[])[]): Quantiles {
 function outageLines(outage: Part<OutageResults>): readonly string[] {
   const { call, file, api, lapsedAfterMs, leaseMs } = outage.values
   return [
-    ...headOf('Kills with the broker stopped, ms from the moment of asking', outage),
+    ...partHead('Kills with the broker stopped, ms from the moment of asking', outage),
     ...killTable([
       ['call', call],
       ['file', file],
@@ -117,7 +109,7 @@ function outageLines(outage: Part<OutageResults>): readonly string[] {
 function faultLines(faults: Part<readonly FaultResults[]>, predictions: readonly Prediction[]): readonly string[] {
   const title = `Whole faults at a canary of ${canaryShare * 100} %, from the call that got the first bad answer`
   return [
-    ...headOf(title, faults),
+    ...partHead(title, faults),
     '| fault | of its answers | requests/s | runs | latch, s: median, max | last request of the candidate, s: median, max | bad answers: median, max | predicted latch, s: median, p99 | predicted bad answers: median, p99 | predicted latch with default horizons, s: median |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...faults.values.map((results) => faultRow(results, predictions)),

@@ -2,6 +2,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const bench = new URL('../', import.meta.url)
 
+/** What of a benchmark's parts has been kept so far; nothing when nothing was. */
+export function keptResults<T extends object>(name: string): Partial<T> {
+  try {
+    return JSON.parse(readFileSync(new URL(`${name}.json`, bench), 'utf8')) as Partial<T>
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw error
+  }
+}
+
 /**
  * Writes raw results to `NAME.json` beside the benchmarks' README.md, and their tables into its section between `<!-- NAME: begin -->` and `end`.
  * @throws when the README has no such section

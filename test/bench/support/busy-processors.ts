@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { findMarked } from '../../../infra/native/processes.ts'
-import { usageOf } from '../support/process-usage.ts'
+import { usageOf } from './process-usage.ts'
 
 /** How many processors each process kept busy, and all that is not ours. */
 export type BusyProcessors = Readonly<Record<string, number>>

@@ -1,8 +1,8 @@
 import type { Split } from '../../../services/domain/events/records.ts'
 import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
 import { type ControlLog, found } from './control-log.ts'
-import { fileOf } from './rollouts.ts'
-import type { World } from './world.ts'
+import type { OpenPenstock } from './open-penstock.ts'
+import { fileOf } from './rollout-file.ts'
 
 /** A run whose candidate gets its share: the gateway has acked the split, and its lease lives. */
 export interface StandingRun {
@@ -13,7 +13,7 @@ export interface StandingRun {
 
 /** Applies a rollout file and waits until its run stands in its first stage with a weight. */
 export async function standUp(
-  { penstock, log }: World,
+  { penstock, log }: Pick<OpenPenstock, 'penstock' | 'log'>,
   document: RolloutDocument,
   golden: readonly unknown[] | null = null,
 ): Promise<StandingRun> {
