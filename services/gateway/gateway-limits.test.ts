@@ -32,6 +32,12 @@ describe('limits', () => {
     expect(await closed).toBe(false)
   })
 
+  it('keeps an idle connection for longer than what stands before it does, and says so', async () => {
+    const { ask } = await setUpGateway({ behave: (response) => void response.end('{}') })
+    const { headers } = await ask()
+    expect(headers.get('keep-alive')).toBe('timeout=75')
+  })
+
   it('refuses what is more than may be under way, shows it, and still hears the local kill', async () => {
     const waiting: ServerResponse[] = []
     const { port, ask, metrics, p, tapped } = await setUpGateway({

@@ -46,6 +46,11 @@ interface Counted {
 const headTimeoutMsMax = 60_000
 /** How often it is looked for callers that take longer. */
 const timeoutCheckMs = 5_000
+/**
+ * How long a connection may idle between two requests: longer than load balancers keep theirs (60 s is common). Whoever closes first does so while the other may be
+ * sending, and a caller's request is then lost; it must not be us.
+ */
+const keepAliveMs = 75_000
 /** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
 const idleMarginMs = 1_000
 const killPath = '/-/kill'
@@ -85,6 +90,7 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     requestTimeout: requestTimeoutMs,
     headersTimeout: Math.min(headTimeoutMsMax, requestTimeoutMs),
     connectionsCheckingInterval: Math.min(timeoutCheckMs, requestTimeoutMs),
+    keepAliveTimeout: keepAliveMs,
   }
   const server = createServer(timeouts, (request, response) => {
     drain.follow(response)

@@ -76,6 +76,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
       }),
     }),
   )
+  scope.health.noting().ready('tap', () => tap.lossesLately())
   const rewriter = await scope.use('rewriter', () => startBodyRewriter({ log: scope.log, metrics: scope.metrics }))
   watchControl(scope, transport, open, control, () => acks.send(false))
   const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]

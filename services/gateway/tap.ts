@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
+import { createTapLosses, type LeftOut, type TapLosses } from './tap-losses.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
 import { createOutbox } from './tap-outbox.ts'
 
@@ -13,6 +14,12 @@ export interface Tap {
   begin(id: string, request: TapRequest, body: Uint8Array): TappedExchange
   /** Sends what still waits, for at most a few seconds. */
   stop(): Promise<void>
+}
+
+/** A tap that says what it could not take. */
+export interface CountingTap extends Tap {
+  /** What was left out in the last minute, in words; null when nothing was. */
+  lossesLately(): string | null
 }
 
 export interface TappedExchange {
@@ -33,6 +40,8 @@ export interface TapOptions {
   readonly log: Logger
   /** How often the thread is asked for a sign of life; 20 that it misses in a row have it replaced. Default 1 s. */
   readonly pingMs?: number
+  /** How often the log says what was left out. Default 10 s. */
+  readonly sayMs?: number
   /** Starts the thread; `onGone` is called once if it ends by itself. */
   startThread(onReply: (reply: TapReply) => void, onGone: (cause: unknown) => void): TapThread
 }
@@ -98,7 +107,7 @@ function moved(message: TapMessage): readonly ArrayBuffer[] {
   return bytes === null || bytes.length < movedBytesMin ? [] : [bytes.buffer as ArrayBuffer]
 }
 
-export function startTap(options: TapOptions): Tap {
+export function startTap(options: TapOptions): CountingTap {
   return new ThreadTap(options)
 }
 
@@ -114,17 +123,16 @@ interface Link {
 
 const untapped: TappedExchange = { chunk: () => undefined, end: () => undefined }
 
-class ThreadTap implements Tap {
+class ThreadTap implements CountingTap {
   readonly #options: TapOptions
   readonly #observed: {
     readonly bytes: Gauge
     readonly exchanges: Gauge
-    readonly drops: Counter
     readonly breakdowns: Counter
     readonly irregular: Counter
   }
   #link: Link | null = null
-  #dropped = 0
+  readonly #losses: TapLosses
   #stopped: PromiseWithResolvers<void> | null = null
   #restart: NodeJS.Timeout | undefined
   readonly #watchdog: NodeJS.Timeout
@@ -135,7 +143,6 @@ class ThreadTap implements Tap {
     this.#observed = {
       bytes: metrics.gauge('penstock_tap_waiting_bytes', 'Bytes handed to the tap and not yet let go'),
       exchanges: metrics.gauge('penstock_tap_waiting_exchanges', 'Exchanges handed to the tap and not yet let go'),
-      drops: metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what']),
       irregular: metrics.counter(
         'penstock_tap_irregular_answers_total',
         'Streamed answers that ended early (truncated), had an event that is no JSON (garbled), content behind their end or out of order (reordered), or more text than is kept (oversized)',
@@ -146,6 +153,7 @@ class ThreadTap implements Tap {
         'Times that the thread of the tap ended by itself, or hung and was replaced',
       ),
     }
+    this.#losses = createTapLosses(metrics, options.log, options.sayMs)
     metrics.gauge('penstock_tap_bytes_limit', 'Bytes that may wait in the tap').set(bytesMax)
     this.#start()
     this.#watchdog = setInterval(() => this.#watch(), options.pingMs ?? defaultPingMs)
@@ -162,7 +170,13 @@ class ThreadTap implements Tap {
     const fits = body.length <= bodyBytesMax && this.#admit(link, id, body.length * copies, bodyShare)
     if (!fits) this.#drop('body')
     // Copies of their own: the body goes to the provider, too, and the socket reuses what it read answers into.
-    link.thread.post({ kind: 'request', id, request, body: fits ? new Uint8Array(body) : null, dropped: this.#dropped })
+    link.thread.post({
+      kind: 'request',
+      id,
+      request,
+      body: fits ? new Uint8Array(body) : null,
+      dropped: this.#losses.total(),
+    })
     let truncated = false
     let bytes = 0
     return {
@@ -182,12 +196,19 @@ class ThreadTap implements Tap {
     }
   }
 
+  lossesLately(): string | null {
+    return this.#losses.lately()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = Promise.withResolvers()
     clearTimeout(this.#restart)
     clearInterval(this.#watchdog)
     const link = this.#link
-    if (link === null) return
+    if (link === null) {
+      this.#losses.stop()
+      return
+    }
     link.thread.post({ kind: 'stop' })
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
@@ -196,6 +217,7 @@ class ThreadTap implements Tap {
     await Promise.race([this.#stopped.promise, late])
     clearTimeout(timer)
     if (link.held.size > 0) this.#options.log.warn({ exchanges: link.held.size }, 'stopped with exchanges unsent')
+    this.#losses.stop()
     await link.thread.terminate()
   }
 
@@ -269,9 +291,8 @@ class ThreadTap implements Tap {
     return true
   }
 
-  #drop(what: 'body' | 'answer' | 'exchange' | 'record', count = 1): void {
-    this.#dropped += count
-    this.#observed.drops.add(count, { what })
+  #drop(what: LeftOut, count = 1): void {
+    this.#losses.note(what, count)
   }
 
   #show(): void {

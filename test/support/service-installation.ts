@@ -8,6 +8,7 @@ import { environmentOf } from '../../scripts/installation/environment.ts'
 import { newSecret, sha256Hex, writePrivate, writeTokensFile } from '../../scripts/installation/installation-files.ts'
 import { awaitAnswer, freePort, type ServiceProcess } from '../../scripts/installation/service-process.ts'
 import { openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
+import type { Reason } from '../../services/platform/lifecycle/health.ts'
 import { startMarkedService } from './marked-service.ts'
 import type { TestStack } from './stack.ts'
 
@@ -26,6 +27,8 @@ export type ServiceName = (typeof serviceNames)[number]
 export interface TestInstallation {
   readonly gatewayUrl: string
   readonly tenantToken: string
+  /** Of each tenant, by its id. */
+  readonly tenantTokens: Readonly<Record<string, string>>
   readonly api: ApiClient
   readonly dir: string
   readonly broker: { readonly brokers: string; readonly topicPrefix: string }
@@ -42,21 +45,35 @@ export interface TestInstallation {
   post(path: string, body: object): Promise<void>
   /** Sends a body to the gateway as the tenant; returns the status. `path` begins with /v1. */
   knock(path: string, body: string, headers?: Readonly<Record<string, string>>): Promise<number>
+  /** Asks the API for what it shows. Throws with the API's own words. */
+  get<T>(path: string): Promise<T>
   query(sql: string): Promise<readonly Record<string, unknown>[]>
   /** Whether a service says that it can do its job now, and is not behind. */
   isReady(service: ServiceName): Promise<boolean>
-  /** The whole text of a service's /metrics. */
+  /** What a service says of its own state: reasons why it is not ready, and notes. Throws when it does not answer within 5 s. */
+  readiness(service: ServiceName): Promise<Readiness>
+  /** The whole text of a service's /metrics. Throws when it does not answer within 5 s. */
   metrics(service: ServiceName): Promise<string>
   stop(): Promise<void>
 }
 
+export interface Readiness {
+  readonly ready: boolean
+  readonly reasons: readonly Reason[]
+  readonly notes: readonly Reason[]
+}
+
 const readyWithinMs = 60_000
+const answerWithinMs = 5_000
+const defaultTenants = [{ id: 'acme', segments: { tier: 'enterprise' } }]
 const cacheDir = fileURLToPath(new URL('../../.cache', import.meta.url))
 
 export interface ServiceInstallationOptions {
   /** A word of its own per test file: it becomes the topic prefix and the database. */
   readonly name: string
   readonly providers: object
+  /** Default: one, acme, of the segment tier=enterprise. */
+  readonly tenants?: readonly { readonly id: string; readonly segments: Readonly<Record<string, string>> }[]
   /** Environment variables of single services. */
   readonly environment?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>
 }
@@ -64,7 +81,7 @@ export interface ServiceInstallationOptions {
 /** Starts everything. */
 export async function startServiceInstallation(
   stack: TestStack,
-  { name, providers, environment: own = {} }: ServiceInstallationOptions,
+  { name, providers, tenants: named = defaultTenants, environment: own = {} }: ServiceInstallationOptions,
 ): Promise<TestInstallation> {
   // Kept until the next run, so that the logs of a failed one can be read.
   const dir = join(cacheDir, `installation-${name}`)
@@ -72,10 +89,12 @@ export async function startServiceInstallation(
   mkdirSync(dir, { recursive: true })
   const database = `penstock_${name}`
   await deployOnStack(stack, `${name}.`, database)
-  const [apiToken, tenantToken, hashKey] = [newSecret(), newSecret(), newSecret()]
+  const [apiToken, hashKey] = [newSecret(), newSecret()]
+  const tenantTokens = Object.fromEntries(named.map(({ id }) => [id, newSecret()]))
+  const tenantToken = tenantTokens[named[0]?.id ?? ''] ?? ''
   const ports = { gateway: await freePort(), api: await freePort() }
   const providersFile = join(dir, 'providers.yaml')
-  const tenants = [{ id: 'acme', tokenSha256: sha256Hex(tenantToken), segments: { tier: 'enterprise' } }]
+  const tenants = named.map((tenant) => ({ ...tenant, tokenSha256: sha256Hex(tenantTokens[tenant.id] ?? '') }))
   writePrivate(providersFile, { ...providers, tenants })
   const tokensFile = writeTokensFile(dir, 'test', apiToken)
   const settings = { topicPrefix: `${name}.`, database, providersFile, tokensFile, hashKey }
@@ -118,6 +137,8 @@ export async function startServiceInstallation(
     await Promise.all([...running.values()].map((serving) => serving.stop()))
     await store.stop()
   }
+  const adminAnswer = (service: ServiceName, path: string) =>
+    fetch(`http://127.0.0.1:${adminPorts.get(service)}/${path}`, { signal: AbortSignal.timeout(answerWithinMs) })
   const apiUrl = `http://127.0.0.1:${ports.api}`
   try {
     for (const service of serviceNames) adminPorts.set(service, await freePort())
@@ -129,6 +150,7 @@ export async function startServiceInstallation(
   return {
     gatewayUrl: `http://127.0.0.1:${ports.gateway}/v1`,
     tenantToken,
+    tenantTokens,
     api: createApiClient(apiUrl, apiToken),
     dir,
     broker: { brokers: stack.kafka.brokers, topicPrefix: `${name}.` },
@@ -155,6 +177,11 @@ export async function startServiceInstallation(
       const answer = await fetch(apiUrl + path, { method: 'POST', headers, body: JSON.stringify(body) })
       if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
     },
+    async get<T>(path: string) {
+      const answer = await fetch(apiUrl + path, { headers: { authorization: `Bearer ${apiToken}` } })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+      return (await answer.json()) as T
+    },
     async knock(path, body, headers = {}) {
       const answer = await fetch(`http://127.0.0.1:${ports.gateway}${path}`, {
         method: 'POST',
@@ -169,8 +196,11 @@ export async function startServiceInstallation(
       const answer = await fetch(`http://127.0.0.1:${adminPorts.get(service)}/readyz`).catch(() => null)
       return answer?.ok === true
     },
+    async readiness(service) {
+      return (await (await adminAnswer(service, 'readyz')).json()) as Readiness
+    },
     async metrics(service) {
-      return (await fetch(`http://127.0.0.1:${adminPorts.get(service)}/metrics`)).text()
+      return (await adminAnswer(service, 'metrics')).text()
     },
     stop,
   }

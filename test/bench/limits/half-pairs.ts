@@ -44,6 +44,8 @@ interface EvidenceFound {
   readonly exchanges: number
   /** Of them, those that say the candidate was never heard of, and the baseline was. */
   readonly halves: number
+  /** Those that say that no leg was heard of: they were given up. */
+  readonly unheard: number
   /** Ids that stand there with two different contents. */
   readonly differing: number
 }
@@ -152,7 +154,7 @@ async function countEvidence({ transport, codec }: Course): Promise<EvidenceFoun
   })
   const first = new Map<string, string>()
   const exchanges = new Set<string>()
-  let [halves, differing] = [0, 0]
+  let [halves, unheard, differing] = [0, 0, 0]
   await eachRecord(transport, topics.evidence.name, async ({ value }) => {
     const decoded = value === null ? null : await reader.decode(value)
     if (decoded?.kind !== 'record') return
@@ -166,9 +168,11 @@ async function countEvidence({ transport, codec }: Course): Promise<EvidenceFoun
     first.set(id, content)
     if (comparison !== 'content_ab' || horizonMs !== run.plan.legTimeoutMs) return
     exchanges.add(exchange)
-    if (rest.baseline_resolution === 'answered' && rest.candidate_resolution === null) halves += 1
+    const { baseline_resolution: baseline, candidate_resolution: candidate } = rest
+    if (baseline === 'answered' && candidate === null) halves += 1
+    else if (baseline === null && candidate === null) unheard += 1
   })
-  return { records: first.size, exchanges: exchanges.size, halves, differing }
+  return { records: first.size, exchanges: exchanges.size, halves, unheard, differing }
 }
 
 /** Of the exchanges that were closed last: those are remembered. */

@@ -62,7 +62,7 @@ export async function startPairingProcess(
         open: page.sum('penstock_pairing_open_exchanges'),
         limit: page.sum('penstock_pairing_open_limit'),
         unread: page.count(lag, of) < topics.exchanges.partitions ? null : page.sum(lag, of),
-        outcomes: page.by('penstock_pairing_exchanges', 'outcome'),
+        outcomes: page.by('penstock_pairing_exchanges', ['outcome']),
         residentMiB,
         peakMiB,
         heapMiB: page.sum('penstock_memory_bytes', { of: 'heap' }) / 2 ** 20,

@@ -102,7 +102,8 @@ async function measureLatch(world: World, traffic: SteadyTraffic, standing: Stan
   return times
 }
 
-interface Injected {
+/** When the evidence was sent that decided: handed over, acknowledged and due. */
+export interface Injected {
   readonly beginMs: number
   readonly ackedMs: number
   readonly dueMs: number
@@ -110,7 +111,10 @@ interface Injected {
 }
 
 /** Sends decisive evidence, and other such evidence when it came late. */
-async function untilLatched({ codec, log, producer }: World, standing: StandingRun): Promise<Injected> {
+export async function untilLatched(
+  { codec, log, producer }: Pick<World, 'codec' | 'log' | 'producer'>,
+  standing: StandingRun,
+): Promise<Injected> {
   const { run } = standing
   for (let sent = 1; sent <= sentMax; sent += 1) {
     const dueMs = Math.ceil(nowMs()) + leadMs

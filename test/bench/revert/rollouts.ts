@@ -37,7 +37,7 @@ export function brakedRollout(route: string, lease = '20s'): RolloutDocument {
 }
 
 /** Shadow first, then a tenth of the users: the default rules of a model change with its horizons shortened to `legTimeoutMs`. */
-export function guardedRollout(route: string): RolloutDocument {
+export function observedRollout(route: string): RolloutDocument {
   return {
     ...shared(route),
     shadow: { share: 1, startWithin: '500ms', budget: { usd: 1_000, calls: 1_000_000 } },
@@ -47,8 +47,12 @@ export function guardedRollout(route: string): RolloutDocument {
       latency_over_budget: { budget: '1s' },
       ttft_over_budget: { budget: '1s' },
     },
-    golden: { file: 'golden.jsonl' },
   }
+}
+
+/** The same beside a golden set. */
+export function guardedRollout(route: string): RolloutDocument {
+  return { ...observedRollout(route), golden: { file: 'golden.jsonl' } }
 }
 
 /** What is right for each question that the traffic asks. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Sample, Turn } from './load-generator.ts'
+import type { NumberedSamples, NumberedTurn, Sample, Turn } from './load-generator.ts'
 
 /** The model and what asks it, each in a process of its own, so that what they do is not in anybody's way. */
 export interface Model {
@@ -27,17 +27,31 @@ export async function startModel(): Promise<Model> {
 }
 
 export interface LoadGenerator {
-  /** One turn at a time. */
+  readonly pid: number
+  /** Begins at once, also beside another turn. */
   run(turn: Turn): Promise<readonly Sample[]>
   stop(): void
 }
 
 export function startLoadGenerator(): LoadGenerator {
   const child = start('load-generator.ts')
+  const waiting = new Map<number, PromiseWithResolvers<readonly Sample[]>>()
+  let turns = 0
+  child.on('message', ({ number, samples }: NumberedSamples) => {
+    waiting.get(number)?.resolve(samples)
+    waiting.delete(number)
+  })
+  child.on('exit', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`the load generator ended with code ${code}`))
+  })
   return {
+    pid: child.pid ?? 0,
     run(turn) {
-      child.send(turn)
-      return reply<readonly Sample[]>(child)
+      turns += 1
+      const answer = Promise.withResolvers<readonly Sample[]>()
+      waiting.set(turns, answer)
+      child.send({ number: turns, turn } satisfies NumberedTurn)
+      return answer.promise
     },
     stop: () => child.disconnect(),
   }

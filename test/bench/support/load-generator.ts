@@ -10,6 +10,19 @@ export interface Turn {
   readonly body: string
   /** When to send, in ms from the start of the turn. */
   readonly offsetsMs: readonly number[]
+  /** Who asks: so many people in turn, each in a session of their own. Default: the headers say. */
+  readonly people?: number
+}
+
+/** Turns may overlap; each is answered under its number. */
+export interface NumberedTurn {
+  readonly number: number
+  readonly turn: Turn
+}
+
+export interface NumberedSamples {
+  readonly number: number
+  readonly samples: readonly Sample[]
 }
 
 /** What came of one request, in ms from when it was to be sent; null where it failed or was not over in time. */
@@ -18,33 +31,53 @@ export interface Sample {
   /** How late it was sent: this process's own jitter. */
   readonly lateMs: number
   readonly answer: { readonly firstByteMs: number; readonly firstEventMs: number; readonly totalMs: number } | null
+  /** What our gateway calls the exchange; null where none answered. */
+  readonly exchange: string | null
+  /** Of an answer that is none: its status, or the error's code. */
+  readonly failure: string | null
 }
 
 /** What is not answered so long after the last was sent counts as failed. */
 const patienceMs = 5_000
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 
-function send(turn: Turn, offsetMs: number, dueMs: number, signal: AbortSignal): Promise<Sample> {
+function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): Promise<Sample> {
+  const offsetMs = turn.offsetsMs[index] ?? 0
+  const dueMs = startMs + offsetMs
   const lateMs = performance.now() - dueMs
   const since = () => performance.now() - dueMs
   return new Promise((resolve) => {
-    const failed = () => resolve({ offsetMs, lateMs, answer: null })
-    const call = request(turn.url, { method: 'POST', agent, headers: turn.headers, signal }, (response) => {
+    let exchange: string | null = null
+    const failed = (failure: string) => resolve({ offsetMs, lateMs, answer: null, exchange, failure })
+    const onError = (error: NodeJS.ErrnoException) => failed(error.code ?? error.name)
+    const headers = { ...turn.headers, ...(turn.people === undefined ? {} : personHeaders(index % turn.people)) }
+    const call = request(turn.url, { method: 'POST', agent, headers, signal }, (response) => {
       const firstByteMs = since()
       let firstEventMs = Number.NaN
+      exchange = String(response.headers['x-penstock-exchange'] ?? '') || null
       response.on('data', () => {
         if (Number.isNaN(firstEventMs)) firstEventMs = since()
       })
       response.on('end', () => {
         if (response.statusCode === 200 && response.complete)
-          resolve({ offsetMs, lateMs, answer: { firstByteMs, firstEventMs, totalMs: since() } })
-        else failed()
+          resolve({
+            offsetMs,
+            lateMs,
+            answer: { firstByteMs, firstEventMs, totalMs: since() },
+            exchange,
+            failure: null,
+          })
+        else failed(String(response.statusCode))
       })
-      response.on('error', failed)
+      response.on('error', onError)
     })
-    call.on('error', failed)
+    call.on('error', onError)
     call.end(turn.body)
   })
+}
+
+function personHeaders(person: number): Readonly<Record<string, string>> {
+  return { 'x-penstock-user': `user-${person}`, 'x-penstock-session': `session-${person}` }
 }
 
 async function run(turn: Turn): Promise<readonly Sample[]> {
@@ -58,7 +91,7 @@ async function run(turn: Turn): Promise<readonly Sample[]> {
       for (; next < turn.offsetsMs.length; next += 1) {
         const offsetMs = turn.offsetsMs[next] ?? 0
         if (startMs + offsetMs > nowMs) break
-        samples.push(send(turn, offsetMs, startMs + offsetMs, stopping.signal))
+        samples.push(send(turn, next, startMs, stopping.signal))
       }
       if (next === turn.offsetsMs.length) resolve()
       // A timer of Node may be a millisecond late, for every target alike; spinning would take a core from the targets.
@@ -72,7 +105,7 @@ async function run(turn: Turn): Promise<readonly Sample[]> {
   return all
 }
 
-process.on('message', (turn: Turn) => {
-  void run(turn).then((samples) => process.send?.(samples))
+process.on('message', ({ number, turn }: NumberedTurn) => {
+  void run(turn).then((samples) => process.send?.({ number, samples } satisfies NumberedSamples))
 })
 process.on('disconnect', () => process.exit(0))

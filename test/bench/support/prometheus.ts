@@ -4,8 +4,10 @@ export interface MetricsPage {
   sum(name: string, labels?: Readonly<Record<string, string>>): number
   /** How many lines there are of it. */
   count(name: string, labels?: Readonly<Record<string, string>>): number
-  /** Sums by one label. */
-  by(name: string, label: string): Readonly<Record<string, number>>
+  /** The largest of its lines; 0 where there is none. */
+  largest(name: string): number
+  /** Sums by these labels; empty ones are left out of the key. */
+  by(name: string, labels: readonly string[]): Readonly<Record<string, number>>
 }
 
 interface Line {
@@ -24,10 +26,11 @@ export function readMetrics(text: string): MetricsPage {
   return {
     sum: (name, labels = {}) => matching(name, labels).reduce((sum, { value }) => sum + value, 0),
     count: (name, labels = {}) => matching(name, labels).length,
-    by(name, label) {
+    largest: (name) => Math.max(0, ...matching(name, {}).map(({ value }) => value)),
+    by(name, by) {
       const sums: Record<string, number> = {}
       for (const { labels, value } of matching(name, {})) {
-        const key = labels[label] ?? ''
+        const key = by.flatMap((label) => labels[label] || []).join(' ')
         sums[key] = (sums[key] ?? 0) + value
       }
       return sums

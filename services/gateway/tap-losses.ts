@@ -1,0 +1,55 @@
+import type { Logger } from '../platform/log/logger.ts'
+import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
+import type { Lost } from './tap-messages.ts'
+
+export type LeftOut = Lost | 'answer' | 'exchange'
+
+/** What the tap leaves out is never silent: counted by name, said in the log now and then, and said of the last minute to whoever asks. */
+export interface TapLosses {
+  note(what: LeftOut, count: number): void
+  /** All of it since the start. */
+  total(): number
+  /** What was left out in the last minute, in words; null when nothing was. */
+  lately(): string | null
+  /** Says what has not been said yet. */
+  stop(): void
+}
+
+/** A minute has so many turns; what was left out in one is one line of the log. */
+const turnsKept = 6
+const defaultTurnMs = 10_000
+
+/** @param turnMs default 10 s */
+export function createTapLosses(metrics: Metrics, log: Logger, turnMs: number = defaultTurnMs): TapLosses {
+  const drops: Counter = metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what'])
+  let total = 0
+  let turn: Record<string, number> = {}
+  let before: readonly Readonly<Record<string, number>>[] = []
+  const say = () => {
+    if (Object.keys(turn).length > 0)
+      log.warn({ left_out: turn }, 'not captured: the tap is at its budget, or a record could not be sent')
+    before = [turn, ...before].slice(0, turnsKept - 1)
+    turn = {}
+  }
+  const timer = setInterval(say, turnMs)
+  timer.unref()
+  return {
+    note(what, count) {
+      total += count
+      turn[what] = (turn[what] ?? 0) + count
+      drops.add(count, { what })
+    },
+    total: () => total,
+    lately() {
+      const sums: Record<string, number> = {}
+      for (const [what, count] of [turn, ...before].flatMap((one) => Object.entries(one)))
+        sums[what] = (sums[what] ?? 0) + count
+      const parts = Object.entries(sums).map(([what, count]) => `${what} ${count}`)
+      return parts.length === 0 ? null : `not captured in the last minute: ${parts.join(', ')}`
+    },
+    stop() {
+      clearInterval(timer)
+      say()
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import type { ServiceInstallationOptions } from '../../support/service-installation.ts'
+import { type LoadGenerator, startLoadGenerator, startModel } from '../support/children.ts'
+import type { Sample } from '../support/load-generator.ts'
+import { baselineModel, candidateModel } from '../support/model-names.ts'
+import { Closers, type OpenPenstock, openPenstock } from '../support/open-penstock.ts'
+
+/** A whole Penstock, with the model and whoever asks it in processes of their own. */
+export interface Place extends OpenPenstock {
+  /** Calls by the schedule, whatever comes of them. */
+  ask(options: AskOptions): Promise<readonly Sample[]>
+  /** The same straight to the model. */
+  askStraight(options: Pick<AskOptions, 'perSecond' | 'seconds'>): Promise<readonly Sample[]>
+  stop(): Promise<void>
+}
+
+export interface AskOptions {
+  readonly route: string
+  readonly perSecond: number
+  readonly seconds: number
+  /** People of its own number who ask in turn. */
+  readonly people: number
+  /** Default: the first. */
+  readonly tenant?: string
+}
+
+export interface PlaceOptions {
+  readonly routes: readonly string[]
+  readonly tenants?: ServiceInstallationOptions['tenants']
+  readonly environment?: ServiceInstallationOptions['environment']
+}
+
+const free = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
+const question = 'Tell me in a few sentences what has to be known before a bridge is built over a river that floods. '
+const wordOf = (times: number) => question.repeat(times)
+
+export async function openPlace({ routes, tenants, environment }: PlaceOptions): Promise<Place> {
+  const closers = new Closers()
+  try {
+    const model = await startModel()
+    closers.add(() => model.stop())
+    const load: LoadGenerator = startLoadGenerator()
+    closers.add(() => load.stop())
+    const modelUrl = `http://127.0.0.1:${model.port}/v1`
+    const models = routes.flatMap((route) => [baselineModel(route), candidateModel(route)])
+    const open = await openPenstock(closers, () => ({
+      name: 'limits',
+      providers: {
+        providers: [{ id: 'bench', baseUrl: modelUrl, prices: Object.fromEntries(models.map((name) => [name, free])) }],
+        routes: routes.map((id) => ({ id, default: { id: 'old', provider: 'bench', model: baselineModel(id) } })),
+      },
+      ...(tenants === undefined ? {} : { tenants }),
+      ...(environment === undefined ? {} : { environment }),
+    }))
+    const { gatewayUrl, tenantToken, tenantTokens } = open.penstock
+    const turn = (url: string, route: string, of: Pick<AskOptions, 'perSecond' | 'seconds'>) => ({
+      url: `${url}/chat/completions`,
+      body: JSON.stringify({ model: baselineModel(route), messages: [{ role: 'user', content: wordOf(10) }] }),
+      offsetsMs: offsetsOf(of),
+    })
+    return {
+      ...open,
+      ask({ route, tenant, people, ...of }) {
+        const token = tenant === undefined ? tenantToken : (tenantTokens[tenant] ?? '')
+        const headers = {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'x-penstock-route': route,
+        }
+        return load.run({ ...turn(gatewayUrl, route, of), headers, people })
+      },
+      askStraight: (of) =>
+        load.run({ ...turn(modelUrl, 'straight', of), headers: { 'content-type': 'application/json' } }),
+      stop: () => closers.close(),
+    }
+  } catch (error) {
+    await closers.close()
+    throw error
+  }
+}
+
+function offsetsOf({ perSecond, seconds }: Pick<AskOptions, 'perSecond' | 'seconds'>): readonly number[] {
+  return Array.from({ length: Math.round(perSecond * seconds) }, (_, index) => (index * 1_000) / perSecond)
+}
