@@ -5,6 +5,7 @@ import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
 import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time.ts'
 import { createLowWatermark, type LowWatermark } from '../platform/kafka/low-watermark.ts'
+import { createSendRoom, type SendRoom } from '../platform/kafka/send-room.ts'
 import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from '../platform/kafka/transport.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 import type { Codec } from '../platform/registry/codec.ts'
@@ -31,6 +32,8 @@ export interface ShadowServiceDeps {
   usable(record: InRecord): void
   /** A produced record was refused for good (not for a passing fault). */
   onLost(cause: unknown): void
+  /** Bytes of plans and answers that may be without an acknowledgement; above it no more requests are read. Default 16 MiB. */
+  readonly unacknowledgedBytesMax?: number
 }
 
 /** Plans each request of a run once and follows its legs; the log is the store of plans, answers and unfinished legs. */
@@ -63,6 +66,7 @@ interface OpenExchange {
 }
 
 const rememberedMax = 100_000
+const defaultUnacknowledgedBytesMax = 16 * 1024 * 1024
 
 export function createShadowService(deps: ShadowServiceDeps): ShadowService {
   return new LoggedPlanner(deps)
@@ -75,9 +79,15 @@ class LoggedPlanner implements ShadowService {
   readonly #brokerTime: BrokerTime
   readonly #awaited: AwaitedAnswers = createAwaitedAnswers(rememberedMax)
   readonly #legs: Counter
+  readonly #out: SendRoom
 
   constructor(deps: ShadowServiceDeps) {
     this.#deps = deps
+    const bytesMax = deps.unacknowledgedBytesMax ?? defaultUnacknowledgedBytesMax
+    this.#out = createSendRoom(deps.producer, bytesMax)
+    deps.metrics
+      .gauge('penstock_shadow_unacknowledged_bytes_limit', 'Unacknowledged bytes at which no more requests are read')
+      .set(bytesMax)
     this.#brokerTime = createBrokerTime(deps.clock)
     this.#legs = deps.metrics.counter(
       'penstock_shadow_legs_total',
@@ -90,6 +100,9 @@ class LoggedPlanner implements ShadowService {
     const state = this.#states.get(batch.partition)
     if (state === undefined) return
     for (const record of batch.records) {
+      // What is planned is sent without waiting; a broker that answers slower than it delivers would fill the memory.
+      await this.#out.free(state.disowned.signal)
+      if (state.disowned.signal.aborted) return
       this.#brokerTime.observe(record.timestampMs)
       // Open until it is dealt with: a commit in between must not pass it.
       state.watermark.read(record.offset, 'open')
@@ -271,7 +284,7 @@ class LoggedPlanner implements ShadowService {
   }
 
   #send(records: readonly OutRecord[]): Promise<boolean> {
-    return this.#deps.producer.send(records).then(
+    return this.#out.send(records).then(
       () => true,
       (cause: unknown) => {
         this.#deps.onLost(cause)

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import type { Records, Request } from '../domain/events/records.ts'
+import { topics } from '../flow.ts'
+import type { InRecord, OutRecord, Written } from '../platform/kafka/transport.ts'
+import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
+import type { Codec } from '../platform/registry/codec.ts'
+import type { RouteView } from './route-view.ts'
+import { createShadowService } from './shadow-service.ts'
+
+const place = { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 }
+const split = { route: 'r', epoch: 1, run: 'run', rules: [], variants: [], shadow: null }
+const unused = () => {
+  throw new Error('not asked for here')
+}
+
+/** A planner whose records are acknowledged only when it is told so; requests are told by their offset. */
+function setUp(unacknowledgedBytesMax: number) {
+  const waiting: { readonly records: readonly OutRecord[]; acknowledge(): void }[] = []
+  const codec = {
+    encode: (name: keyof Records) => Buffer.alloc(1_000, name),
+    decode: async (value: Buffer) => ({
+      kind: 'record',
+      name: 'Request',
+      value: { exchange_id: value.toString(), route: 'r', place, live_arm: 'baseline', shadow_plan: null } as Request,
+    }),
+  } as unknown as Codec<Records>
+  const send = (records: readonly OutRecord[]) =>
+    new Promise<readonly Written[]>((resolve) => {
+      waiting.push({ records, acknowledge: () => resolve([]) })
+    })
+  const service = createShadowService({
+    codec,
+    producer: { send, close: async () => undefined },
+    clock: { nowMs: () => 0, monoMs: () => 0 },
+    view: { split: () => split, blocked: () => false } as unknown as RouteView,
+    runner: { submit: unused, observeBaseline: unused, pump: () => undefined, stop: async () => undefined },
+    metrics: createPrometheusMetrics(),
+    allowedProviders: () => new Set(),
+    promptOf: () => 'unknown',
+    deadLetter: unused,
+    usable: () => undefined,
+    onLost: unused,
+    unacknowledgedBytesMax,
+  })
+  const at = { topic: topics.exchanges.name, partition: 0 }
+  service.onAssigned([at], new Map())
+  const record = (offset: number): InRecord => ({
+    ...at,
+    offset,
+    key: null,
+    value: Buffer.from(`id-${offset}`),
+    headers: {},
+    timestampMs: 0,
+  })
+  const deliver = (from: number, count: number) =>
+    service.onBatch({
+      ...at,
+      records: Array.from({ length: count }, (_, index) => record(from + index)),
+      endOffset: from + count,
+    })
+  return { service, waiting, deliver }
+}
+
+describe('a broker that takes records slower than it gives them', () => {
+  it('is read no faster than it acknowledges', async () => {
+    const { waiting, deliver } = setUp(20_000)
+    let done = false
+    const delivering = deliver(0, 100).then(() => {
+      done = true
+    })
+    await expect.poll(() => waiting.length).toBeGreaterThan(15)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(waiting.length).toBeLessThan(22)
+    expect(done).toBe(false)
+    while (!done) {
+      waiting.shift()?.acknowledge()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await delivering
+  })
+
+  it('goes on with what it was in when its partition is taken away', async () => {
+    const { service, waiting, deliver } = setUp(20_000)
+    const delivering = deliver(0, 100)
+    await expect.poll(() => waiting.length).toBeGreaterThan(15)
+    service.onRevoked([{ topic: topics.exchanges.name, partition: 0 }])
+    await delivering
+    expect(waiting.length).toBeLessThan(22)
+  })
+})
