@@ -20,7 +20,8 @@ export interface RewriteJob {
 }
 
 interface Waiting {
-  readonly job: RewriteJob
+  readonly body: Uint8Array
+  readonly change: VariantChange
   readonly done: PromiseWithResolvers<Uint8Array | null>
 }
 
@@ -43,14 +44,17 @@ function startRewriteThread(): Worker {
   return new Worker(new URL(`./rewrite-worker.${extension}`, import.meta.url))
 }
 
-/** Hands over one body at a time: when the thread breaks down, it is known over which, and what waits behind it is not lost with it. */
+/**
+ * The thread has all bodies that wait: one at a time would cost each the time that two threads take to hear each other, which on a busy machine is much more than
+ * the work. It takes and answers them in order, so that when it breaks down it did so over the first that is not answered; the others go to the next thread.
+ */
 class ThreadRewriter implements BodyRewriter {
   readonly #log: Logger
   readonly #startThread: () => Worker
   readonly #breakdowns: Counter
-  readonly #waiting: Gauge
-  readonly #queue: Waiting[] = []
-  #current: Waiting | null = null
+  readonly #gauge: Gauge
+  /** Oldest first; while there is a thread it has them all. */
+  readonly #waiting: Waiting[] = []
   /** Null between the end of one thread and the start of the next. */
   #worker: Worker | null = null
   #restart: NodeJS.Timeout | undefined
@@ -63,52 +67,47 @@ class ThreadRewriter implements BodyRewriter {
       'penstock_gateway_rewriter_breakdowns_total',
       'Times that the thread that rewrites bodies ended by itself',
     )
-    this.#waiting = metrics.gauge('penstock_gateway_rewriter_waiting_bodies', 'Bodies that wait to be rewritten')
+    this.#gauge = metrics.gauge('penstock_gateway_rewriter_waiting_bodies', 'Bodies that wait to be rewritten')
     this.#start()
   }
 
   rewrite(body: Uint8Array, change: VariantChange): Promise<Uint8Array | null> {
-    const done = Promise.withResolvers<Uint8Array | null>()
-    // A copy: a small body is a piece of a larger buffer, all of which would be handed over.
-    this.#queue.push({ job: { body: new Uint8Array(body), change }, done })
-    this.#next()
-    return done.promise
+    const waiting = { body, change, done: Promise.withResolvers<Uint8Array | null>() }
+    this.#waiting.push(waiting)
+    this.#gauge.set(this.#waiting.length)
+    if (this.#worker !== null) handOver(this.#worker, waiting)
+    return waiting.done.promise
   }
 
   async stop(): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#restart)
     await this.#worker?.terminate()
-    for (const { done } of this.#queue.splice(0)) done.reject(new Error('the gateway stops'))
-  }
-
-  #next(): void {
-    if (this.#worker !== null && this.#current === null) this.#handOver()
-    this.#waiting.set(this.#queue.length)
-  }
-
-  #handOver(): void {
-    this.#current = this.#queue.shift() ?? null
-    if (this.#current !== null) this.#worker?.postMessage(this.#current.job, [this.#current.job.body.buffer])
+    for (const { done } of this.#waiting.splice(0)) done.reject(new Error('the gateway stops'))
   }
 
   #start(): void {
     const worker = this.#startThread()
     worker.on('message', (body: Uint8Array | null) => {
-      this.#current?.done.resolve(body)
-      this.#current = null
-      this.#next()
+      this.#waiting.shift()?.done.resolve(body)
+      this.#gauge.set(this.#waiting.length)
     })
     worker.on('error', (error) => this.#log.error({ err: errorText(error) }, 'the body rewriter broke down'))
     worker.on('exit', () => {
       this.#worker = null
-      this.#current?.done.reject(new Error('the body could not be rewritten'))
-      this.#current = null
+      this.#waiting.shift()?.done.reject(new Error('the body could not be rewritten'))
+      this.#gauge.set(this.#waiting.length)
       if (this.#stopping) return
       this.#breakdowns.add(1)
       this.#restart = setTimeout(() => this.#start(), restartMs)
     })
     this.#worker = worker
-    this.#next()
+    for (const waiting of this.#waiting) handOver(worker, waiting)
   }
+}
+
+function handOver(worker: Worker, { body, change }: Waiting): void {
+  // A copy: a small body is a piece of a larger buffer, all of which would be handed over; and another thread may need it once more.
+  const job: RewriteJob = { body: new Uint8Array(body), change }
+  worker.postMessage(job, [job.body.buffer])
 }

@@ -90,7 +90,8 @@ describe('a thread of the rewriter that breaks down', () => {
     const { parentPort } = require('node:worker_threads')
     parentPort.on('message', ({ body }) => {
       if (Buffer.from(body).includes('poison')) throw new Error('poisoned')
-      setTimeout(() => parentPort.postMessage(body), 20)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+      parentPort.postMessage(body)
     })`
 
   it('is started again; the poison is refused, and what waited before and behind it is served', async () => {
@@ -102,6 +103,42 @@ describe('a thread of the rewriter that breaks down', () => {
     expect(p.calls.map(({ body }) => body).toSorted()).toEqual(asked.toSpliced(1, 1).toSorted())
     expect(tapped.flatMap(({ end }) => end?.errorClass ?? [])).toEqual(['gateway'])
     expect(await metrics.text()).toContain('penstock_gateway_rewriter_breakdowns_total 1')
+  })
+})
+
+describe('a thread of the rewriter that is slow to be heard', () => {
+  const ours = split(100_000, [variant('old'), variant('new')])
+  const asked = Array.from({ length: 8 }, (_, index) => `{"number":${index}}`)
+
+  it('has all bodies that wait, and not one at a time', async () => {
+    // Answers nothing before it has them all.
+    const patient = `
+      const { parentPort } = require('node:worker_threads')
+      const bodies = []
+      parentPort.on('message', ({ body }) => {
+        bodies.push(body)
+        if (bodies.length === ${asked.length}) for (const each of bodies) parentPort.postMessage(each)
+      })`
+    const startThread = () => new Worker(patient, { eval: true })
+    const { ask, p } = await setUpGateway({ split: ours, rewriter: { startThread } })
+    const answers = await Promise.all(asked.map((body) => ask(body)))
+    expect(answers.map(({ status }) => status)).toEqual(asked.map(() => 200))
+    expect(p.calls.map(({ body }) => body).toSorted()).toEqual(asked)
+  })
+
+  it('does not make the candidate look slow: a leg begins when its body is ready', async () => {
+    const slowMs = 400
+    const slow = `
+      const { parentPort } = require('node:worker_threads')
+      parentPort.on('message', ({ body }) => setTimeout(() => parentPort.postMessage(body), ${slowMs}))`
+    const startThread = () => new Worker(slow, { eval: true })
+    const { ask, tapped } = await setUpGateway({ split: ours, rewriter: { startThread } })
+    await (await ask()).text()
+    await expect.poll(() => tapped[0]?.end).not.toBeNull()
+    const { startedAtMs, endedAtMs } = tapped[0]?.end ?? { startedAtMs: 0, endedAtMs: 0 }
+    const arrivedAtMs = tapped[0]?.request.arrivedAtMs ?? 0
+    expect(startedAtMs - arrivedAtMs).toBeGreaterThanOrEqual(slowMs - 5)
+    expect(endedAtMs).toBeGreaterThanOrEqual(startedAtMs)
   })
 })
 

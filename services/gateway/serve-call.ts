@@ -37,8 +37,11 @@ export async function serveCall(deps: ServeDeps, call: Call): Promise<Resolution
   const at = () => startedAtMs + Math.round(clock.monoMs() - startMono)
   const tapped = tap.begin(id, chosen.tapped, body)
   let ended = notForwarded('gateway')
+  let legMs = startedAtMs
   try {
     const outgoing = await outgoingBody(deps, call)
+    // The leg is the model's part: what it takes to prepare the candidate's body must not be laid at the candidate's door.
+    legMs = at()
     ended =
       typeof outgoing === 'string'
         ? notForwarded(outgoing)
@@ -66,7 +69,16 @@ export async function serveCall(deps: ServeDeps, call: Call): Promise<Resolution
     // Whatever happens: what the tap was told of and never hears the end of would take its budget for ever.
     const { status, errorClass, streamed, contentEncoding, quotaRemaining } = ended
     const [resolution, endedAtMs] = [resolutionOf(ended), at()]
-    tapped.end({ resolution, errorClass, status, streamed, contentEncoding, startedAtMs, endedAtMs, quotaRemaining })
+    tapped.end({
+      resolution,
+      errorClass,
+      status,
+      streamed,
+      contentEncoding,
+      startedAtMs: legMs,
+      endedAtMs,
+      quotaRemaining,
+    })
   }
   return resolutionOf(ended)
 }
