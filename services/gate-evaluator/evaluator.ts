@@ -36,6 +36,8 @@ export interface EvaluatorDeps {
   readonly frontier: Frontier
   readonly snapshots: SnapshotCollector
   readonly limits: RunGateLimits
+  /** Bytes of snapshots that one round may write on average; runs that find no room have their turn in the next. Default 8 MiB. */
+  readonly snapshotBytesMax?: number
   /** Hands records to the producer; they are retried until acknowledged, in order of urgency. */
   emit(records: readonly OutRecord[]): void
   /** `releaseMs`: from when on the deciding record could be entered, by the broker's clock. */
@@ -64,7 +66,7 @@ export interface Evaluator {
   earlyRecords(): number
   /** The heartbeat to send now; null while blind or nothing is armed. */
   heartbeat(): Heartbeat | null
-  /** Snapshots of runs that changed since the last call. */
+  /** Snapshots of runs that changed since their last, as far as there is room; whoever waited longest comes first. */
   snapshot(): void
   readonly runs: ReadonlyMap<string, { readonly gate: RunGate; readonly judged: readonly Judged[] }>
 }
@@ -84,9 +86,15 @@ interface Watched {
   readonly latches: Map<string, Latch>
   /** Partition → offset below which the snapshot has counted every record. */
   readonly countedTo: Readonly<Record<string, number>>
-  changed: boolean
+  /** It has to be judged although nothing new enters. */
+  unjudged: boolean
+  /** What it says is not in its snapshot yet. */
+  unsaved: boolean
   slot: 'a' | 'b'
 }
+
+/** Two runs of the most units that a gate remembers are as large, or hundreds of young ones. */
+const defaultSnapshotBytesMax = 8 * 1024 * 1024
 
 export function createEvaluator(deps: EvaluatorDeps): Evaluator {
   return new RunWatcher(deps)
@@ -99,6 +107,8 @@ class RunWatcher implements Evaluator {
   readonly #early: EarlyEvidence
   /** Runs that are over: nothing of theirs is waited for. */
   readonly #over = new Set<string>()
+  /** Bytes that the next snapshots may have; below 0 after one that is larger than a round. */
+  #snapshotRoom = 0
 
   constructor(deps: EvaluatorDeps) {
     this.#deps = deps
@@ -121,7 +131,8 @@ class RunWatcher implements Evaluator {
     }
     const entry = known ?? this.#watch(run)
     entry.run = run
-    entry.changed = true
+    entry.unjudged = true
+    entry.unsaved = true
     this.#watched.set(run.id, entry)
     if (known === undefined) this.#enterEarly(entry)
   }
@@ -148,8 +159,8 @@ class RunWatcher implements Evaluator {
     for (const entry of this.#watched.values()) {
       noteApprovals(entry.gate, entry.run.state.overrides)
       const entered = enterThrough(entry.gate, readThroughMs)
-      if (entered === 0 && !entry.changed && entry.judged.length > 0 && !comesToItsEnd(entry)) continue
-      entry.changed = true
+      if (entered === 0 && !entry.unjudged && !comesToItsEnd(entry)) continue
+      entry.unsaved = true
       this.#judge(entry)
     }
   }
@@ -171,11 +182,19 @@ class RunWatcher implements Evaluator {
   }
 
   snapshot(): void {
-    for (const entry of this.#watched.values()) {
-      if (!entry.changed || entry.judged.length === 0) continue
-      entry.changed = false
-      this.#deps.emit(snapshotOf(this.#deps, entry, this.#nextOffsets))
+    const { snapshotBytesMax = defaultSnapshotBytesMax } = this.#deps
+    this.#snapshotRoom = Math.min(snapshotBytesMax, this.#snapshotRoom + snapshotBytesMax)
+    for (const [id, entry] of [...this.#watched]) {
+      if (this.#snapshotRoom <= 0) return
+      if (!entry.unsaved || entry.judged.length === 0) continue
+      entry.unsaved = false
+      const records = snapshotOf(this.#deps, entry, this.#nextOffsets)
+      this.#snapshotRoom -= records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+      this.#deps.emit(records)
       entry.slot = entry.slot === 'a' ? 'b' : 'a'
+      // To the end: the others have their turn first.
+      this.#watched.delete(id)
+      this.#watched.set(id, entry)
     }
   }
 
@@ -199,7 +218,8 @@ class RunWatcher implements Evaluator {
       emitted: new Set(),
       latches: new Map(head?.latches.map((latch) => [latch.id, latch])),
       countedTo: head?.countedTo ?? {},
-      changed: true,
+      unjudged: true,
+      unsaved: true,
       slot: kept?.head.slot === 'a' ? 'b' : 'a',
     }
   }
@@ -207,6 +227,7 @@ class RunWatcher implements Evaluator {
   #judge(entry: Watched): void {
     const stages = stageViews(entry.run)
     if (stages.length === 0) return
+    entry.unjudged = false
     entry.judged = stages.map((stage) => ({ stage, judgement: judge(entry.gate, stage) }))
     // The brake first, and by itself: neither the controller nor anything after it is waited for.
     for (const { judgement } of entry.judged) {
@@ -258,8 +279,8 @@ function acceptInto(entry: Watched, evidence: Evidence, partition: number, offse
   const { counts } = entry.gate
   const before = counts.corrected
   accept(entry.gate, evidence, partition, offset, offset < (entry.countedTo[String(partition)] ?? 0))
-  // It changes what has entered, so it is judged although nothing new enters.
-  if (counts.corrected > before) entry.changed = true
+  // It changes what has entered.
+  if (counts.corrected > before) entry.unjudged = true
 }
 
 /** Where no evidence comes any more, time alone ends a stage. */

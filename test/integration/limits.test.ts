@@ -72,7 +72,9 @@ it('20,000 exchanges whose other leg never comes: at its limit pairing says of e
     const answer = await fetch(`http://127.0.0.1:${adminPort}/metrics`).catch(() => null)
     return (await answer?.text()) ?? ''
   }
-  await expect.poll(metrics, { timeout: 60_000 }).toContain(`penstock_pairing_exchanges{outcome="evicted"} ${givenUp}\n`)
+  await expect
+    .poll(metrics, { timeout: 60_000 })
+    .toContain(`penstock_pairing_exchanges{outcome="evicted"} ${givenUp}\n`)
   expect(await metrics()).toContain(`penstock_pairing_open_exchanges ${halfPairs - givenUp}\n`)
   expect(await metrics()).toMatch(/penstock_pairing_open_share 1\n/)
   const evidence = async () =>

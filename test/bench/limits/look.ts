@@ -13,6 +13,8 @@ export interface Look {
   readonly behindS: { readonly pairing: number; readonly gate: number; readonly sink: number }
   /** Left out by the tap so far, by what. */
   readonly tapDrops: Readonly<Record<string, number>>
+  /** Exchanges that the tap has not sent yet. */
+  readonly tapWaiting: number
   /** Shadow legs so far: as they ended, and why where they were skipped. */
   readonly shadowLegs: Readonly<Record<string, number>>
   /** Exchanges that pairing gave up so far. */
@@ -51,6 +53,7 @@ export async function lookAt(penstock: TestInstallation): Promise<Look> {
       sink: pages.get('sink')?.largest('penstock_sink_behind_seconds') ?? Number.NaN,
     },
     tapDrops: pages.get('gateway')?.by('penstock_tap_drops_total', ['what']) ?? {},
+    tapWaiting: sum('gateway', 'penstock_tap_waiting_exchanges'),
     shadowLegs: pages.get('shadow')?.by('penstock_shadow_legs_total', ['resolution', 'why']) ?? {},
     evicted: pages.get('pairing')?.sum('penstock_pairing_exchanges', { outcome: 'evicted' }) ?? Number.NaN,
     requests: pages.get('gateway')?.by('penstock_gateway_requests_total', ['outcome']) ?? {},

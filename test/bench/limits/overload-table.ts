@@ -9,7 +9,8 @@ export function overloadLines(results: OverloadResults): readonly string[] {
   const { tried, before, slices, after, account, caughtUpS, restarts } = results
   const failed = slices.flatMap((slice) => Object.values(slice.failed)).reduce((sum, count) => sum + count, 0)
   const last = tried.at(-1)
-  const shown = slices.filter(({ atS }) => atS % rowEveryS === 0 || slices.length * 10 < 2 * rowEveryS)
+  const isShort = (slices.at(-1)?.atS ?? 0) < 2 * rowEveryS
+  const shown = slices.filter(({ atS }) => isShort || atS % rowEveryS === 0)
   return [
     `Tried: ${tried.map(({ perSecond }) => perSecond).join(', ')} requests/s; ${last?.perSecond} do not fit (${last?.why ?? 'all fit'}).`,
     '',
@@ -70,7 +71,7 @@ function accountLines(account: Account): readonly string[] {
     `| requests to plan, planned | ${n(account.toPlan)}, ${n(account.planned)} |`,
     `| legs planned, and how they ended | ${n(account.legs)}: ${counted(account.legEnds)} |`,
     `| legs of which nothing came | ${n(account.legsWithoutEnd)} |`,
-    `| requests to judge, with evidence, given up | ${n(account.toJudge)}, ${n(account.judged)}, ${n(account.unheard)} |`,
+    `| requests to judge, with evidence, of which no leg was heard of in time | ${n(account.toJudge)}, ${n(account.judged)}, ${n(account.unheard)} |`,
     `| records for the store, stored, lost, double | ${n(stored.expected)}, ${n(stored.found)}, ${n(stored.lost)}, ${n(stored.double)} |`,
   ]
 }

@@ -9,6 +9,7 @@ import { until } from '../support/until.ts'
 import { type Account, takeAccount } from './account.ts'
 import { grown, type Look, loggedIn, lookAt } from './look.ts'
 import type { Place } from './place.ts'
+import { putLivePathFirst } from './precedence.ts'
 
 /** Ten seconds under more than fits. */
 export interface Slice {
@@ -60,6 +61,7 @@ const caughtUpWithinS = 600
 /** @param stepS how long each rate is tried */
 export async function measureOverload(place: Place, minutes: number, stepS: number): Promise<OverloadResults> {
   const { penstock } = place
+  putLivePathFirst(place.stack.dir)
   const { run } = await standUp(place, { ...observedRollout(route), shadow })
   await place.ask({ route, perSecond: firstRate / 2, seconds: warmS, people })
   const tried = await findWhatFits(place, stepS)
@@ -194,12 +196,13 @@ async function askDoctor({ penstock }: Place): Promise<readonly string[]> {
 /** Waits until everything that was sent has been handled, stored and passed by the gate. */
 async function caughtUp({ penstock }: Place): Promise<void> {
   await until('everything to be caught up with', caughtUpWithinS, async () => {
-    const { lag, behindS } = await lookAt(penstock)
+    const { lag, behindS, tapWaiting } = await lookAt(penstock)
     const records = Object.values(lag).reduce((sum, each) => sum + each, 0)
     return (
       Object.keys(lag).length === serviceNames.length &&
       // What services write to each other all the time.
       records < 100 &&
+      tapWaiting === 0 &&
       behindS.pairing < behindMaxS &&
       behindS.gate < 2 * behindMaxS &&
       behindS.sink < behindMaxS

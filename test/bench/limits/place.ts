@@ -26,14 +26,17 @@ export interface AskOptions {
 export interface PlaceOptions {
   readonly routes: readonly string[]
   readonly tenants?: ServiceInstallationOptions['tenants']
-  readonly environment?: ServiceInstallationOptions['environment']
 }
 
+/** As a gateway has it that waits for models; the runs' own leg timeout is shorter. */
+const legTimeoutMs = 60_000
+/** Longer than any call may take: what fails does so by itself. */
+const patienceMs = 90_000
 const free = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
 const question = 'Tell me in a few sentences what has to be known before a bridge is built over a river that floods. '
-const wordOf = (times: number) => question.repeat(times)
+const asked = question.repeat(10)
 
-export async function openPlace({ routes, tenants, environment }: PlaceOptions): Promise<Place> {
+export async function openPlace({ routes, tenants }: PlaceOptions): Promise<Place> {
   const closers = new Closers()
   try {
     const model = await startModel()
@@ -49,13 +52,14 @@ export async function openPlace({ routes, tenants, environment }: PlaceOptions):
         routes: routes.map((id) => ({ id, default: { id: 'old', provider: 'bench', model: baselineModel(id) } })),
       },
       ...(tenants === undefined ? {} : { tenants }),
-      ...(environment === undefined ? {} : { environment }),
+      environment: { gateway: { PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: String(legTimeoutMs) } },
     }))
     const { gatewayUrl, tenantToken, tenantTokens } = open.penstock
     const turn = (url: string, route: string, of: Pick<AskOptions, 'perSecond' | 'seconds'>) => ({
       url: `${url}/chat/completions`,
-      body: JSON.stringify({ model: baselineModel(route), messages: [{ role: 'user', content: wordOf(10) }] }),
+      body: JSON.stringify({ model: baselineModel(route), messages: [{ role: 'user', content: asked }] }),
       offsetsMs: offsetsOf(of),
+      patienceMs,
     })
     return {
       ...open,

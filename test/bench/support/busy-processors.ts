@@ -37,7 +37,8 @@ function look(stackDir: string): ReadonlyMap<string, number> {
   return found.set(machine, ((busy ?? 0) - (idle ?? 0)) / ticksPerSecond)
 }
 
-function serviceOf(pid: number): string {
+/** Which service runs in a process that `startMarkedService` started. */
+export function serviceOf(pid: number): string {
   const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   return /services\/([^/]+)\/main\.ts/.exec(command)?.[1] ?? 'service'
 }

@@ -12,6 +12,8 @@ export interface Turn {
   readonly offsetsMs: readonly number[]
   /** Who asks: so many people in turn, each in a session of their own. Default: the headers say. */
   readonly people?: number
+  /** What is not answered so long after the last was sent counts as failed. Default 5 s. */
+  readonly patienceMs?: number
 }
 
 /** Turns may overlap; each is answered under its number. */
@@ -37,8 +39,7 @@ export interface Sample {
   readonly failure: string | null
 }
 
-/** What is not answered so long after the last was sent counts as failed. */
-const patienceMs = 5_000
+const defaultPatienceMs = 5_000
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 
 function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): Promise<Sample> {
@@ -99,7 +100,7 @@ async function run(turn: Turn): Promise<readonly Sample[]> {
     }
     step()
   })
-  const late = setTimeout(() => stopping.abort(), patienceMs)
+  const late = setTimeout(() => stopping.abort(), turn.patienceMs ?? defaultPatienceMs)
   const all = await Promise.all(samples)
   clearTimeout(late)
   return all
