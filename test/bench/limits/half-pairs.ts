@@ -107,7 +107,6 @@ async function feedAndKill(course: Course, pairs: number, limit: number | null):
   noted(`${prefix}: writing ${pairs} half pairs`)
   const close = await preload(kafka, codec, { prefix, run, size: 1, pairs, perSecond: pairs / spanS, heard })
   const first = await startPairingProcess(stack, { ...course, openMax: limit })
-  const openMax = (await first.look()).limit
   let second: PairingProcess | null = null
   try {
     const reading = await hasRead(first)
@@ -124,7 +123,7 @@ async function feedAndKill(course: Course, pairs: number, limit: number | null):
     const evidence = await countEvidence(course)
     const late = await sendLateAnswers(course, second, pairs)
     const progress = await lastProgress(course)
-    return { pairs, openMax, reading, again, due, evidence, progress, lateAnswers: late }
+    return { pairs, openMax: reading.at.limit, reading, again, due, evidence, progress, lateAnswers: late }
   } finally {
     await first.kill()
     await second?.kill()

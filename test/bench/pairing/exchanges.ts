@@ -79,7 +79,7 @@ export function evidenceOfOne({ plan }: Run, heard: 1 | 2 | 3 = 3): number {
   const [asked, ...answers] = exchangeOf(0, 1)
   applyRequest(join, asked, run, 1_000_000, 0)
   for (const [index, answer] of answers.slice(0, heard - 1).entries()) applyResponse(join, answer, 1_000_001, index + 1)
-  return advance(join, 1_000_000 + longestMs).length
+  return advance(join, 1_000_000 + plan.legTimeoutMs + longestMs).length
 }
 
 /** Of one request that is nobody's: it only moves time. */
