@@ -3,8 +3,12 @@ import type { VariantChange } from '../domain/sampling/variant-change.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
+import { rewriteBody } from './rewrite-body.ts'
 
-/** Puts what a variant changes into request bodies, in a thread of its own: a body of megabytes must not stall other calls. */
+/**
+ * Puts what a variant changes into request bodies: small ones at once, large ones in a thread of its own, since a body of megabytes must not stall other
+ * calls.
+ */
 export interface BodyRewriter {
   /**
    * The new body; null when the given one is no JSON object that can be read and written again: then it must not be sent, since it asks for another
@@ -28,10 +32,17 @@ interface Waiting {
 export interface BodyRewriterOptions {
   readonly log: Logger
   readonly metrics: Metrics
+  /** Bodies up to this size are rewritten at once. Default 16 KiB. */
+  readonly atOnceBytesMax?: number
   /** Another thread than that of rewrite-worker.ts, for tests of its end. */
   readonly startThread?: () => Worker
 }
 
+/**
+ * What takes less of the loop than the rest of a call does. On a busy loop an answer of the thread waits for a whole turn, and so would every call of the
+ * candidate and none of the baseline.
+ */
+const defaultAtOnceBytesMax = 16 * 1024
 /** A thread that cannot even start must not be started in a tight loop. */
 const restartMs = 100
 
@@ -51,6 +62,7 @@ function startRewriteThread(): Worker {
 class ThreadRewriter implements BodyRewriter {
   readonly #log: Logger
   readonly #startThread: () => Worker
+  readonly #atOnceBytesMax: number
   readonly #breakdowns: Counter
   readonly #gauge: Gauge
   /** Oldest first; while there is a thread it has them all. */
@@ -60,9 +72,10 @@ class ThreadRewriter implements BodyRewriter {
   #restart: NodeJS.Timeout | undefined
   #stopping = false
 
-  constructor({ log, metrics, startThread }: BodyRewriterOptions) {
+  constructor({ log, metrics, startThread, atOnceBytesMax }: BodyRewriterOptions) {
     this.#log = log
     this.#startThread = startThread ?? startRewriteThread
+    this.#atOnceBytesMax = atOnceBytesMax ?? defaultAtOnceBytesMax
     this.#breakdowns = metrics.counter(
       'penstock_gateway_rewriter_breakdowns_total',
       'Times that the thread that rewrites bodies ended by itself',
@@ -71,7 +84,8 @@ class ThreadRewriter implements BodyRewriter {
     this.#start()
   }
 
-  rewrite(body: Uint8Array, change: VariantChange): Promise<Uint8Array | null> {
+  async rewrite(body: Uint8Array, change: VariantChange): Promise<Uint8Array | null> {
+    if (body.length <= this.#atOnceBytesMax) return rewriteBody(body, change)
     const waiting = { body, change, done: Promise.withResolvers<Uint8Array | null>() }
     this.#waiting.push(waiting)
     this.#gauge.set(this.#waiting.length)

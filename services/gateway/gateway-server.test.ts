@@ -96,7 +96,7 @@ describe('a thread of the rewriter that breaks down', () => {
 
   it('is started again; the poison is refused, and what waited before and behind it is served', async () => {
     const startThread = () => new Worker(breakable, { eval: true })
-    const { ask, p, tapped, metrics } = await setUpGateway({ split: ours, rewriter: { startThread } })
+    const { ask, p, tapped, metrics } = await setUpGateway({ split: ours, rewriter: { startThread, atOnceBytesMax: 0 } })
     const asked = ['{"first":1}', '{"poison":1}', '{"behind":1}', '{"last":1}']
     const answers = await Promise.all(asked.map((body) => ask(body)))
     expect(answers.map(({ status }) => status)).toEqual([200, 500, 200, 200])
@@ -110,6 +110,13 @@ describe('a thread of the rewriter that is slow to be heard', () => {
   const ours = split(100_000, [variant('old'), variant('new')])
   const asked = Array.from({ length: 8 }, (_, index) => `{"number":${index}}`)
 
+  it('is not asked for a body that is rewritten sooner than it would be heard', async () => {
+    const deaf = () => new Worker('setInterval(() => undefined, 1_000)', { eval: true })
+    const { ask, p } = await setUpGateway({ split: ours, rewriter: { startThread: deaf } })
+    expect((await ask('{"model":"asked"}')).status).toBe(200)
+    expect(p.calls.map(({ body }) => body)).toEqual(['{"model":"model-new"}'])
+  })
+
   it('has all bodies that wait, and not one at a time', async () => {
     // Answers nothing before it has them all.
     const patient = `
@@ -120,7 +127,7 @@ describe('a thread of the rewriter that is slow to be heard', () => {
         if (bodies.length === ${asked.length}) for (const each of bodies) parentPort.postMessage(each)
       })`
     const startThread = () => new Worker(patient, { eval: true })
-    const { ask, p } = await setUpGateway({ split: ours, rewriter: { startThread } })
+    const { ask, p } = await setUpGateway({ split: ours, rewriter: { startThread, atOnceBytesMax: 0 } })
     const answers = await Promise.all(asked.map((body) => ask(body)))
     expect(answers.map(({ status }) => status)).toEqual(asked.map(() => 200))
     expect(p.calls.map(({ body }) => body).toSorted()).toEqual(asked)
@@ -132,7 +139,7 @@ describe('a thread of the rewriter that is slow to be heard', () => {
       const { parentPort } = require('node:worker_threads')
       parentPort.on('message', ({ body }) => setTimeout(() => parentPort.postMessage(body), ${slowMs}))`
     const startThread = () => new Worker(slow, { eval: true })
-    const { ask, tapped } = await setUpGateway({ split: ours, rewriter: { startThread } })
+    const { ask, tapped } = await setUpGateway({ split: ours, rewriter: { startThread, atOnceBytesMax: 0 } })
     await (await ask()).text()
     await expect.poll(() => tapped[0]?.end).not.toBeNull()
     const { startedAtMs, endedAtMs } = tapped[0]?.end ?? { startedAtMs: 0, endedAtMs: 0 }

@@ -69,7 +69,7 @@ interface Options {
   readonly behave?: Provider
   readonly split?: Split
   readonly config?: Partial<GatewayConfig>
-  readonly rewriter?: Pick<BodyRewriterOptions, 'startThread'>
+  readonly rewriter?: Pick<BodyRewriterOptions, 'startThread' | 'atOnceBytesMax'>
   /** Without it what the tap is told is kept in `tapped`. */
   readonly tap?: (metrics: Metrics) => Tap
 }

@@ -26,7 +26,7 @@ export interface SoakResults {
   readonly perSecond: number
   readonly sent: number
   readonly failed: number
-  /** Runs that were started, promoted and aborted meanwhile. */
+  /** Runs that were started, promoted and rolled back meanwhile. */
   readonly runs: number
   /** One line a minute. */
   readonly lines: readonly SoakLine[]
@@ -89,14 +89,14 @@ export async function measureSoak(place: Place, minutes: number): Promise<SoakRe
   }
 }
 
-/** A run is applied, promoted to its canary, aborted, and the next one begins. */
+/** A run is applied, promoted to its canary, rolled back, and the next one begins. */
 async function keepChanging(place: Place, signal: AbortSignal): Promise<number> {
   let runs = 0
   while (!signal.aborted) {
     const { run } = await standUp(place, observedRollout(changing))
     runs += 1
     await delay(runLastsMs, undefined, { signal }).catch(() => undefined)
-    await place.penstock.post(`/v1/runs/${run}/commands`, { kind: 'abort', reason: 'bench' })
+    await place.penstock.post(`/v1/runs/${run}/commands`, { kind: 'rollback', reason: 'bench' })
   }
   return runs
 }
