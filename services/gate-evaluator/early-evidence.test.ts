@@ -1,32 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { Evidence } from '../domain/events/records.ts'
 import { ackedRun, startedRun, startMs } from '../domain/rollout/sample-run.ts'
-import { createEvaluator, type Evaluator } from './evaluator.ts'
-import { createSnapshotCollector } from './gate-snapshot.ts'
+import type { Evaluator } from './evaluator.ts'
+import { sampleEvaluator } from './sample-evaluator.ts'
 
 const run = ackedRun(startedRun(), startMs)
 
 type Lost = { readonly run: string; readonly records: number }
 
 function evaluatorWith(waitingMax: number, onForgotten: (lost: Lost) => void = () => undefined): Evaluator {
-  return createEvaluator({
-    gate: 'gate',
-    codeVersion: 'test',
-    clock: { nowMs: () => startMs, monoMs: () => 0 },
-    codec: { encode: () => Buffer.alloc(0), decode: () => Promise.reject(new Error('nothing is read')) },
-    frontier: {
-      onProgress: () => undefined,
-      onEvidence: () => undefined,
-      // All horizons are over, the stage is not.
-      readThroughMs: () => startMs + 30_000,
-      blindness: () => null,
-    },
-    snapshots: createSnapshotCollector(),
-    limits: { waitingMax, unitsMax: 1_000 },
-    emit: () => undefined,
-    onBreach: () => undefined,
-    onForgotten,
-  })
+  return sampleEvaluator({ limits: { waitingMax, unitsMax: 1_000 }, onForgotten })
 }
 
 function evidenceOf(index: number, ofRun = run.id): Evidence {

@@ -1,32 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { ackedRun, startedRun, startMs } from '../domain/rollout/sample-run.ts'
 import type { OutRecord } from '../platform/kafka/transport.ts'
-import { createEvaluator } from './evaluator.ts'
-import { createSnapshotCollector } from './gate-snapshot.ts'
+import { sampleEvaluator } from './sample-evaluator.ts'
 
 const run = ackedRun(startedRun(), startMs)
 
 /** A gate of so many runs, all of which change before each round of snapshots. */
 function setUp(runs: number, snapshotBytesMax: number) {
   const emitted: OutRecord[] = []
-  const evaluator = createEvaluator({
-    gate: 'gate',
-    codeVersion: 'test',
-    clock: { nowMs: () => startMs, monoMs: () => 0 },
-    codec: { encode: () => Buffer.alloc(0), decode: () => Promise.reject(new Error('nothing is read')) },
-    frontier: {
-      onProgress: () => undefined,
-      onEvidence: () => undefined,
-      readThroughMs: () => startMs + 30_000,
-      blindness: () => null,
-    },
-    snapshots: createSnapshotCollector(),
-    limits: { waitingMax: 100, unitsMax: 1_000 },
-    snapshotBytesMax,
-    emit: (records) => void emitted.push(...records),
-    onBreach: () => undefined,
-    onForgotten: () => undefined,
-  })
+  const emit = (records: readonly OutRecord[]) => void emitted.push(...records)
+  const evaluator = sampleEvaluator({ snapshotBytesMax, emit })
   /** Runs whose snapshots a round writes, and bytes of it. */
   const round = () => {
     for (let index = 0; index < runs; index += 1) evaluator.onRun({ ...run, id: `run-${index}` })

@@ -96,7 +96,10 @@ describe('a thread of the rewriter that breaks down', () => {
 
   it('is started again; the poison is refused, and what waited before and behind it is served', async () => {
     const startThread = () => new Worker(breakable, { eval: true })
-    const { ask, p, tapped, metrics } = await setUpGateway({ split: ours, rewriter: { startThread, atOnceBytesMax: 0 } })
+    const { ask, p, tapped, metrics } = await setUpGateway({
+      split: ours,
+      rewriter: { startThread, atOnceBytesMax: 0 },
+    })
     const asked = ['{"first":1}', '{"poison":1}', '{"behind":1}', '{"last":1}']
     const answers = await Promise.all(asked.map((body) => ask(body)))
     expect(answers.map(({ status }) => status)).toEqual([200, 500, 200, 200])

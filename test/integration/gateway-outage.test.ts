@@ -139,6 +139,10 @@ it('what does not fit while they are away is left out and counted: texts first, 
   const drops = await scope.metrics.text()
   expect(drops).toContain(`penstock_tap_drops_total{what="exchange"} ${served.length - known.length}\n`)
   expect(drops).toContain(`penstock_tap_drops_total{what="body"} ${known.length - whole.length}\n`)
+  expect(scope.report().notes).toContainEqual({
+    name: 'tap',
+    why: expect.stringContaining(`exchange ${served.length - known.length}`) as string,
+  })
   // Consumers learn of it from the records themselves.
   const { tap_drops } = await watch.request(after)
   expect(tap_drops).toBeGreaterThanOrEqual(served.length - whole.length)
