@@ -37,15 +37,15 @@ export function soakLines(results: SoakResults): readonly string[] {
     '',
     held(`no call failed (${failed})`, failed === 0),
     held(`no process ended (${restarts})`, restarts === 0),
-    ...services.map((service) => {
-      const perDay = trends[service]?.heap.perDay ?? Number.NaN
-      return held(
-        `the heap of ${service} is flat (${perDay.toFixed(0)} MiB a day, below a quarter of V8's bound, ${flatPerDayMiB.toFixed(0)})`,
-        perDay < flatPerDayMiB,
-      )
-    }),
+    ...services.map((service) => flatness(service, trends[service]?.heap.perDay ?? Number.NaN)),
     '',
   ]
+}
+
+function flatness(service: string, perDay: number): string {
+  if (Number.isNaN(perDay)) return `- the heap of ${service} is flat: too short to say.`
+  const bound = `below a quarter of V8's bound, ${flatPerDayMiB.toFixed(0)}`
+  return held(`the heap of ${service} is flat (${perDay.toFixed(0)} MiB a day, ${bound})`, perDay < flatPerDayMiB)
 }
 
 const none = { least: Number.NaN, most: Number.NaN, perDay: Number.NaN }

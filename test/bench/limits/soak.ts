@@ -17,7 +17,7 @@ export interface Trend {
   /** Least and most that was seen. */
   readonly least: number
   readonly most: number
-  /** Median slope (Theil and Sen) through the least of each minute, times 24 h. */
+  /** Median slope (Theil and Sen) through the least of each minute, times 24 h; NaN below five minutes. */
   readonly perDay: number
 }
 
@@ -134,12 +134,14 @@ function trendsOf(lines: readonly SoakLine[]): Readonly<Record<string, MemoryTre
 }
 
 const minutesPerDay = 1_440
+const minutesMin = 5
 
-/** Theil and Sen: the median of the slopes through all pairs of values; a single jump does not move it. 0 for fewer than two. */
+/** Theil and Sen: the median of the slopes through all pairs of values; a single jump does not move it. NaN where there are too few to say. */
 function medianSlope(values: readonly number[]): number {
+  if (values.length < minutesMin) return Number.NaN
   const slopes = values.flatMap((value, index) =>
     values.slice(index + 1).map((later, ahead) => (later - value) / (ahead + 1)),
   )
   slopes.sort((a, b) => a - b)
-  return slopes[Math.floor(slopes.length / 2)] ?? 0
+  return slopes[Math.floor(slopes.length / 2)] ?? Number.NaN
 }
