@@ -1,7 +1,4 @@
-import { createRequire } from 'node:module'
-
-const require = createRequire(import.meta.url)
-const path = require.resolve('kafkajs/src/producer/groupMessagesPerPartition.js')
+import { replaceModule } from './module-patch.ts'
 
 interface Grouping<Message> {
   readonly topic: string
@@ -28,7 +25,5 @@ export function groupMessages<Message>({ topic, partitionMetadata, messages, par
  * Its sender takes the function when it is loaded, so this comes before kafkajs.
  */
 export function patchKafkajsGrouping(): void {
-  require(path)
-  const loaded = require.cache[path]
-  if (loaded !== undefined) loaded.exports = groupMessages
+  replaceModule('kafkajs/src/producer/groupMessagesPerPartition.js', () => groupMessages)
 }

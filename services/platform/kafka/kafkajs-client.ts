@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
 import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
+import { patchKafkajsCompaction } from './compaction-patch.ts'
 import { patchKafkajsGrouping } from './grouping-patch.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
 
 patchKafkajsGrouping()
+patchKafkajsCompaction()
 const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
