@@ -1,18 +1,8 @@
+import { type Detector, replaceFound } from './replace-found.ts'
 import { isAddress, isCard, isIban } from './validators.ts'
 
 /** Replaces what identifies or unlocks by stable pseudonyms; counts what it found by kind. */
 export type Redactor = (text: string) => { readonly text: string; readonly counts: Readonly<Record<string, number>> }
-
-interface Detector {
-  readonly kind: string
-  readonly pattern: RegExp
-  /** Confirms a match, so that ordinary numbers and words stay. */
-  valid(match: string): boolean
-  /** What is the same value however it is written: one value, one pseudonym. */
-  canonical(match: string): string
-  /** Whether a valid match may begin within an invalid one: digits of a phone number before those of a card. Only for patterns of bounded length. */
-  readonly overlapping?: boolean
-}
 
 /**
  * Right behind an escape as JSON and source code write it (`\n`, `\u003c`), a value begins as behind the character that is meant: texts that are cut
@@ -62,8 +52,18 @@ function withoutSpaces(match: string): string {
   return match.replaceAll(' ', '')
 }
 
+/** In UTF-16 units: 64 characters of two. */
+const localPartMax = 128
+
+/** How far an address may reach to the left of its `@`: not over an ASCII character that is foreign to it. */
+function beginOfLocalPart(text: string, at: number): number {
+  let begin = at
+  while (begin > Math.max(0, at - localPartMax) && /[\w.%+'\-\u0080-\uffff]/.test(text.charAt(begin - 1))) begin -= 1
+  return begin
+}
+
 /** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
-const detectors: readonly Detector[] = [
+export const detectors: readonly Detector[] = [
   { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true, canonical: asWritten },
   { kind: 'KEY', pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'), valid: () => true, canonical: asWritten },
   {
@@ -78,6 +78,7 @@ const detectors: readonly Detector[] = [
     pattern: new RegExp(`(?!')${insideEscape}${email}`, 'gu'),
     valid: (match) => !/\.\.|[@.-]\.|\.@/.test(match),
     canonical: (match) => match.toLowerCase(),
+    sign: { pattern: /@/g, earliest: beginOfLocalPart },
   },
   {
     kind: 'IBAN',
@@ -90,6 +91,8 @@ const detectors: readonly Detector[] = [
     pattern: new RegExp(begins(String.raw`[\w:]|\d\.`) + address, 'g'),
     valid: isAddress,
     canonical: (match) => match.toLowerCase(),
+    // The first colon of a match stands behind four digits at most, and the first number's last digit behind two.
+    sign: { pattern: /:[0-9a-fA-F]{0,4}:|\d\.\d{1,3}\./g, earliest: (_, at) => at - 4 },
   },
   {
     kind: 'CARD',
@@ -122,21 +125,4 @@ export function createRedactor(options: { pseudonym(kind: string, value: string)
     }
     return { text: result, counts }
   }
-}
-
-function replaceFound(
-  { pattern, valid, overlapping }: Detector,
-  text: string,
-  mark: (match: string) => string,
-): string {
-  let result = ''
-  let copied = 0
-  pattern.lastIndex = 0
-  for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
-    if (valid(found[0])) {
-      result += text.slice(copied, found.index) + mark(found[0])
-      copied = found.index + found[0].length
-    } else if (overlapping === true) pattern.lastIndex = found.index + 1
-  }
-  return result + text.slice(copied)
 }
