@@ -1,6 +1,5 @@
-import { createHmac } from 'node:crypto'
 import type { Records } from '../domain/events/records.ts'
-import { createRedactor, type Redactor } from '../domain/redaction/redactor.ts'
+import type { Redactor } from '../domain/redaction/redactor.ts'
 import { topics } from '../flow.ts'
 import { createRowBinaryWriter, type RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 import type { DeadLetterGuard } from '../platform/kafka/dead-letters.ts'
@@ -19,8 +18,8 @@ import {
 
 export interface RangeEncoderOptions {
   readonly codec: Codec<Records>
-  /** Key of the pseudonyms: the same value gets the same mark in every text of this installation. */
-  readonly hashKey: string
+  /** Applied to request bodies, answers, refusals and the arguments of tool calls, which may be JSON documents. */
+  readonly redact: Redactor
   /** Throws when too many records are unusable. */
   readonly guard: DeadLetterGuard
   deadLetter(record: InRecord, code: string, reason: string): Promise<void>
@@ -37,10 +36,7 @@ type Good = Extract<Decoded<Records>, { readonly kind: 'record' }>
 export function createRangeEncoder(
   options: RangeEncoderOptions,
 ): (records: readonly InRecord[]) => Promise<EncodedRange> {
-  const { codec, guard, hashKey } = options
-  const redact = createRedactor({
-    pseudonym: (kind, value) => createHmac('sha256', hashKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8),
-  })
+  const { codec, guard, redact } = options
   const refuse = async (record: InRecord, code: string, reason: string) => {
     await options.deadLetter(record, code, reason)
     guard.bad(record)

@@ -1,5 +1,4 @@
 import type { Ack, Decision, Evidence, Request, Response } from '../domain/events/records.ts'
-import { redactDocument } from '../domain/redaction/redact-document.ts'
 import type { Redactor } from '../domain/redaction/redactor.ts'
 import type { RowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
@@ -111,7 +110,7 @@ const redactionsOf = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
 export function writeRequest(writer: RowBinaryWriter, request: Request, at: LogPlace, redact: Redactor): void {
-  const redacted = redactDocument(redact, Buffer.from(request.body).toString('utf8'))
+  const redacted = redact(Buffer.from(request.body).toString('utf8'))
   const place = request.place
   writer.string(request.exchange_id).string('request').string(request.live_arm).string('').dateTime64(at.timestampMs)
   writer.string(request.route).string(request.tenant).string(request.operation)
@@ -181,9 +180,9 @@ function redactedAnswer(
   { output, refusal, tool_calls: calls }: Response,
   redact: Redactor,
 ): { readonly text: string; readonly redactions: number } {
-  const parts = [output, refusal ?? ''].filter((text) => text !== '').map((text) => redactDocument(redact, text))
+  const parts = [output, refusal ?? ''].filter((text) => text !== '').map((text) => redact(text))
   for (const call of calls) {
-    const { text, counts } = redactDocument(redact, call.arguments)
+    const { text, counts } = redact(call.arguments)
     parts.push({ text: `${call.name}(${text})`, counts })
   }
   return {

@@ -1,5 +1,8 @@
+import { createHmac } from 'node:crypto'
 import type { Records } from '../domain/events/records.ts'
 import { schemaTexts } from '../domain/events/schemas.ts'
+import { redactDocument } from '../domain/redaction/redact-document.ts'
+import { createRedactor, type Redactor } from '../domain/redaction/redactor.ts'
 import { topics } from '../flow.ts'
 import { openClickHouse } from '../platform/clickhouse/clickhouse-store.ts'
 import { countDeadLetters, createDeadLetterGuard } from '../platform/kafka/dead-letters.ts'
@@ -13,8 +16,23 @@ import type { SinkConfig } from './config.ts'
 import { createRangeEncoder } from './encode-range.ts'
 import { startLane } from './lane.ts'
 
-/** Starts the lanes that the configuration names: exchanges into legs, and evidence, decisions and acks into their tables. */
-export async function startSink(scope: Scope, config: SinkConfig): Promise<void> {
+/** What the sink redacts with: the same value gets the same mark in every text of an installation, whose key this is. */
+export function redactorOf(hashKey: string): Redactor {
+  const redact = createRedactor({
+    pseudonym: (kind, value) => createHmac('sha256', hashKey).update(`${kind}\u001f${value}`).digest('hex').slice(0, 8),
+  })
+  return (text) => redactDocument(redact, text)
+}
+
+/**
+ * Starts the lanes that the configuration names: exchanges into legs, and evidence, decisions and acks into their tables. No setting turns redaction
+ * off.
+ */
+export async function startSink(
+  scope: Scope,
+  config: SinkConfig,
+  redact: Redactor = redactorOf(config.hashKey),
+): Promise<void> {
   const { registryUrl, stateDir } = config
   const opening = () => openCodec<Records>({ registryUrl, stateDir, subjectPrefix: 'penstock.v1.', schemaTexts })
   const codec = await persistently('opening the codec', opening, scope)
@@ -49,7 +67,7 @@ export async function startSink(scope: Scope, config: SinkConfig): Promise<void>
       scope,
     )
   }
-  const encode = createRangeEncoder({ codec, hashKey: config.hashKey, guard: createDeadLetterGuard(), deadLetter })
+  const encode = createRangeEncoder({ codec, redact, guard: createDeadLetterGuard(), deadLetter })
   const policy = { recordsMax: config.recordsMax, bytesMax: config.bytesMax, waitMaxMs: config.waitMaxMs }
   const lanes = [
     { groupId: 'sink-exchanges', name: 'exchanges', topics: [topics.exchanges.name] },

@@ -1,22 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
-import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
-import type { Records } from '../../services/domain/events/records.ts'
-import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { topics } from '../../services/flow.ts'
-import { createKafkajsClient } from '../../services/platform/kafka/kafkajs-client.ts'
-import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
-import { openCodec } from '../../services/platform/registry/open-codec.ts'
-import { silentLog } from '../support/silent-log.ts'
 import { type Contestant, contestants, penstock } from './pairing/contestants.ts'
 import { benchRun, evidenceOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
-import { preload } from './pairing/preload.ts'
 import { type Result, race } from './pairing/race.ts'
 import { type PairingRun, tablesOf } from './pairing/tables.ts'
+import { withExchangeLog } from './support/exchange-log.ts'
 import { keepResults } from './support/keep-results.ts'
 import { thisMachine } from './support/machine.ts'
 
@@ -47,52 +39,29 @@ const say = (text: string) => void process.stderr.write(`${text}\n`)
 async function measure(stack: Stack, javaDir: string, size: Size, chosen: readonly Contestant[]): Promise<Result[]> {
   const pairs = values.pairs === undefined ? pairsOf[size] : Number(values.pairs)
   const prefix = `bench-${size}-`
-  const stateDir = mkdtempSync(join(tmpdir(), 'penstock-bench-pairing-'))
-  const { brokers } = stack.kafka
-  const registryUrl = stack.registry.url
-  const transport = createKafkajsTransport({ clientId: 'bench', brokers, topicPrefix: prefix, log: silentLog })
-  const kafka = createKafkajsClient({ clientId: 'bench-preload', brokers, log: silentLog })
-  const admin = kafka.admin()
-  await admin.connect()
-  const results: Result[] = []
-  try {
-    const { schemas } = await deploy({ transport, registryUrl, clickhouse: null, migrations: '' })
-    const codec = await openCodec<Records>({ registryUrl, stateDir, subjectPrefix, schemaTexts })
+  const run = benchRun()
+  say(`${size}: writing ${pairs} exchanges`)
+  return withExchangeLog(stack, { prefix, size, pairs }, async (log) => {
+    const { admin, transport, stateDir } = log
     await transport.ensureTopics(
       chosen.flatMap(({ output }) =>
         output?.startsWith('bench.') ? [{ name: output, partitions: topics.evidence.partitions, config: {} }] : [],
       ),
     )
-    // The records' own times stand for hours of traffic that are written in seconds.
-    const configEntries = [{ name: 'message.timestamp.type', value: 'CreateTime' }]
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: [{ type: 2, name: prefix + topics.exchanges.name, configEntries }],
-    })
-    const run = benchRun()
-    say(`${size}: writing ${pairs} exchanges`)
-    const close = await preload(kafka, codec, { prefix, run, size, pairs })
-    await close()
-    const shared = { brokers, registryUrl, prefix, requestSchemaId: schemas['Request'] ?? 0, javaDir, stateDir }
-    const windowMs = run.plan.legTimeoutMs
     const nodeFlags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
+    const shared = { ...log, javaDir, windowMs: run.plan.legTimeoutMs, nodeFlags }
+    const results: Result[] = []
     for (const contestant of chosen) {
       const outputs = contestant === penstock ? pairs * evidenceOfOne(run) : pairs
-      const course = { ...shared, windowMs, nodeFlags, logPath: join(stateDir, `${contestant.group}.log`) }
+      const course = { ...shared, logPath: join(stateDir, `${contestant.group}.log`) }
       const result = await race(contestant, course, { admin, transport, pairs, outputs })
       say(
         `${size}: ${result.name}: ${Math.round(result.pairsPerSecond)}/s, ${Math.round(result.cpuSecondsPerMillion)} CPU-s a million, ${Math.round(result.peakMiB)} MiB`,
       )
       results.push(result)
     }
-    // The next size finds the disk as this one did.
-    await admin.deleteTopics({ topics: [prefix + topics.exchanges.name] })
-  } finally {
-    await admin.disconnect()
-    await transport.close()
-    rmSync(stateDir, { recursive: true, force: true })
-  }
-  return results
+    return results
+  })
 }
 
 function keptCells(): PairingRun['cells'] {

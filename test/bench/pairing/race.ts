@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import type { Transport } from '../../../services/platform/kafka/transport.ts'
 import { type ProcessUsage, usageOf } from '../support/process-usage.ts'
+import { timeProcess } from '../support/timed-process.ts'
 import type { Contestant, Course } from './contestants.ts'
 
 /** What one contestant did at one size. */
@@ -17,9 +17,7 @@ export interface Result {
   readonly peakMiB: number
 }
 
-const pollMs = 50
 const endWithinMs = 10_000
-const withinMs = 120_000
 
 /**
  * Runs one contestant over everything that is preloaded: the clock starts when it has its partitions, and stops when its last record is in the log
@@ -33,24 +31,13 @@ export async function race(
   const { name, group } = contestant
   const child = contestant.start(course)
   const pid = child.pid ?? 0
-  const endMs = performance.now() + withinMs
-  const until = async (what: string, holds: () => Promise<boolean>) => {
-    while (!(await holds())) {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`${name} ended with ${child.exitCode}: ${readFileSync(course.logPath, 'utf8').slice(-2_000)}`)
-      if (performance.now() > endMs) throw new Error(`${name}: ${what} not seen within ${withinMs / 1_000} s`)
-      await delay(pollMs)
-    }
-  }
+  const timed = timeProcess(name, child, course.logPath)
   const written = await counter(contestant, course, watch)
   try {
-    await until('its partitions', async () => {
-      const { groups } = await watch.admin.describeGroups([course.prefix + group])
-      return groups[0]?.state === 'Stable' && groups[0].members.length > 0
-    })
+    await timed.untilJoined(watch.admin, course.prefix + group)
     const before = usageOf(pid)
     const begunMs = performance.now()
-    await until('its last record', async () => (await written.count()) >= watch.outputs)
+    await timed.until('its last record', async () => (await written.count()) >= watch.outputs)
     return resultOf(name, watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
   } finally {
     await written.stop()
