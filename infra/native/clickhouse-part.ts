@@ -7,7 +7,7 @@ import { repositoryRoot } from './config.ts'
 import { type Part, type PartPlace, probeTimeoutMs } from './part.ts'
 import type { StackState } from './state.ts'
 
-const memoryBytes = 1_200_000_000
+const defaultMemoryBytes = 1_200_000_000
 const graceMs = 10_000
 const configuration = join(repositoryRoot, 'infra', 'clickhouse')
 const keeper = fileURLToPath(new URL('./clickhouse-keeper.ts', import.meta.url))
@@ -25,7 +25,7 @@ export function clickHouseEnvironment(
 ): Readonly<Record<string, string>> {
   return {
     PENSTOCK_CLICKHOUSE_USERS_FILE: join(configuration, 'users.xml'),
-    PENSTOCK_CLICKHOUSE_MEMORY_BYTES: String(memoryBytes),
+    PENSTOCK_CLICKHOUSE_MEMORY_BYTES: String(state.clickHouseMemoryBytes ?? defaultMemoryBytes),
     PENSTOCK_CLICKHOUSE_LOG: join(logs, 'clickhouse.log'),
     PENSTOCK_CLICKHOUSE_ERROR_LOG: join(logs, 'clickhouse.errors.log'),
     PENSTOCK_CLICKHOUSE_ADMIN_SHA256: sha256(state.passwords.admin),

@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly ports?: Partial<Ports>
   /** Ends with this process, however that ends, and leaves nothing behind. */
   readonly ephemeral?: boolean
+  /** What ClickHouse may use in all, 1.2 GB when left out; counts when it is started, not for one that runs. */
+  readonly clickHouseMemoryBytes?: number
   readonly onProgress?: OnProgress
 }
 
@@ -83,7 +85,7 @@ export async function startStack(options: StartOptions = {}): Promise<Stack> {
   try {
     const before = settleParts(dir, readState(dir))
     requireNoOrphans(dir, before)
-    const state = await withPorts(dir, before, programs, { ports: options.ports ?? {}, ephemeral })
+    const state = await stateFor(dir, before, programs, { ...options, ephemeral })
     await bringUp(dir, state, say)
   } catch (error) {
     owned?.end()
@@ -194,18 +196,24 @@ function settleParts(dir: string, state: StackState | null): StackState | null {
   return partNames.reduce((settled, name) => withPart(settled, name, findPart(dir, name, settled.parts[name])), state)
 }
 
-async function withPorts(
+async function stateFor(
   dir: string,
   before: StackState | null,
   programs: Programs,
-  wishes: { readonly ports: Partial<Ports>; readonly ephemeral: boolean },
+  wishes: Pick<StartOptions, 'ports' | 'clickHouseMemoryBytes'> & { readonly ephemeral: boolean },
 ): Promise<StackState> {
   const running = before === null ? [] : partNames.filter((name) => before.parts[name].server !== null)
   const held = new Set<PortName>(
     running.flatMap((name): PortName[] => (name === 'kafka' ? ['kafka', 'kafkaController'] : [name])),
   )
-  const choice = await choosePorts({ given: wishes.ports, earlier: before?.choice ?? null, held }, machinePorts)
-  const state = before === null ? newState(choice, programs, wishes.ephemeral) : { ...before, choice, programs }
+  const choice = await choosePorts({ given: wishes.ports ?? {}, earlier: before?.choice ?? null, held }, machinePorts)
+  const { clickHouseMemoryBytes } = wishes
+  const state: StackState = {
+    ...(before ?? newState(choice, programs, wishes.ephemeral)),
+    choice,
+    programs,
+    ...(clickHouseMemoryBytes === undefined ? {} : { clickHouseMemoryBytes }),
+  }
   writeState(dir, state)
   return state
 }

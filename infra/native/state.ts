@@ -28,6 +28,8 @@ export interface StackState {
   /** Where the programs were when it was started, so that one part can be started again without looking. */
   readonly programs: Programs
   readonly ephemeral: boolean
+  /** As the last start wished it; a small server when it did not say. */
+  readonly clickHouseMemoryBytes?: number
   readonly parts: Readonly<Record<PartName, PartProcesses>>
 }
 

@@ -36,6 +36,8 @@ const { values } = parseArgs({
 /** Some seconds a run, and a few inserts a partition at least. */
 const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 12_000, 64: 4_000, mix: 10_000 }
 const policy = { recordsMax: Number(values.records), bytesMax: 16_000_000, waitMaxMs: 1_000 }
+/** Six inserts of 16 MB at once are more than the small server of the development stack takes. */
+const storeBytes = 6_000_000_000
 const hashKey = 'a key for benchmarks only'
 const lanes = topics.exchanges.partitions
 const say = (text: string) => void process.stderr.write(`${text}\n`)
@@ -74,7 +76,7 @@ async function measureSize(stack: Stack, size: Size): Promise<SinkCell> {
 async function main(): Promise<void> {
   const asked = sizes.filter((size) => values.sizes.split(',').includes(String(size)))
   const machine = thisMachine()
-  const stack = await startStack({ ephemeral: true })
+  const stack = await startStack({ ephemeral: true, clickHouseMemoryBytes: storeBytes })
   try {
     await stack.stop('redis')
     const cells: SinkCell[] = []
