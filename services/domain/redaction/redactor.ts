@@ -1,4 +1,5 @@
 import { type Detector, replaceFound } from './replace-found.ts'
+import { aroundAt, aroundColons, longWord } from './stretches.ts'
 import { isAddress, isCard, isIban } from './validators.ts'
 
 /** Replaces what identifies or unlocks by stable pseudonyms; counts what it found by kind. */
@@ -52,16 +53,6 @@ function withoutSpaces(match: string): string {
   return match.replaceAll(' ', '')
 }
 
-/** In UTF-16 units: 64 characters of two. */
-const localPartMax = 128
-
-/** How far an address may reach to the left of its `@`: not over an ASCII character that is foreign to it. */
-function beginOfLocalPart(text: string, at: number): number {
-  let begin = at
-  while (begin > Math.max(0, at - localPartMax) && /[\w.%+'\-\u0080-\uffff]/.test(text.charAt(begin - 1))) begin -= 1
-  return begin
-}
-
 /** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
 export const detectors: readonly Detector[] = [
   { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true, canonical: asWritten },
@@ -72,13 +63,14 @@ export const detectors: readonly Detector[] = [
     // Words joined by hyphens ("sk-learn-pipelines-explained") have neither digits nor capitals; one random key in a million has neither.
     valid: (match) => /[0-9A-Z]/.test(match),
     canonical: asWritten,
+    stretch: longWord,
   },
   {
     kind: 'EMAIL',
     pattern: new RegExp(`(?!')${insideEscape}${email}`, 'gu'),
     valid: (match) => !/\.\.|[@.-]\.|\.@/.test(match),
     canonical: (match) => match.toLowerCase(),
-    sign: { pattern: /@/g, earliest: beginOfLocalPart },
+    stretch: aroundAt,
   },
   {
     kind: 'IBAN',
@@ -91,8 +83,7 @@ export const detectors: readonly Detector[] = [
     pattern: new RegExp(begins(String.raw`[\w:]|\d\.`) + address, 'g'),
     valid: isAddress,
     canonical: (match) => match.toLowerCase(),
-    // The first colon of a match stands behind four digits at most, and the first number's last digit behind two.
-    sign: { pattern: /:[0-9a-fA-F]{0,4}:|\d\.\d{1,3}\./g, earliest: (_, at) => at - 4 },
+    stretch: aroundColons,
   },
   {
     kind: 'CARD',

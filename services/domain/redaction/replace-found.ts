@@ -1,7 +1,7 @@
 /** One kind of value that is looked for in a text. */
 export interface Detector {
   readonly kind: string
-  /** Global. */
+  /** Global. Looks at most `margin` units behind and ahead of what it matches. */
   readonly pattern: RegExp
   /** Confirms a match, so that ordinary numbers and words stay. */
   valid(match: string): boolean
@@ -10,69 +10,59 @@ export interface Detector {
   /** Whether a valid match may begin within an invalid one: digits of a phone number before those of a card. Only for patterns of bounded length. */
   readonly overlapping?: boolean
   /**
-   * What every match holds and most texts do not, where a search for the pattern itself is slow. A match that holds the sign at `at` first begins at
-   * `earliest(text, at)` or behind it, and not behind `at`. Of a later sign, `earliest` is not earlier.
+   * The first stretch, at `from` or behind it, in which a match may lie, for patterns that are slow to search for everywhere; null: there is none. Each
+   * match lies in one stretch whole, and what the pattern reads before it fails lies there, too, but for the margin.
    */
-  readonly sign?: { readonly pattern: RegExp; earliest(text: string, at: number): number }
+  stretch?(text: string, from: number): Stretch | null
 }
+
+/** From `start` up to `end`, without `end`. */
+export interface Stretch {
+  readonly start: number
+  readonly end: number
+  /** From here on matches begin in other stretches. */
+  readonly next: number
+}
+
+/** The longest thing that a pattern looks behind for is an escape, `\u003c`. */
+const margin = 8
 
 /** Puts marks in place of all valid matches, the leftmost first. */
 export function replaceFound(detector: Detector, text: string, mark: (match: string) => string): string {
   const { valid, overlapping } = detector
-  const find =
-    detector.sign === undefined ? searching(detector.pattern, text) : bySign(detector.pattern, detector.sign, text)
+  const find = detector.stretch === undefined ? findAnywhere : findInStretches
   let result = ''
   let copied = 0
-  for (let found = find(0); found !== null; ) {
-    const [match] = found
-    const end = found.index + match.length
+  for (let found = find(detector, text, 0); found !== null; ) {
+    const { match, start } = found
+    const end = start + match.length
     const isValid = valid(match)
     if (isValid) {
-      result += text.slice(copied, found.index) + mark(match)
+      result += text.slice(copied, start) + mark(match)
       copied = end
     }
-    found = find(!isValid && overlapping === true ? found.index + 1 : end)
+    found = find(detector, text, !isValid && overlapping === true ? start + 1 : end)
   }
-  return result + text.slice(copied)
+  return copied === 0 ? text : result + text.slice(copied)
 }
 
-/** The leftmost match that begins at `from` or behind it; `from` must not go back from call to call. */
-type Find = (from: number) => RegExpExecArray | null
-
-function searching(pattern: RegExp, text: string): Find {
-  return (from) => {
-    pattern.lastIndex = from
-    return pattern.exec(text)
-  }
+interface Found {
+  readonly match: string
+  readonly start: number
 }
 
-function bySign(pattern: RegExp, sign: Required<Detector>['sign'], text: string): Find {
-  const sticky = stickyOf(pattern)
-  let at = -1
-  return (from) => {
-    for (let begin = from; ; begin = Math.max(from, at + 1)) {
-      // A sign is done with when every place where its match may begin has been tried.
-      if (at < begin) {
-        sign.pattern.lastIndex = begin
-        const next = sign.pattern.exec(text)
-        if (next === null) return null
-        at = next.index
-      }
-      for (let start = Math.max(begin, sign.earliest(text, at)); start <= at; start += 1) {
-        sticky.lastIndex = start
-        const found = sticky.exec(text)
-        if (found !== null) return found
-      }
-    }
-  }
+function findAnywhere({ pattern }: Detector, text: string, from: number): Found | null {
+  pattern.lastIndex = from
+  const found = pattern.exec(text)
+  return found === null ? null : { match: found[0], start: found.index }
 }
 
-const stickies = new WeakMap<RegExp, RegExp>()
-
-function stickyOf(pattern: RegExp): RegExp {
-  const known = stickies.get(pattern)
-  if (known !== undefined) return known
-  const sticky = new RegExp(pattern.source, `${pattern.flags.replace('g', '')}y`)
-  stickies.set(pattern, sticky)
-  return sticky
+function findInStretches({ pattern, stretch }: Detector, text: string, from: number): Found | null {
+  for (let here = stretch?.(text, from); here !== undefined && here !== null; here = stretch?.(text, here.next)) {
+    const cutAt = Math.max(0, here.start - margin)
+    pattern.lastIndex = here.start - cutAt
+    const found = pattern.exec(text.slice(cutAt, here.end + margin))
+    if (found !== null && cutAt + found.index < here.next) return { match: found[0], start: cutAt + found.index }
+  }
+  return null
 }
