@@ -1,5 +1,5 @@
 import { type Detector, replaceFound } from './replace-found.ts'
-import { aroundAt, aroundColons, longWord } from './stretches.ts'
+import { aroundAt, aroundColons, longWord, manyDigits } from './stretches.ts'
 import { isAddress, isCard, isIban } from './validators.ts'
 
 /** Replaces what identifies or unlocks by stable pseudonyms; counts what it found by kind. */
@@ -91,6 +91,7 @@ export const detectors: readonly Detector[] = [
     valid: (match) => isCard(match.replaceAll(/[ -]/g, '')),
     canonical: digitsOf,
     overlapping: true,
+    stretch: manyDigits,
   },
   {
     kind: 'PHONE',
@@ -100,6 +101,7 @@ export const detectors: readonly Detector[] = [
       return digits >= 7 && digits <= 15
     },
     canonical: digitsOf,
+    stretch: manyDigits,
   },
 ]
 

@@ -1,31 +1,25 @@
 import type { Stretch } from './replace-found.ts'
 
-const isWord = new Uint8Array(128)
-for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-') isWord[char.charCodeAt(0)] = 1
-
-/** The shortest of the keys that have a prefix: `xoxb-` and ten more. */
-const keyMin = 15
 /** In UTF-16 units: 64 characters of two. */
 const localPartMax = 128
 /** More than eight labels of 63 characters of two units, their dots and the last label. */
 const domainMax = 1_100
 
-/**
- * A run of letters, digits, `_` and `-` that is long enough for a key. Words are short: of most only one letter is looked at, or a few, since where no
- * run ends there is no need to look at what lies before.
- */
+/** Ten characters of a word behind `-` or `_`, or the beginning of a key that may have neither. */
+const keySign = /[-_A][A-Za-z0-9_-]{10}/g
+const wordRest = /[A-Za-z0-9_-]*/y
+/** `github_` */
+const keySignAt = 6
+
+/** Around a sign that all keys with a prefix have, `sk-` as well as `AKIA`: from the farthest beginning of a prefix to the end of the word. */
 export function longWord(text: string, from: number): Stretch | null {
-  for (let start = from; start + keyMin <= text.length; ) {
-    let foreign = start + keyMin - 1
-    while (foreign >= start && isWord[text.charCodeAt(foreign)] === 1) foreign -= 1
-    if (foreign < start) {
-      let end = start + keyMin
-      while (isWord[text.charCodeAt(end)] === 1) end += 1
-      return { start, end, next: end }
-    }
-    start = foreign + 1
-  }
-  return null
+  keySign.lastIndex = from
+  const sign = keySign.exec(text)
+  if (sign === null) return null
+  wordRest.lastIndex = sign.index
+  wordRest.exec(text)
+  const end = wordRest.lastIndex
+  return { start: Math.max(from, sign.index - keySignAt), end, next: end }
 }
 
 const localPart = /[\w.%+'\-\u0080-\uffff]/
@@ -54,4 +48,20 @@ export function aroundColons(text: string, from: number): Stretch | null {
   addressRest.exec(text)
   const end = addressRest.lastIndex
   return { start: Math.max(from, sign.index - 4), end, next: end }
+}
+
+/** As many digits as the shortest telephone number has, and between two of them what may stand there. */
+const digitSign = /\d(?:[ .()-]{0,2}\d){6}/g
+const digitRest = /[\d .()+-]*/y
+
+/** Digits, and what groups them, around seven or more. */
+export function manyDigits(text: string, from: number): Stretch | null {
+  digitSign.lastIndex = from
+  const sign = digitSign.exec(text)
+  if (sign === null) return null
+  digitRest.lastIndex = sign.index
+  digitRest.exec(text)
+  const end = digitRest.lastIndex
+  // `+` or `(`
+  return { start: Math.max(from, sign.index - 1), end, next: end }
 }
