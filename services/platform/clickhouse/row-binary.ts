@@ -22,10 +22,11 @@ export interface RowBinaryWriter {
 /** DateTime64 itself ends in 2299; a time far outside is a broken producer, and each would open a partition of its own. */
 const firstDateTimeMs = Date.UTC(1900, 0, 1)
 const endDateTimeMs = Date.UTC(2200, 0, 1)
-const firstCapacity = 64 * 1024
+const capacityDefault = 64 * 1024
 
-export function createRowBinaryWriter(): RowBinaryWriter {
-  let buffer = Buffer.allocUnsafe(firstCapacity)
+/** @param capacity bytes that the rows are expected to take; more of them make the buffer grow, and be copied */
+export function createRowBinaryWriter(capacity = capacityDefault): RowBinaryWriter {
+  let buffer = Buffer.allocUnsafe(capacity)
   let length = 0
   const reserve = (bytes: number) => {
     if (length + bytes <= buffer.length) return
