@@ -46,6 +46,8 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
   ])
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
+  /** Until the consumer is known there is nothing to insert with: the first turn begins. */
+  let begin: (lane: PartitionLane) => void = () => undefined
   const join = () =>
     options.transport.consume({
       groupId: options.groupId,
@@ -67,7 +69,9 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
       },
       async onBatch(batch) {
         const lane = lanes.get(idOf(batch.topic, batch.partition))
-        for (const record of batch.records) lane?.cutter.add(record)
+        if (lane === undefined) return
+        for (const record of batch.records) lane.cutter.add(record)
+        begin(lane)
       },
     })
   const consumer: GroupConsumer = await scope.use(`lane-${options.groupId}`, () =>
@@ -90,20 +94,24 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
 
   const busy = new Set<PartitionLane>()
   const loop = scope.health.loop(`inserting for ${options.groupId}`)
+  // A range that is full is begun as soon as it is; turns are for those that are old enough.
+  begin = (lane) => {
+    if (busy.has(lane)) return
+    busy.add(lane)
+    const done = loop.begin()
+    lane.working = work(lane)
+      .catch((error: unknown) => {
+        if (!scope.signal.aborted) scope.fail(error)
+      })
+      .finally(() => {
+        busy.delete(lane)
+        done()
+      })
+  }
   const stopTurns = scope.timers.every(pollMs, () => {
     for (const lane of lanes.values()) {
       steer(consumer, lane, pauseAtBytes)
-      if (busy.has(lane)) continue
-      busy.add(lane)
-      const done = loop.begin()
-      lane.working = work(lane)
-        .catch((error: unknown) => {
-          if (!scope.signal.aborted) scope.fail(error)
-        })
-        .finally(() => {
-          busy.delete(lane)
-          done()
-        })
+      begin(lane)
     }
     const group = options.groupId
     const all = [...lanes.values()]
