@@ -27,8 +27,8 @@ export interface Range extends Span {
  * offset) is cut again as announced and keeps its token, so that the store drops the repetition.
  */
 export interface BatchCutter {
-  /** A record below what was already taken is a repetition and is left out. */
-  add(record: InRecord): void
+  /** Records below what was already taken are repetitions and are left out. */
+  add(records: readonly InRecord[]): void
   /** The next range to insert, once it is full, announced or old enough; null otherwise. The records leave the cutter. */
   cut(nowMonoMs: number): Range | null
   readonly waitingBytes: number
@@ -50,12 +50,14 @@ export function createBatchCutter(policy: CutPolicy, announcedSpan: Span | null)
     return taken
   }
   return {
-    add(record) {
-      if (record.offset < nextOffset) return
-      nextOffset = record.offset + 1
-      // Fetch responses are shared buffers: a record that waits needs bytes of its own.
-      waiting.push(record.value === null ? record : { ...record, value: Buffer.from(record.value) })
-      bytes += bytesOf(record)
+    add(records) {
+      const fresh = records.filter((record) => {
+        const isFresh = record.offset >= nextOffset
+        if (isFresh) nextOffset = record.offset + 1
+        return isFresh
+      })
+      for (const record of withBytesOfTheirOwn(fresh)) waiting.push(record)
+      bytes += fresh.reduce((sum, record) => sum + bytesOf(record), 0)
     },
     cut(nowMonoMs) {
       if (waiting.length === 0) return null
@@ -86,6 +88,18 @@ function rangeOf(records: readonly InRecord[]): Range | null {
   if (first === undefined || last === undefined) return null
   const [start, end] = [first.offset, last.offset + 1]
   return { start, end, token: `${start}-${end}-${first.timestampMs}`, records }
+}
+
+/** Fetch responses are shared buffers, which hold other partitions, too: records that wait get one of their own, all together. */
+function withBytesOfTheirOwn(records: readonly InRecord[]): readonly InRecord[] {
+  const own = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + bytesOf(record), 0))
+  let at = 0
+  return records.map((record) => {
+    if (record.value === null) return record
+    const begin = at
+    at += record.value.copy(own, begin)
+    return { ...record, value: own.subarray(begin, at) }
+  })
 }
 
 const bytesOf = (record: InRecord): number => record.value?.length ?? 0

@@ -46,7 +46,8 @@ export function createRangeEncoder(
     const capacity = capacityFor(records)
     for (const record of records) {
       if (record.value === null) continue
-      const decoded = await codec.decode(record.value)
+      const decoding = codec.decode(record.value)
+      const decoded = decoding instanceof Promise ? await decoding : decoding
       if (decoded.kind === 'bad') {
         await refuse(record, decoded.code, decoded.reason)
         continue

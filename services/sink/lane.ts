@@ -37,13 +37,7 @@ const pauseAtBytesMin = 32 * 1024 * 1024
 export async function startLane(scope: Scope, options: LaneOptions): Promise<void> {
   const lanes = new Map<string, PartitionLane>()
   const pauseAtBytes = Math.max(pauseAtBytesMin, 2 * options.policy.bytesMax)
-  const waiting = scope.metrics.gauge('penstock_sink_waiting_bytes', 'Bytes waiting for an insert', ['group'])
-  const behind = scope.metrics.gauge('penstock_sink_behind_seconds', 'Age of the oldest record not yet stored', [
-    'group',
-  ])
-  const limit = scope.metrics.gauge('penstock_sink_waiting_bytes_limit', 'Waiting bytes at which no more is fetched', [
-    'group',
-  ])
+  const show = createGauges(scope, options.groupId, pauseAtBytes)
   const idOf = (topic: string, partition: number) => `${topic}/${partition}`
 
   /** Until the consumer is known there is nothing to insert with: the first turn begins. */
@@ -70,7 +64,7 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
       async onBatch(batch) {
         const lane = lanes.get(idOf(batch.topic, batch.partition))
         if (lane === undefined) return
-        for (const record of batch.records) lane.cutter.add(record)
+        lane.cutter.add(batch.records)
         begin(lane)
       },
     })
@@ -113,20 +107,31 @@ export async function startLane(scope: Scope, options: LaneOptions): Promise<voi
       steer(consumer, lane, pauseAtBytes)
       begin(lane)
     }
-    const group = options.groupId
-    const all = [...lanes.values()]
-    waiting.set(
-      all.reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
-      { group },
-    )
-    limit.set(pauseAtBytes * lanes.size, { group })
-    const nowMs = scope.clock.nowMs()
-    behind.set(Math.max(0, ...all.map((lane) => nowMs - (oldestMs(lane) ?? nowMs))) / 1_000, { group })
+    show([...lanes.values()])
   })
   scope.onStop(`lane-${options.groupId}-work`, async () => {
     stopTurns()
     await Promise.all([...lanes.values()].map((lane) => lane.working))
   })
+}
+
+function createGauges(scope: Scope, group: string, pauseAtBytes: number): (lanes: readonly PartitionLane[]) => void {
+  const waiting = scope.metrics.gauge('penstock_sink_waiting_bytes', 'Bytes waiting for an insert', ['group'])
+  const behind = scope.metrics.gauge('penstock_sink_behind_seconds', 'Age of the oldest record not yet stored', [
+    'group',
+  ])
+  const limit = scope.metrics.gauge('penstock_sink_waiting_bytes_limit', 'Waiting bytes at which no more is fetched', [
+    'group',
+  ])
+  return (lanes) => {
+    waiting.set(
+      lanes.reduce((sum, lane) => sum + lane.cutter.waitingBytes, 0),
+      { group },
+    )
+    limit.set(pauseAtBytes * lanes.length, { group })
+    const nowMs = scope.clock.nowMs()
+    behind.set(Math.max(0, ...lanes.map((lane) => nowMs - (oldestMs(lane) ?? nowMs))) / 1_000, { group })
+  }
 }
 
 function oldestMs(lane: PartitionLane): number | null {

@@ -110,7 +110,7 @@ const redactionsOf = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
 export function writeRequest(writer: RowBinaryWriter, request: Request, at: LogPlace, redact: Redactor): void {
-  const redacted = redact(Buffer.from(request.body).toString('utf8'))
+  const redacted = redact(textOf(request.body))
   const place = request.place
   writer.string(request.exchange_id).string('request').string(request.live_arm).string('').dateTime64(at.timestampMs)
   writer.string(request.route).string(request.tenant).string(request.operation)
@@ -173,6 +173,10 @@ export function writeResponse(writer: RowBinaryWriter, response: Response, at: L
     .uint32(answer.redactions)
     .string('')
   writer.uint16(at.partition).uint64(at.offset)
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
 }
 
 /** What was said, the refusal and the tool calls, each redacted by itself: arguments are JSON, in which an escape hides where a value begins. */

@@ -19,11 +19,11 @@ describe('cutting ranges', () => {
   it('cuts when full, when heavy and when old', () => {
     const cutter = createBatchCutter(policy, null)
     expect(cutter.cut(0)).toBeNull()
-    for (let offset = 0; offset < 5; offset += 1) cutter.add(record(offset))
+    for (let offset = 0; offset < 5; offset += 1) cutter.add([record(offset)])
     expect(offsets(cutter.cut(0))).toEqual([0, 1, 2])
     expect(cutter.cut(1)).toBeNull()
     expect(offsets(cutter.cut(1_001))).toEqual([3, 4])
-    cutter.add(record(5, 200))
+    cutter.add([record(5, 200)])
     expect(offsets(cutter.cut(2_000))).toEqual([5])
     expect(cutter.waitingBytes).toBe(0)
   })
@@ -31,8 +31,8 @@ describe('cutting ranges', () => {
   it('cuts an announced range again exactly as it was, also with gaps in the offsets', () => {
     const announced = { start: 3, end: 9, token: 'as announced' }
     const cutter = createBatchCutter(policy, announced)
-    for (const offset of [4, 5, 8]) cutter.add(record(offset))
-    cutter.add(record(9))
+    for (const offset of [4, 5, 8]) cutter.add([record(offset)])
+    cutter.add([record(9)])
     const range = cutter.cut(0)
     expect(offsets(range)).toEqual([4, 5, 8])
     expect(range).toMatchObject(announced)
@@ -42,22 +42,22 @@ describe('cutting ranges', () => {
 
   it('waits for the rest of an announced range', () => {
     const cutter = createBatchCutter(policy, { start: 4, end: 9, token: '' })
-    cutter.add(record(4))
+    cutter.add([record(4)])
     expect(cutter.cut(1_000_000)).toBeNull()
   })
 
   it('takes each offset once, however often it is delivered', () => {
     const cutter = createBatchCutter(policy, null)
-    for (const offset of [0, 1, 0, 1, 2, 1]) cutter.add(record(offset))
+    for (const offset of [0, 1, 0, 1, 2, 1]) cutter.add([record(offset)])
     expect(offsets(cutter.cut(0))).toEqual([0, 1, 2])
-    cutter.add(record(2))
+    cutter.add([record(2)])
     expect(cutter.waitingBytes).toBe(0)
   })
 
   it('does not take the ranges of a topic that was made anew for those of the old one', () => {
     const tokens = [1_000, 2_000].map((timestampMs) => {
       const cutter = createBatchCutter(policy, null)
-      for (let offset = 0; offset < 3; offset += 1) cutter.add({ ...record(offset), timestampMs })
+      for (let offset = 0; offset < 3; offset += 1) cutter.add([{ ...record(offset), timestampMs }])
       return cutter.cut(0)?.token
     })
     expect(tokens[0]).not.toBe(tokens[1])
@@ -66,7 +66,7 @@ describe('cutting ranges', () => {
   it('keeps bytes of its own', () => {
     const shared = Buffer.from('before')
     const cutter = createBatchCutter(policy, null)
-    cutter.add({ ...record(0), value: shared })
+    cutter.add([{ ...record(0), value: shared }])
     shared.fill('x')
     expect(cutter.cut(10_000) ?? cutter.cut(20_000)?.records[0]?.value?.toString()).toBe('before')
   })
@@ -88,6 +88,18 @@ it('writes RowBinary as the format says', () => {
     2, 0xc3, 0xa9, 1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 5, 1, 1, 97, 1, 1, 107, 1, 255, 255, 255, 255,
     255, 255, 255, 255,
   ])
+  const numbers = createRowBinaryWriter()
+  for (const value of [2 ** 32 + 7, Number.MAX_SAFE_INTEGER, 2 ** 60]) numbers.uint64(value).int64(value).int64(-value)
+  const at = (index: number) => numbers.bytes().readBigInt64LE(8 * index)
+  expect([0, 1, 2, 3, 6].map(at)).toEqual([4294967303n, 4294967303n, -4294967303n, 2n ** 53n - 1n, 2n ** 60n])
+  for (const value of [-1, 1.5, 2 ** 64, Number.NaN]) expect(() => numbers.uint64(value)).toThrow(RangeError)
+  for (const text of ['x'.repeat(40), 'x'.repeat(41), `${'x'.repeat(39)}é`, 'é'.repeat(100), '']) {
+    const short = createRowBinaryWriter(1)
+    short.string('before').string(text)
+    const length = Buffer.byteLength(text)
+    const prefix = length > 127 ? [(length % 128) | 128, length >> 7] : [length]
+    expect([...short.bytes()].slice(7)).toEqual([...prefix, ...Buffer.from(text)])
+  }
   const large = createRowBinaryWriter()
   for (let i = 0; i < 1_000; i += 1) large.string('x'.repeat(300))
   expect(large.length).toBe(1_000 * 302)

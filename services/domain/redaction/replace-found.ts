@@ -30,10 +30,13 @@ const margin = 8
 /** Puts marks in place of all valid matches, the leftmost first. */
 export function replaceFound(detector: Detector, text: string, mark: (match: string) => string): string {
   const { valid, overlapping } = detector
-  const find = detector.stretch === undefined ? findAnywhere : findInStretches
+  const find =
+    detector.stretch === undefined
+      ? anywhere(detector.pattern, text)
+      : inStretches(detector.pattern, detector.stretch, text)
   let result = ''
   let copied = 0
-  for (let found = find(detector, text, 0); found !== null; ) {
+  for (let found = find(0); found !== null; ) {
     const { match, start } = found
     const end = start + match.length
     const isValid = valid(match)
@@ -41,28 +44,36 @@ export function replaceFound(detector: Detector, text: string, mark: (match: str
       result += text.slice(copied, start) + mark(match)
       copied = end
     }
-    found = find(detector, text, !isValid && overlapping === true ? start + 1 : end)
+    found = find(!isValid && overlapping === true ? start + 1 : end)
   }
   return copied === 0 ? text : result + text.slice(copied)
 }
 
-interface Found {
-  readonly match: string
-  readonly start: number
-}
+/** The leftmost match that begins at `from` or behind it; `from` grows from call to call. */
+type Find = (from: number) => { readonly match: string; readonly start: number } | null
 
-function findAnywhere({ pattern }: Detector, text: string, from: number): Found | null {
-  pattern.lastIndex = from
-  const found = pattern.exec(text)
-  return found === null ? null : { match: found[0], start: found.index }
-}
-
-function findInStretches({ pattern, stretch }: Detector, text: string, from: number): Found | null {
-  for (let here = stretch?.(text, from); here !== undefined && here !== null; here = stretch?.(text, here.next)) {
-    const cutAt = Math.max(0, here.start - margin)
-    pattern.lastIndex = here.start - cutAt
-    const found = pattern.exec(text.slice(cutAt, here.end + margin))
-    if (found !== null && cutAt + found.index < here.next) return { match: found[0], start: cutAt + found.index }
+function anywhere(pattern: RegExp, text: string): Find {
+  return (from) => {
+    pattern.lastIndex = from
+    const found = pattern.exec(text)
+    return found === null ? null : { match: found[0], start: found.index }
   }
-  return null
+}
+
+function inStretches(pattern: RegExp, stretch: NonNullable<Detector['stretch']>, text: string): Find {
+  // Kept from call to call: a long stretch with many matches is not measured anew for each.
+  let here: Stretch | null = { start: 0, end: 0, next: 0 }
+  return (from) => {
+    let begin = from
+    while (here !== null) {
+      if (begin >= here.next) here = stretch(text, begin)
+      if (here === null) break
+      const cutAt = Math.max(0, here.start - margin)
+      pattern.lastIndex = Math.max(here.start, begin) - cutAt
+      const found = pattern.exec(text.slice(cutAt, here.end + margin))
+      if (found !== null && cutAt + found.index < here.next) return { match: found[0], start: cutAt + found.index }
+      begin = here.next
+    }
+    return null
+  }
 }

@@ -43,7 +43,7 @@ export async function prebuild(log: ExchangeLog, policy: CutPolicy, hashKey: str
       topics: [topic],
       startAt: 'beginning',
       async onBatch({ partition, records }) {
-        for (const record of records) cutters[partition]?.add(record)
+        cutters[partition]?.add(records)
         await take(partition, longAgoMs)
         left -= records.length
         if (left === 0) reading.then((reader) => reader.stop()).then(resolve, reject)
