@@ -27,9 +27,8 @@ export function createPairReader(store: ClickHouseStore | null): PairReader {
     async pairs(run, query) {
       const { limit = limitDefault, worse = '' } = query
       if (worse !== '' && !metricCatalogue.some((metric) => metric.name === worse)) throw unknownMetric(worse)
-      const sql = `SELECT * FROM pairs(run = {run:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')})
-        WHERE ({worse:String} = '' OR candidate_metrics[{worse:String}] > baseline_metrics[{worse:String}])
-        ORDER BY arrived_at LIMIT {limit:UInt32}`
+      const sql = `SELECT * FROM first_pairs(run = {run:String}, since = {since:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')},
+        worse = {worse:String}, most = {limit:UInt32}) ORDER BY arrived_at, exchange_id`
       const since = new Date(run.createdAtMs)
       return askStore<Api['Pair']>(store, sql, { run: run.id, since, until: endOfTime, worse, limit })
     },

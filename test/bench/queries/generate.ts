@@ -147,8 +147,8 @@ export async function generate(
   const [from, to] = [Math.round(of.from / days), Math.round(of.to / days)]
   const loadDay = async (day: number) => {
     const slice = { beginMs, day, from, to, portion }
-    await store.command(legsSql(slice))
-    await store.command(evidenceSql(slice))
+    // Each is one thread's work.
+    await Promise.all([store.command(legsSql(slice)), store.command(evidenceSql(slice))])
   }
   for (let day = 0; day < days; day += 1) await loadDay(day)
 }
