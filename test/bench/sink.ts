@@ -34,7 +34,7 @@ const { values } = parseArgs({
   },
 })
 /** Some seconds a run, and a few inserts a partition at least. */
-const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 12_000, 64: 4_000, mix: 10_000 }
+const pairsOf: Readonly<Record<Size, number>> = { 1: 100_000, 4: 50_000, 16: 15_000, 64: 4_000, mix: 11_000 }
 const policy = { recordsMax: Number(values.records), bytesMax: 16_000_000, waitMaxMs: 1_000 }
 /** Six inserts of 16 MB at once are more than the small server of the development stack takes. */
 const storeBytes = 6_000_000_000

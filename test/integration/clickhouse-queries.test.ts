@@ -196,6 +196,42 @@ describe('views', () => {
     expect(rates[0]?.candidate_mean).toBeCloseTo(1 / 11, 10)
   })
 
+  it('first_pairs gives the first of what pairs gives, whatever is asked for', async () => {
+    const of = (id: string, change: Partial<Evidence>) =>
+      evidence(id, { exchange_id: id, ...change, place: { ...evidence(id, {}).place, run: 'ordered' } })
+    const at = (seconds: number) => ({ arrived_at: startMs + seconds * 1_000 })
+    const higher = { metrics: [{ name: 'refusal', baseline: 0, candidate: 1 }] }
+    const equal = { metrics: [{ name: 'refusal', baseline: 1, candidate: 1 }] }
+    const rows = [
+      of('o1', { ...at(1), ...equal }),
+      of('o1', { ...at(1), id: 'o1-fast', horizon_ms: 5_000 }),
+      // Higher at first, and then no more.
+      of('o2', { ...at(2), ...higher }),
+      of('o2', { ...at(2), ...equal, version: 1 }),
+      of('o3', { ...at(3), ...higher }),
+      of('o4', { ...at(3), ...higher }),
+      of('o5', { ...at(4), ...equal }),
+      of('o6', { ...at(5), ...higher }),
+    ]
+    const writeAll = (writer: RowBinaryWriter) => {
+      for (const [offset, row] of rows.entries()) writeEvidence(writer, row, evidenceAt(offset))
+    }
+    await load('evidence', writeAll, 'ordered')
+    const ids = async (from: string) =>
+      (await store.query<{ exchange_id: string }>(`SELECT exchange_id FROM ${from}`)).map((row) => row.exchange_id)
+    for (const run of ['ordered', 'run-1'])
+      for (const worse of ['', 'refusal', 'fast_refusal'])
+        for (const most of [0, 2, 10]) {
+          const bounds = `run = '${run}', since = '2099-01-01 00:00:00', until = '2099-02-01 00:00:00'`
+          const higherOn = worse === '' ? '' : `WHERE candidate_metrics['${worse}'] > baseline_metrics['${worse}']`
+          const all = `pairs(${bounds}) ${higherOn} ORDER BY arrived_at, exchange_id LIMIT ${most}`
+          const first = `first_pairs(${bounds}, worse = '${worse}', most = ${most}) ORDER BY arrived_at, exchange_id`
+          expect(await ids(first)).toEqual(await ids(all))
+        }
+    const spans = "run = 'ordered', since = '2099-01-15 12:00:02', until = '2099-01-15 12:00:04'"
+    expect(await ids(`first_pairs(${spans}, worse = '', most = 2) ORDER BY exchange_id`)).toEqual(['o2', 'o3'])
+  })
+
   it('time a rollback by what came before the run went on, and leave unknown times empty', async () => {
     const place = { ...request('q', 'candidate').place, run: 'run-2' } as Request['place']
     const legs = [0, 50, 5_000].map((ms, index) => ({ ms, leg: { ...request(`q${index}`, 'candidate'), place } }))
