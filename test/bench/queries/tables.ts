@@ -48,24 +48,31 @@ export function tablesOf({ machine, command, turns, slowMs, sizes }: QueryResult
   }
 }
 
-/** Plans of what is slow at the largest size. */
+/** What is slow at the largest size, and how much of its tables it reads; the whole plan is in the raw results. */
 function plansOf(sizes: readonly SizeResult[]): readonly string[] {
   const slow = sizes.at(-1)?.cells.filter(({ plan }) => plan !== null) ?? []
-  return slow.flatMap(({ name, span, plan }) => [
+  if (slow.length === 0) return []
+  return [
     '',
-    `What the store reads for \`${name}\` over ${span}:`,
+    'What the slow ones read at the largest size, by their plans:',
     '',
-    '```',
-    ...partsRead(plan ?? ''),
-    '```',
-  ])
+    ...slow.map(({ name, span, plan }) => `- \`${name}\` over ${span}: ${readsOf(plan ?? '').join('; ')}.`),
+  ]
 }
 
-/** Of a plan only where it reads, by which index, and how much is left: the rest is in the raw results. */
-function partsRead(plan: string): readonly string[] {
+/** One text per table that is read, in the words of `EXPLAIN indexes = 1`: what is left of its parts and granules behind all indexes. */
+function readsOf(plan: string): readonly string[] {
   return plan
-    .split('\n')
-    .filter((line) => /ReadFromMergeTree|Name:|Parts:|Granules:|^\s+(?:MinMax|Partition|PrimaryKey|Skip)$/.test(line))
+    .split('ReadFromMergeTree (')
+    .slice(1)
+    .map((read) => {
+      const table = /^[^)]*\.(\w+)\)/.exec(read)?.[1] ?? 'a table'
+      const [, parts, granules] = /Parts: (\d+) \| Granules: (\d+)/.exec(read) ?? []
+      const total = /Granules: \d+\/(\d+)/.exec(read)?.[1]
+      return total === undefined
+        ? `all of \`${table}\``
+        : `${granules} of ${total} granules of \`${table}\` in ${parts} parts`
+    })
 }
 
 function million(rows: number): string {
