@@ -28,16 +28,14 @@ export function generatedRuns(beginMs: number): readonly GeneratedRun[] {
   )
 }
 
-/** Rows that one pair is written as. */
-export const legsPerPair = 3
-export const evidencePerPair = 3
+const evidencePerPair = 3
 
 /**
  * Columns that all rows of one exchange share, from `g`, its number, and `ms`, its time since the beginning. Every run is in shadow for its first quarter, in
  * a canary of 10 % for the second and of 50 % for the rest. Names and ids are hashes, as real ones are; 300 tenants and 300,000 people are as uneven as
  * a product of two draws makes them.
  */
-function exchangeOf(beginMs: number): string {
+function sharedOf(beginMs: number): string {
   return `
     sipHash64(g) AS h,
     lower(hex(sipHash128(g))) AS exchange_id,
@@ -67,56 +65,73 @@ export interface Slice {
 export const offsetsPerMs = 64
 const offsetsPerPortion = 8
 
-/** Numbers of rows of a slice, `rowsPerPair` each, with the exchange's number and time. */
-function numbered({ day, from, to, portion }: Slice, rowsPerPair: number): string {
+/** The slice's exchanges, each with its number, its time and the columns that its rows share. */
+function exchangesOf({ beginMs, day, from, to, portion }: Slice): string {
   const pairs = to - from
-  return `
-    number % ${rowsPerPair} AS k,
-    intDiv(number, ${rowsPerPair}) AS j,
-    toUInt64(${day * 100_000_000 + from}) + j AS g,
-    ${day * dayMs} + intDiv(j * ${dayMs}, ${pairs}) AS ms,
-    ms * ${offsetsPerMs} + ${portion * offsetsPerPortion} + k AS offset`
+  return `(
+    SELECT *, ${sharedOf(beginMs)}
+    FROM
+    (
+      SELECT toUInt64(${day * 100_000_000 + from}) + number AS g, ${day * dayMs} + intDiv(number * ${dayMs}, ${pairs}) AS ms,
+        ms * ${offsetsPerMs} + ${portion * offsetsPerPortion} AS first_offset
+      FROM numbers(${pairs})
+    )
+  )`
 }
 
-function legsSql(slice: Slice): string {
-  return `INSERT INTO legs (${columns.legs.join(', ')}) SELECT
-    exchange_id, ['request', 'live', 'shadow'][1 + k], if(k = 2, if(live_arm = 'baseline', 'candidate', 'baseline'), live_arm) AS arm,
-    if(k = 0, '', concat(substring(exchange_id, 1, 8), toString(k))), arrived + toIntervalMillisecond(k * 700),
-    if(k = 0, the_route, ''), if(k = 0, the_tenant, ''), if(k = 0, 'chat.completions', ''), if(k = 0, the_run, ''), if(k = 0, 'all', ''),
-    if(k = 0, the_stage, ''), if(k = 0, 1 + quarter, 0), if(k = 0, 7, 0), if(k = 0, the_weight, 0), if(k = 0, 'split', ''),
-    if(k = 0, the_segments, map()), if(k = 0, the_unit, ''), if(k = 0, '', 'answered'), '', if(k = 0, 0, 200), if(k = 0, 0, 400 + h % 900),
-    if(k = 0, NULL, 50 + h % 90), if(k = 0, '', concat('model-', arm)), if(k = 0, '', 'replay'), if(k = 0, NULL, 100 + h % 1000),
-    if(k = 0, NULL, 50 + h % 400), if(k = 0, NULL, 20 + h % 300), if(k = 0, '', 'stop'), '',
-    concat(['prompt ', 'answer ', 'other answer '][1 + k], toString(h % 10000)), 0, if(k = 0, 'full', ''), g % 6, offset
-  FROM (SELECT ${numbered(slice, legsPerPair)}, ${exchangeOf(slice.beginMs)} FROM numbers(${(slice.to - slice.from) * legsPerPair}))`
+/** Requests, live and shadow answers are written as the sink writes them: answers carry nothing of the place. */
+function legsSql(slice: Slice): readonly string[] {
+  const insert = `INSERT INTO legs (${columns.legs.join(', ')})`
+  const answer = (leg: string, k: number, arm: string) => `${insert}
+    SELECT exchange_id, '${leg}', ${arm} AS arm, concat(substring(exchange_id, 1, 8), '${k}'), arrived + toIntervalMillisecond(${700 * k}),
+      '', '', '', '', '', '', 0, 0, 0, '', map(), '', 'answered', '', 200, 400 + h % 900, 50 + h % 90, concat('model-', arm), 'replay',
+      100 + h % 1000, 50 + h % 400, 20 + h % 300, 'stop', '', concat('${leg} answer ', toString(h % 10000)), 0, '', g % 6, first_offset + ${k}
+    FROM ${exchangesOf(slice)}`
+  return [
+    `${insert}
+    SELECT exchange_id, 'request', live_arm, '', arrived, the_route, the_tenant, 'chat.completions', the_run, 'all', the_stage, 1 + quarter, 7,
+      the_weight, 'split', the_segments, the_unit, '', '', 0, 0, NULL, '', '', NULL, NULL, NULL, '', '',
+      concat('prompt ', toString(h % 10000)), 0, 'full', g % 6, first_offset
+    FROM ${exchangesOf(slice)}`,
+    answer('live', 1, 'live_arm'),
+    answer('shadow', 2, "if(live_arm = 'baseline', 'candidate', 'baseline')"),
+  ]
 }
 
 /** Metrics as a usual plan has them; `salt` sets the arms apart: the candidate refuses more. */
 const metricsOf = (entries: string) => `CAST(map(${entries}), 'Map(LowCardinality(String), Float64)')`
-const content = (salt: number) =>
+const contentOf = (salt: number) =>
   metricsOf(`'refusal', h % 100 < ${salt}, 'output_tokens', 50 + (h * ${salt}) % 400, 'input_tokens', 100 + h % 1000,
     'length_chars', 200 + (h * ${salt}) % 1600, 'differs_exact', 1, 'differs_normalised', h % 3 > 0`)
-const fast = (salt: number) => metricsOf(`'fast_refusal', h % 100 < ${salt}`)
+const fastOf = (salt: number) => metricsOf(`'fast_refusal', h % 100 < ${salt}`)
 const live =
   metricsOf(`'error', h % 300 = 0, 'refusal', h % 100 = 1, 'latency_over_budget', h % 50 = 0, 'ttft_over_budget', h % 40 = 0,
     'abandoned', 0, 'latency_ms', 400 + h % 900, 'ttft_ms', 50 + h % 90, 'cost_micro_usd', 20 + h % 300`)
 const none = "CAST(map(), 'Map(LowCardinality(String), Float64)')"
 
 /** A live record and two comparisons, one of them at the fast horizon; one exchange in 500 is corrected once. */
-function evidenceSql(slice: Slice): string {
-  return `INSERT INTO evidence (${columns.evidence.join(', ')}) SELECT
-    lower(hex(sipHash128(g, k))), version, exchange_id, the_run, 'all', the_stage, 1 + quarter, 7, the_weight,
-    if(k = 0, 'live_ab', 'content_ab'), 'pairing', if(k = 1, 5000, 60000), arrived, if(k = 0, live_arm, ''),
-    if(k = 0 AND live_arm = 'candidate', '', 'answered'), if(k = 0 AND live_arm = 'baseline', '', 'answered'), the_unit, the_unit, the_tenant,
-    the_segments, if(h % 2 = 0, 1, 0.1),
-    multiIf(k = 2, ${content(1)}, k = 1, ${fast(1)}, live_arm = 'baseline', ${live}, ${none}),
-    multiIf(k = 2, ${content(3)}, k = 1, ${fast(3)}, live_arm = 'candidate', ${live}, ${none}),
-    h % 200 = 0, intDiv(h, 9) % 12, 'all', (h % ${routes.length} + intDiv(ms, ${runMs})) % 3, offset + ${evidencePerPair} * version
-  FROM
-  (
-    SELECT *, arrayJoin(if(g % 500 = 0, [0, 1], [0])) AS version
-    FROM (SELECT ${numbered(slice, evidencePerPair)}, ${exchangeOf(slice.beginMs)} FROM numbers(${(slice.to - slice.from) * evidencePerPair}))
-  )`
+function evidenceSql(slice: Slice): readonly string[] {
+  const record = (
+    k: number,
+    comparison: string,
+    horizonMs: number,
+    arms: string,
+    metrics: string,
+  ) => `INSERT INTO evidence (${columns.evidence.join(', ')})
+    SELECT lower(hex(sipHash128(g, ${k}))), version, exchange_id, the_run, 'all', the_stage, 1 + quarter, 7, the_weight, '${comparison}', 'pairing',
+      ${horizonMs}, arrived, ${arms}, the_unit, the_unit, the_tenant, the_segments, if(h % 2 = 0, 1, 0.1), ${metrics},
+      h % 200 = 0, intDiv(h, 9) % 12, 'all', (h % ${routes.length} + intDiv(ms, ${runMs})) % 3, first_offset + ${k} + ${evidencePerPair} * version
+    FROM ${exchangesOf(slice)}
+    ARRAY JOIN if(g % 500 = 0, [0, 1], [0]) AS version`
+  const isBaseline = "live_arm = 'baseline'"
+  const liveArms = `live_arm, if(${isBaseline}, 'answered', ''), if(${isBaseline}, '', 'answered')`
+  const liveMetrics = `if(${isBaseline}, ${live} AS values, ${none}), if(${isBaseline}, ${none}, values)`
+  const both = "'', 'answered', 'answered'"
+  return [
+    record(0, 'live_ab', 60_000, liveArms, liveMetrics),
+    record(1, 'content_ab', 5_000, both, `${fastOf(1)}, ${fastOf(3)}`),
+    record(2, 'content_ab', 60_000, both, `${contentOf(1)}, ${contentOf(3)}`),
+  ]
 }
 
 /** Every run but the last of each route ends with a rollback; three routers say every minute what they have applied. */
@@ -148,7 +163,11 @@ export async function generate(
   const loadDay = async (day: number) => {
     const slice = { beginMs, day, from, to, portion }
     // Each is one thread's work.
-    await Promise.all([store.command(legsSql(slice)), store.command(evidenceSql(slice))])
+    await Promise.all(
+      [legsSql(slice), evidenceSql(slice)].map(async (statements) => {
+        for (const sql of statements) await store.command(sql)
+      }),
+    )
   }
   for (let day = 0; day < days; day += 1) await loadDay(day)
 }

@@ -60,18 +60,21 @@ function plansOf(sizes: readonly SizeResult[]): readonly string[] {
   ]
 }
 
-/** One text per table that is read, in the words of `EXPLAIN indexes = 1`: what is left of its parts and granules behind all indexes. */
+const granulesMin = 10
+
+/** One text for each time that a table is read, in the words of `EXPLAIN indexes = 1`: what is left of its parts and granules behind all indexes. */
 function readsOf(plan: string): readonly string[] {
   return plan
     .split('ReadFromMergeTree (')
     .slice(1)
-    .map((read) => {
+    .flatMap((read) => {
       const table = /^[^)]*\.(\w+)\)/.exec(read)?.[1] ?? 'a table'
       const [, parts, granules] = /Parts: (\d+) \| Granules: (\d+)/.exec(read) ?? []
       const total = /Granules: \d+\/(\d+)/.exec(read)?.[1]
-      return total === undefined
-        ? `all of \`${table}\``
-        : `${granules} of ${total} granules of \`${table}\` in ${parts} parts`
+      if (total === undefined) return [`all of \`${table}\``]
+      // A table that small costs nothing, however often it is read.
+      if (Number(total) < granulesMin) return []
+      return [`${granules} of ${total} granules of \`${table}\` in ${parts} parts`]
     })
 }
 
