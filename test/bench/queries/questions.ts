@@ -31,6 +31,11 @@ export function questionsOf(beginMs: number): readonly Asked[] {
     const sinceMs = fromMs + ((turn * 639_000_777) % (untilMs - fromMs - lengthMs))
     return { since: new Date(sinceMs), until: new Date(sinceMs + lengthMs) }
   }
+  const rolledBack = runs.filter(({ untilMs }) => untilMs < endMs)
+  const dayOf = ({ untilMs }: GeneratedRun) => ({
+    since: new Date(untilMs - dayMs / 2),
+    until: new Date(untilMs + dayMs / 2),
+  })
   const whole = ({ fromMs, untilMs }: GeneratedRun) => ({ since: new Date(fromMs), until: new Date(untilMs) })
   const pairs = (worse: string) => (turn: number) => {
     const run = runAt(turn)
@@ -50,7 +55,7 @@ export function questionsOf(beginMs: number): readonly Asked[] {
       (turn) => ({ run: runAt(turn).id, ...within(runAt(turn), turn, dayMs) }),
     ],
     ['segment_rates_of_run', 'a whole run', (turn) => ({ run: runAt(turn).id, ...whole(runAt(turn)) })],
-    ['rollbacks', 'a day', (turn) => spanAt(turn, dayMs)],
+    ['rollbacks', 'a day with one on each route', (turn) => dayOf(at(rolledBack, turn))],
     ['rollbacks', 'four weeks', () => ({ since: new Date(beginMs), until: new Date(endMs) })],
     ['traffic_week', 'a week of a route', (turn) => ({ route: at(routes, turn), ...weekAt(beginMs, turn) })],
     [
