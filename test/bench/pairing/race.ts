@@ -1,10 +1,8 @@
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Admin } from 'kafkajs'
 import type { Transport } from '../../../services/platform/kafka/transport.ts'
 import { type ProcessUsage, usageOf } from '../support/process-usage.ts'
-import { timeProcess } from '../support/timed-process.ts'
+import { endProcess, timeProcess } from '../support/timed-process.ts'
 import type { Contestant, Course } from './contestants.ts'
 
 /** What one contestant did at one size. */
@@ -16,8 +14,6 @@ export interface Result {
   readonly cpuSecondsPerMillion: number
   readonly peakMiB: number
 }
-
-const endWithinMs = 10_000
 
 /**
  * Runs one contestant over everything that is preloaded: the clock starts when it has its partitions, and stops when its last record is in the log
@@ -41,18 +37,8 @@ export async function race(
     return resultOf(name, watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
   } finally {
     await written.stop()
-    await end(child)
+    await endProcess(child)
   }
-}
-
-/** Ends it as its operator would, so that a profile is written; by force when it takes too long. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const force = setTimeout(() => child.kill('SIGKILL'), endWithinMs)
-  await exited
-  clearTimeout(force)
 }
 
 function resultOf(name: string, pairs: number, seconds: number, before: ProcessUsage, after: ProcessUsage): Result {

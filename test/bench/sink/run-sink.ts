@@ -6,7 +6,7 @@ import { inheritedEnvironment } from '../../../infra/native/config.ts'
 import type { Stack } from '../../../infra/native/stack.ts'
 import type { CutPolicy } from '../../../services/sink/batch-cutter.ts'
 import type { ExchangeLog } from '../support/exchange-log.ts'
-import { timeProcess } from '../support/timed-process.ts'
+import { endProcess, timeProcess } from '../support/timed-process.ts'
 import { type Course, measure, measuredShare, type Run } from './course.ts'
 
 export interface SinkOptions {
@@ -40,7 +40,6 @@ export async function runSink(
     stdio: ['ignore', output, output],
   })
   closeSync(output)
-  const ended = new Promise((resolve) => child.once('exit', resolve))
   const timed = timeProcess(name, child, logPath)
   try {
     await timed.untilJoined(log.admin, group)
@@ -56,9 +55,8 @@ export async function runSink(
     if (rows !== expected) throw new Error(`${name}: ${rows} rows of ${expected} records`)
     return run
   } finally {
-    // In order, so that it leaves its group, which the next run begins anew.
-    child.kill('SIGTERM')
-    await ended
+    await endProcess(child)
+    // The next run begins anew.
     await log.admin.deleteGroups([group])
   }
 }

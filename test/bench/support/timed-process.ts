@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 
 const pollMs = 50
 const withinMs = 120_000
+const endWithinMs = 10_000
 
 /** Waits for what a process does, and notices when it ends instead. */
 export interface TimedProcess {
@@ -32,4 +34,14 @@ export function timeProcess(name: string, child: ChildProcess, logPath: string):
         return groups[0]?.state === 'Stable' && groups[0].members.length > 0
       }),
   }
+}
+
+/** Ends it as its operator would, so that it leaves its group and a profile is written; by force when it takes too long. */
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const force = setTimeout(() => child.kill('SIGKILL'), endWithinMs)
+  await exited
+  clearTimeout(force)
 }
