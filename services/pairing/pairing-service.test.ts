@@ -39,7 +39,7 @@ type Known =
   | { readonly name: 'Response'; readonly value: Response }
 
 /** A service whose outputs are acknowledged when the test says so, on a clock that the test moves. */
-function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFacts> } = {}) {
+function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFacts>; openMax?: number } = {}) {
   const records = new Map<Buffer, Known>()
   const held: (() => void)[] = []
   const sent: OutRecord[] = []
@@ -58,7 +58,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
     encode: (_, value) => Buffer.from(JSON.stringify(value)),
     clock: { nowMs: () => 0, monoMs: () => state.monoMs },
     runs: { facts: (id) => runs.get(id) ?? null },
-    openMax: 100,
+    openMax: change.openMax ?? 100,
     async send(outputs) {
       if (state.holding) await new Promise<void>((resolve) => held.push(resolve))
       sent.push(...outputs)
@@ -158,6 +158,18 @@ describe('progress and offsets', () => {
     await service.tick()
     expect(progress().at(-1)?.read_through).toBe(30_000)
     expect(evidence().map(({ exchange_id: id }) => id)).toEqual(['a', 'b'])
+  })
+
+  it('bear that a whole day of exchanges falls due at once', async () => {
+    const { service, at, record, batch, evidence } = setUp({ openMax: 200_000 })
+    const exchanges = 150_000
+    const records = Array.from({ length: exchanges }, (_, offset) =>
+      record(offset, 10_000 + Math.floor(offset / 150), aRequest(String(offset))),
+    )
+    await service.onBatch({ ...at, records, endOffset: exchanges })
+    await batch(record(exchanges, 90_000_000, aRequest('last')))
+    await turn()
+    expect(evidence().length).toBeGreaterThanOrEqual(exchanges)
   })
 
   it('offsets never pass what a published progress speaks of', async () => {

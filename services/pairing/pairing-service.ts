@@ -99,6 +99,8 @@ export interface PairingService {
  */
 const idleMarginMs = 100
 const evidencePerSend = 500
+/** A partition that was away for long has hundreds of thousands fall due at one record: no more than this is made before it is acknowledged. */
+const evidenceAheadMax = 10_000
 
 export function createPairingService(deps: PairingDeps): PairingService {
   return new Pairing(deps)
@@ -145,6 +147,9 @@ class Pairing implements PairingService {
     const state = this.#states.get(batch.partition)
     if (state === undefined) return
     const evidence: Evidence[] = []
+    const collect = (made: readonly Evidence[]) => {
+      for (const entry of made) evidence.push(entry)
+    }
     state.applying = true
     for (const record of batch.records) {
       // Delivered again while it was under way: a rebalance in the middle of a batch.
@@ -152,11 +157,15 @@ class Pairing implements PairingService {
       state.nextOffset = record.offset + 1
       this.#brokerTime.observe(record.timestampMs)
       // Time first: a record never changes what fell due before it was appended.
-      evidence.push(...advance(state.join, record.timestampMs))
+      collect(advance(state.join, record.timestampMs, evidenceAheadMax))
+      while (evidence.length >= evidenceAheadMax) {
+        await this.#sendPart(state, evidence.splice(0))
+        collect(advance(state.join, record.timestampMs, evidenceAheadMax))
+      }
       const applying = this.#apply(state, record)
       if (applying !== null) await applying
     }
-    evidence.push(...takeGivenUp(state.join))
+    collect(takeGivenUp(state.join))
     state.applying = false
     // The next batch is applied while this one's evidence travels; no more than that waits in memory.
     const before = state.sending
@@ -167,7 +176,19 @@ class Pairing implements PairingService {
   onCaughtUp({ partition }: TopicPartition, askedAgoMs: number): void {
     const state = this.#states.get(partition)
     if (state === undefined || state.applying) return
-    this.#send(state, advance(state.join, Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs)))
+    const nowMs = Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs)
+    this.#advanceIdle(state, nowMs).catch(this.#deps.onLost)
+  }
+
+  async #advanceIdle(state: PartitionState, nowMs: number): Promise<void> {
+    let made = advance(state.join, nowMs, evidenceAheadMax)
+    while (made.length >= evidenceAheadMax) {
+      await this.#sendPart(state, made)
+      // A batch has begun meanwhile: it reads what is left before it applies anything, and says how far that has come.
+      if (state.applying) return
+      made = advance(state.join, nowMs, evidenceAheadMax)
+    }
+    this.#send(state, made)
   }
 
   async tick(): Promise<void> {
@@ -270,6 +291,13 @@ class Pairing implements PairingService {
       state.reached = { throughMs: Math.max(throughMs, state.reached.throughMs), offset }
     })
     state.sending.catch(this.#deps.onLost)
+  }
+
+  /** Part of what falls due at once; nothing is reached by it. */
+  #sendPart(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {
+    state.sending = state.sending.then(() => this.#emit(state, evidence))
+    state.sending.catch(this.#deps.onLost)
+    return state.sending
   }
 
   async #emit(state: PartitionState, evidence: readonly Evidence[]): Promise<void> {

@@ -3,7 +3,7 @@ import type { AnalysisPlan } from '../gate/plan.ts'
 import { type LegFacts, legFacts } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
-import { createDueQueue, type DueQueue } from './due-queue.ts'
+import { createDueQueue, type Due, type DueQueue } from './due-queue.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { exchangeFacts } from './exchange-facts.ts'
 import { createOpenExchanges, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
@@ -153,30 +153,38 @@ export function applyResponse(join: Join, response: Response, appendMs: number, 
   else addLeg(join, exchange, response)
 }
 
-/** Moves the partition's time and returns the evidence that fell due, in a fixed order. */
-export function advance(join: Join, nowMs: number): readonly Evidence[] {
+/**
+ * Moves the partition's time and returns the evidence that fell due, in a fixed order. From `most` records on it stops before it has come to `nowMs`, and
+ * has to be called again.
+ */
+export function advance(join: Join, nowMs: number, most = Number.POSITIVE_INFINITY): readonly Evidence[] {
   const evidence: Evidence[] = takeGivenUp(join)
   for (let due = join.due.pop(nowMs); due !== null; due = join.due.pop(nowMs)) {
-    const exchange = join.open.get(due.exchangeId)
-    const reading = exchange?.readings[due.reading]
-    if (exchange === undefined) join.stale = Math.max(0, join.stale - 1)
-    if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) continue
-    if (due.dueMs > join.resumeThroughMs) {
-      const { facts, plan, legs, run } = exchange
-      const before = evidence.length
-      const late = due.dueMs <= exchange.seenAtMs
-      readAt({ facts, plan, legs, hash: join.hash }, run.plan, { reading, late }, evidence)
-      if (late) join.counts.late += evidence.length - before
-    }
-    exchange.readingsLeft -= 1
-    if (exchange.readingsLeft > 0) continue
-    count(join.counts, exchange)
-    join.open.close(exchange.id)
-    join.closed.add(exchange.id)
+    readDue(join, due, evidence)
+    if (evidence.length >= most) return evidence
   }
   join.readThroughMs = Math.max(join.readThroughMs, nowMs)
   join.open.sweep(join.readThroughMs)
   return evidence
+}
+
+function readDue(join: Join, due: Due, to: Evidence[]): void {
+  const exchange = join.open.get(due.exchangeId)
+  if (exchange === undefined) join.stale = Math.max(0, join.stale - 1)
+  const reading = exchange?.readings[due.reading]
+  if (exchange === undefined || reading === undefined || exchange.facts === null || exchange.run === null) return
+  if (due.dueMs > join.resumeThroughMs) {
+    const { facts, plan, legs, run } = exchange
+    const before = to.length
+    const late = due.dueMs <= exchange.seenAtMs
+    readAt({ facts, plan, legs, hash: join.hash }, run.plan, { reading, late }, to)
+    if (late) join.counts.late += to.length - before
+  }
+  exchange.readingsLeft -= 1
+  if (exchange.readingsLeft > 0) return
+  count(join.counts, exchange)
+  join.open.close(exchange.id)
+  join.closed.add(exchange.id)
 }
 
 /** Evidence of what was given up since it was last taken: that its legs were not heard of, so that a gate knows what it does not see. */
