@@ -65,7 +65,8 @@ async function measurePart(part: (typeof parts)[number], amount: number): Promis
   switch (part) {
     case 'overload': {
       const search = (place: Place) => measureOverload(place, amount, Number(values.search))
-      return { overload: await inPlace({ routes: overloadRoutes }, command, search) }
+      const how = command.replace(' --write', ` --search ${values.search} --write`)
+      return { overload: await inPlace({ routes: overloadRoutes }, how, search) }
     }
     case 'soak':
       return { soak: await inPlace({ routes: soakRoutes }, command, (place) => measureSoak(place, amount)) }

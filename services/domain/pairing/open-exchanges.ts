@@ -1,7 +1,7 @@
 import type { Response, ShadowPlan } from '../events/records.ts'
 import type { LegFacts } from '../scoring/leg-facts.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
-import type { Reading } from './readings.ts'
+import type { Reading } from './plan-readings.ts'
 import type { RunFacts } from './run-facts.ts'
 
 export interface OpenExchange {
