@@ -51,6 +51,11 @@ const settings = {
     'requests under way at once; more are refused with 503',
     z.coerce.number().int().min(1).default(2_048),
   ),
+  loopHeldMaxMs: setting(
+    'PENSTOCK_GATEWAY_LOOP_HELD_MAX_MS',
+    'how long the event loop may be held up at a time, ms; while it is longer, again and again, a share of the requests is refused with 503',
+    z.coerce.number().int().min(20).max(10_000).default(500),
+  ),
   drainMs: setting(
     'PENSTOCK_GATEWAY_DRAIN_MS',
     'how long running answers may go on when the gateway stops, ms; without it as long as the longest answer',

@@ -63,6 +63,25 @@ describe('limits', () => {
     expect(tapped.map(({ request }) => request.assignment)).toEqual(['split', 'local_kill'])
   })
 
+  it('refuses a share of the calls at once while its event loop is held up again and again, and none afterwards', async () => {
+    const { ask, metrics } = await setUpGateway({ config: { loopHeldMaxMs: 20 } })
+    // What calls do to a loop that has more of them than it can serve.
+    const hog = setInterval(() => {
+      for (const endMs = performance.now() + 100; performance.now() < endMs; );
+    }, 1)
+    const statuses: number[] = []
+    try {
+      await expect
+        .poll(async () => statuses.push((await ask()).status) && statuses.at(-1), { timeout: 30_000 })
+        .toBe(503)
+    } finally {
+      clearInterval(hog)
+    }
+    expect(await metrics.text()).toMatch(/penstock_gateway_requests_total{arm="none",outcome="overloaded"} 1\n/)
+    await expect.poll(() => metrics.text(), { timeout: 30_000 }).toMatch(/penstock_gateway_admitted_share 1\n/)
+    expect((await ask()).status).toBe(200)
+  })
+
   it.each([
     ['head', 'POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nx-slow: '],
     [

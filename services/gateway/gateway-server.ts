@@ -7,6 +7,7 @@ import type { Clock } from '../domain/time/clock.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
+import type { Admission } from './admission.ts'
 import type { BodyRewriter } from './body-rewriter.ts'
 import { chooseVariant, type Oddity } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
@@ -30,6 +31,7 @@ export interface GatewayDeps {
   readonly control: ControlState
   readonly tap: Tap
   readonly rewriter: BodyRewriter
+  readonly admission: Admission
   readonly clock: Clock
   readonly metrics: Metrics
   readonly log: Logger
@@ -127,26 +129,19 @@ type Handling = (request: IncomingMessage, response: ServerResponse, handle: () 
 
 const ownPaths: ReadonlySet<string> = new Set([killPath, livePath, readyPath])
 
-/** Refuses what is more than may be under way; the local kill and questions of health are always heard. */
-function limiter({ config, metrics }: GatewayDeps): Handling {
-  const running = metrics.gauge('penstock_gateway_running_requests', 'Requests under way, and connections to providers')
-  metrics.gauge('penstock_gateway_requests_limit', 'Requests that may be under way at once').set(config.requestsMax)
-  let under = 0
-  const step = (by: number) => {
-    under += by
-    running.set(under)
-  }
+/** Refuses what is not taken on; the local kill and questions of health are always heard. */
+function limiter({ admission }: GatewayDeps): Handling {
   return async (request, response, handle) => {
-    if (under >= config.requestsMax && !ownPaths.has(pathOf(request))) {
+    if (ownPaths.has(pathOf(request))) return handle()
+    if (!admission.begin()) {
       request.resume()
-      sendError(response, 503, 'the gateway serves as many requests as it may', 'server_error', { 'retry-after': '1' })
+      sendError(response, 503, 'the gateway serves as many requests as it can', 'server_error', { 'retry-after': '1' })
       return { arm: 'none', outcome: 'overloaded' }
     }
-    step(1)
     try {
       return await handle()
     } finally {
-      step(-1)
+      admission.end()
     }
   }
 }

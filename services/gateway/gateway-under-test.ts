@@ -5,6 +5,7 @@ import { sampleSplit } from '../domain/routing/sample-split.ts'
 import { systemClock } from '../platform/lifecycle/clocks.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
+import { createAdmission } from './admission.ts'
 import { type BodyRewriterOptions, startBodyRewriter } from './body-rewriter.ts'
 import type { GatewayConfig } from './config.ts'
 import { createControlState } from './control-state.ts'
@@ -98,6 +99,8 @@ export async function setUpGateway(options: Options = {}) {
     },
     ...options.config,
   } as unknown as GatewayConfig
+  const admission = createAdmission({ ...config, metrics, log: silentLog })
+  stops.push(() => admission.stop())
   const server = await startGatewayServer({
     config,
     control: createControlState({ clock: systemClock, file }),
@@ -115,6 +118,7 @@ export async function setUpGateway(options: Options = {}) {
       stop: async () => undefined,
     },
     rewriter,
+    admission,
     clock: systemClock,
     metrics,
     log: silentLog,

@@ -10,4 +10,5 @@ export const sampleGatewayConfig = {
   bodiesBytesMax: 10_000_000,
   requestTimeoutMs: 60_000,
   requestsMax: 10,
+  loopHeldMaxMs: 10_000,
 } as const

@@ -9,6 +9,7 @@ import { promptOf } from '../platform/model-api/prompt-settings.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { openCodec } from '../platform/registry/open-codec.ts'
 import { ackEmitter, createAcks } from './acks.ts'
+import { createAdmission } from './admission.ts'
 import { startBodyRewriter } from './body-rewriter.ts'
 import type { GatewayConfig } from './config.ts'
 import { createControlState } from './control-state.ts'
@@ -81,12 +82,16 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
   watchControl(scope, transport, open, control, () => acks.send(false))
   const timers = [setInterval(() => acks.send(false), checkMs), setInterval(() => acks.send(true), repeatMs)]
   scope.onStop('acks', () => timers.forEach(clearInterval))
+  const { requestsMax, loopHeldMaxMs } = config
+  const admission = await scope.use('admission', () => createAdmission({ requestsMax, loopHeldMaxMs, ...scope }))
+  scope.health.noting().ready('overload', () => admission.refusing())
   const server = await scope.use('server', () =>
     startGatewayServer({
       config,
       control,
       tap,
       rewriter,
+      admission,
       log: scope.log,
       clock: scope.clock,
       metrics: scope.metrics,

@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net'
 import type { Request, Response, Split } from '../../services/domain/events/records.ts'
 import { createRedactor } from '../../services/domain/redaction/redactor.ts'
+import { createAdmission } from '../../services/gateway/admission.ts'
 import { startBodyRewriter } from '../../services/gateway/body-rewriter.ts'
 import type { GatewayConfig } from '../../services/gateway/config.ts'
 import { createControlState } from '../../services/gateway/control-state.ts'
@@ -134,11 +135,13 @@ export async function startGatewayInMemory(
       ...options.routing?.(baseUrl),
     },
   } as unknown as GatewayConfig
+  const admission = createAdmission({ ...config, metrics, log })
   const server = await startGatewayServer({
     config,
     control: createControlState({ clock: systemClock, file }),
     tap,
     rewriter,
+    admission,
     clock: systemClock,
     metrics,
     log,
@@ -163,6 +166,7 @@ export async function startGatewayInMemory(
     async stop() {
       await server.stop()
       await rewriter.stop()
+      await admission.stop()
       provider.closeAllConnections()
       provider.close()
     },

@@ -213,6 +213,7 @@ export function gatewayConfig(
     bodiesBytesMax: 20_000_000,
     requestTimeoutMs: 60_000,
     requestsMax: 200,
+    loopHeldMaxMs: 10_000,
     localKillFile: '',
     drainMs: 5_000,
     drainLeadMs: 0,

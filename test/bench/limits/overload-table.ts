@@ -8,14 +8,16 @@ const rowEveryS = 60
 export function overloadLines(results: OverloadResults): readonly string[] {
   const { tried, before, slices, after, account, caughtUpS, restarts } = results
   const failed = slices.flatMap((slice) => Object.values(slice.failed)).reduce((sum, count) => sum + count, 0)
+  const refused = slices.reduce((sum, slice) => sum + slice.refused.count, 0)
+  const sent = slices.reduce((sum, slice) => sum + slice.sent, 0)
   const last = tried.at(-1)
   const isShort = (slices.at(-1)?.atS ?? 0) < 2 * rowEveryS
   const shown = slices.filter(({ atS }) => isShort || atS % rowEveryS === 0)
   return [
     `Tried: ${tried.map(({ perSecond }) => perSecond).join(', ')} requests/s; ${last?.perSecond} do not fit (${last?.why ?? 'all fit'}).`,
     '',
-    '| at s | calls, ms p50 / p99 | straight to the model | schedule late, ms | failed | records behind | seconds behind: pairing, gate, store | left out by the tap | shadow legs so far |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| at s | calls, ms p50 / p99 | straight to the model | schedule late, ms | refused with 503, told after ms p50 / p99 | failed otherwise | records behind | seconds behind: pairing, gate, store | left out by the tap | shadow legs so far |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...shown.map((slice) => sliceRow(slice, before)),
     '',
     ...memoryRows([
@@ -30,7 +32,9 @@ export function overloadLines(results: OverloadResults): readonly string[] {
     `Said at /readyz meanwhile: ${[...new Set(slices.flatMap(({ look }) => look.said))].join(', ') || 'nothing'}. By the doctor at the end: ${results.doctor.join('; ') || 'nothing wrong'}. In logs: ${counted(results.logged)}.`,
     `The gate in the end: ${results.gate}. Brakes: ${results.latches.join('; ') || 'none'}.`,
     '',
-    held(`no call failed (${failed})`, failed === 0),
+    `${n(refused)} of ${n(sent)} calls were refused at once with 503 and a time to ask again.`,
+    '',
+    held(`no call failed that was taken on (${failed})`, failed === 0),
     held(`no process ended (${restarts})`, restarts === 0),
     held(
       `caught up afterwards (${caughtUpS === null ? 'not within ten minutes' : `${caughtUpS.toFixed(0)} s`})`,
@@ -41,7 +45,7 @@ export function overloadLines(results: OverloadResults): readonly string[] {
   ]
 }
 
-function sliceRow({ atS, through, straight, late, failed, look }: Slice, before: Look): string {
+function sliceRow({ atS, sent, through, straight, late, refused, failed, look }: Slice, before: Look): string {
   const { pairing, gate, sink } = look.behindS
   const behind = Object.values(look.lag).reduce((sum, records) => sum + records, 0)
   const cells = [
@@ -49,6 +53,7 @@ function sliceRow({ atS, through, straight, late, failed, look }: Slice, before:
     ms(through),
     ms(straight),
     ms(late),
+    refused.count === 0 ? 'none' : `${((100 * refused.count) / sent).toFixed(0)} %, ${ms(refused.toldMs)}`,
     counted(failed),
     behind,
     [pairing, gate, sink].map((seconds) => seconds.toFixed(1)).join(', '),

@@ -16,6 +16,9 @@ export interface Slice {
   /** Seconds since the overload began, at the end of the slice. */
   readonly atS: number
   readonly sent: number
+  /** Calls that the gateway refused at once with 503, ms until they heard of it. */
+  readonly refused: { readonly count: number; readonly toldMs: Quantiles }
+  /** Calls that failed in another way. */
   readonly failed: Readonly<Record<string, number>>
   /** Calls through the gateway, and beside them calls straight to the model, ms. */
   readonly through: Quantiles
@@ -57,6 +60,8 @@ const step = 1.25
 const ratesMax = 20
 const warmS = 10
 const caughtUpWithinS = 600
+/** What the gateway answers to calls that it does not take on. */
+const refusedAs = '503'
 
 /** @param stepS how long each rate is tried */
 export async function measureOverload(place: Place, minutes: number, stepS: number): Promise<OverloadResults> {
@@ -170,16 +175,28 @@ async function takeSlice(
     looking,
   ])
   const failed: Record<string, number> = {}
+  const toldMs: number[] = []
   for (const { answer, exchange, failure } of samples) {
     if (answer !== null && exchange !== null) answered.add(exchange)
-    if (failure !== null) failed[failure] = (failed[failure] ?? 0) + 1
+    if (failure?.what === refusedAs) toldMs.push(failure.overMs)
+    else if (failure !== null) failed[failure.what] = (failed[failure.what] ?? 0) + 1
   }
+  const refused = { count: toldMs.length, toldMs: quantilesOf(toldMs) }
   const times = (of: readonly Sample[]) =>
     quantilesOf(of.flatMap(({ answer }) => (answer === null ? [] : [answer.totalMs])))
   const late = quantilesOf(samples.map(({ lateMs }) => lateMs))
-  const slice = { atS, sent: samples.length, failed, through: times(samples), straight: times(straight), late, look }
+  const slice = {
+    atS,
+    sent: samples.length,
+    refused,
+    failed,
+    through: times(samples),
+    straight: times(straight),
+    late,
+    look,
+  }
   noted(
-    `${atS} s: p99 ${slice.through.p99.toFixed(0)} ms, failed ${JSON.stringify(failed)}, lag ${JSON.stringify(look.lag)}, behind ${JSON.stringify(look.behindS)}, drops ${JSON.stringify(look.tapDrops)}, legs ${JSON.stringify(look.shadowLegs)}`,
+    `${atS} s: p99 ${slice.through.p99.toFixed(0)} ms, refused ${refused.count}, failed ${JSON.stringify(failed)}, lag ${JSON.stringify(look.lag)}, behind ${JSON.stringify(look.behindS)}, drops ${JSON.stringify(look.tapDrops)}, legs ${JSON.stringify(look.shadowLegs)}`,
   )
   return slice
 }

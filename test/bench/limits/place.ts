@@ -1,7 +1,7 @@
 import type { ServiceInstallationOptions } from '../../support/service-installation.ts'
 import { type LoadGenerator, startLoadGenerator, startModel } from '../support/children.ts'
 import type { Sample } from '../support/load-generator.ts'
-import { baselineModel, candidateModel } from '../support/model-names.ts'
+import { baselineModel, freeOfCharge } from '../support/model-names.ts'
 import { Closers, type OpenPenstock, openPenstock } from '../support/open-penstock.ts'
 
 /** A whole Penstock, with the model and whoever asks it in processes of their own. */
@@ -32,7 +32,6 @@ export interface PlaceOptions {
 const legTimeoutMs = 60_000
 /** Longer than any call may take: what fails does so by itself. */
 const patienceMs = 90_000
-const free = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
 const question = 'Tell me in a few sentences what has to be known before a bridge is built over a river that floods. '
 const asked = question.repeat(10)
 
@@ -44,11 +43,10 @@ export async function openPlace({ routes, tenants }: PlaceOptions): Promise<Plac
     const load: LoadGenerator = startLoadGenerator()
     closers.add(() => load.stop())
     const modelUrl = `http://127.0.0.1:${model.port}/v1`
-    const models = routes.flatMap((route) => [baselineModel(route), candidateModel(route)])
     const open = await openPenstock(closers, () => ({
       name: 'limits',
       providers: {
-        providers: [{ id: 'bench', baseUrl: modelUrl, prices: Object.fromEntries(models.map((name) => [name, free])) }],
+        providers: [{ id: 'bench', baseUrl: modelUrl, prices: freeOfCharge(routes) }],
         routes: routes.map((id) => ({ id, default: { id: 'old', provider: 'bench', model: baselineModel(id) } })),
       },
       ...(tenants === undefined ? {} : { tenants }),

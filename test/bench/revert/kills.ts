@@ -27,7 +27,6 @@ export interface KillTimes {
 export type KillBy = 'api' | 'call' | 'file'
 
 const reason = 'bench'
-const peopleMin = 15
 
 /** Kills by the API, one after the other; each is released, and a person resumes the run, while the others have their turn. */
 export async function measureApiKills(world: World, count: number): Promise<readonly KillTimes[]> {
@@ -104,7 +103,7 @@ async function resumed({ penstock }: World, run: string): Promise<void> {
 async function turnTo(world: World, traffic: SteadyTraffic, route: string): Promise<ReadonlySet<string>> {
   world.arrivals.length = 0
   traffic.route = route
-  return candidatesPeople(world.arrivals, route, peopleMin)
+  return candidatesPeople(world.arrivals, route, latchPeople)
 }
 
 /** Kills at the gateway itself, by a call from its own machine or by a file; needs neither Kafka nor anything else of ours. */

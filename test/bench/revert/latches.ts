@@ -44,7 +44,6 @@ const sentMax = 5
 const lateAfterMs = 5_000
 /** The first of each route warm up what is cold, and are not kept. */
 const warmUp = routes.length
-const peopleMin = 15
 /** Evidence is sent so long before it falls due: pairing says that it has read past that moment only after its evidence is acknowledged, and so must this. */
 const leadMs = 100
 
@@ -69,7 +68,7 @@ async function measureLatch(world: World, traffic: SteadyTraffic, standing: Stan
   const { run, route, split } = standing
   arrivals.length = 0
   traffic.route = route
-  const people = await candidatesPeople(arrivals, route, peopleMin)
+  const people = await candidatesPeople(arrivals, route, latchPeople)
   // Not in step with anybody's clock.
   await delay(300 + Math.random() * 500)
   const { beginMs, ackedMs, dueMs, sent } = await untilLatched(world, standing)

@@ -11,17 +11,22 @@ export interface RevertMoment {
   readonly firstInsteadMs: number
 }
 
-/** People who were the candidate's. Waits until `least` of them have been seen. */
+/**
+ * The people who are the candidate's. Waits until all of a route's people have been seen: had only some been, those who ask next would be strangers, and the first known
+ * to get the baseline instead would come a round of all people later.
+ */
 export async function candidatesPeople(
   arrivals: readonly Arrival[],
   route: string,
-  least: number,
+  peopleOfRoute: number,
 ): Promise<ReadonlySet<string>> {
-  const model = candidateModel(route)
-  const people = () =>
-    new Set(arrivals.flatMap((seen) => (seen.model === model && seen.user !== null ? [seen.user] : [])))
-  await found(`${least} people of ${model}`, () => (people().size >= least ? true : null))
-  return people()
+  const models = [baselineModel(route), candidateModel(route)]
+  const peopleOf = (of: readonly string[]) =>
+    new Set(arrivals.flatMap((seen) => (of.includes(seen.model) && seen.user !== null ? [seen.user] : [])))
+  await found(`${peopleOfRoute} people on ${route}`, () => (peopleOf(models).size >= peopleOfRoute ? true : null))
+  const people = peopleOf([candidateModel(route)])
+  if (people.size === 0) throw new Error(`none of ${peopleOfRoute} people on ${route} is the candidate's`)
+  return people
 }
 
 /** How long nothing may have come after it, for the moment to count as the last. */

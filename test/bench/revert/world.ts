@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { baselineModel } from '../support/model-names.ts'
+import { baselineModel, freeOfCharge } from '../support/model-names.ts'
 import { Closers, type OpenPenstock, openPenstock } from '../support/open-penstock.ts'
 import { type Arrival, type BenchModel, startBenchModel } from './model-server.ts'
 import { type SteadyTraffic, startSteadyTraffic } from './steady-traffic.ts'
@@ -26,7 +26,7 @@ export async function openWorld(routes: readonly string[]): Promise<World> {
     const open = await openPenstock(closers, (stackDir) => ({
       name: 'revert',
       providers: {
-        providers: [{ id: 'bench', baseUrl: model.baseUrl, prices: {} }],
+        providers: [{ id: 'bench', baseUrl: model.baseUrl, prices: freeOfCharge(routes) }],
         routes: routes.map((id) => ({ id, default: { id: 'old', provider: 'bench', model: baselineModel(id) } })),
       },
       environment: { gateway: { PENSTOCK_GATEWAY_KILL_FILE: killFileIn(stackDir) } },

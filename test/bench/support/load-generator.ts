@@ -35,8 +35,8 @@ export interface Sample {
   readonly answer: { readonly firstByteMs: number; readonly firstEventMs: number; readonly totalMs: number } | null
   /** What our gateway calls the exchange; null where none answered. */
   readonly exchange: string | null
-  /** Of an answer that is none: its status, or the error's code. */
-  readonly failure: string | null
+  /** Of an answer that is none: its status, or the error's code, and when it was over. */
+  readonly failure: { readonly what: string; readonly overMs: number } | null
 }
 
 const defaultPatienceMs = 5_000
@@ -49,7 +49,8 @@ function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): 
   const since = () => performance.now() - dueMs
   return new Promise((resolve) => {
     let exchange: string | null = null
-    const failed = (failure: string) => resolve({ offsetMs, lateMs, answer: null, exchange, failure })
+    const failed = (what: string) =>
+      resolve({ offsetMs, lateMs, answer: null, exchange, failure: { what, overMs: since() } })
     const onError = (error: NodeJS.ErrnoException) => failed(error.code ?? error.name)
     const headers = { ...turn.headers, ...(turn.people === undefined ? {} : personHeaders(index % turn.people)) }
     const call = request(turn.url, { method: 'POST', agent, headers, signal }, (response) => {
