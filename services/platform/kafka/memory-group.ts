@@ -39,6 +39,10 @@ export class MemoryGroup {
     for (const { pump } of this.#members) pump.wake()
   }
 
+  wakeAt(at: TopicPartition): void {
+    for (const { pump } of this.#members) pump.wakeAt(at)
+  }
+
   async join(options: GroupConsumerOptions): Promise<GroupConsumer> {
     const pump = new MemoryPump(options, this.#ports.stalled)
     const member: Member = { options, pump, generation: null }

@@ -78,6 +78,12 @@ export class MemoryPump {
     for (const lane of this.#lanes.values()) this.#run(lane)
   }
 
+  /** Something was appended to that partition. */
+  wakeAt(at: TopicPartition): void {
+    const lane = this.#lanes.get(laneKey(at))
+    if (lane !== undefined) this.#run(lane)
+  }
+
   /** Settles when no batch is being handled. */
   async quiet(): Promise<void> {
     await Promise.all([...this.#lanes.values()].flatMap(({ busy }) => (busy === null ? [] : [busy])))

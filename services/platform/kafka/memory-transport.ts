@@ -200,8 +200,13 @@ export class MemoryTransport implements Transport {
     // All partitions are known before the first record is written: a wrong topic writes nothing.
     const logs = placed.map(({ at }) => this.#logOf(at))
     const written = placed.map(({ record, at }, index) => ({ ...at, offset: logs[index]?.append(record, nowMs) ?? -1 }))
-    this.poll()
+    for (const at of distinct(written)) this.#wakeAt(at)
     return written
+  }
+
+  #wakeAt(at: TopicPartition): void {
+    for (const group of this.#groups.values()) group.wakeAt(at)
+    for (const reader of this.#readers) reader.wakeAt(at)
   }
 
   #place({ topic, key, partition }: OutRecord): number {
