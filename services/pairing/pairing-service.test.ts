@@ -196,7 +196,7 @@ describe('progress and offsets', () => {
     await turn()
     await service.tick()
     expect(evidence()).toEqual([])
-    expect(progress()).toMatchObject([{ read_through: 51_900, evidence_offsets: { 2: 77 } }])
+    expect(progress()).toMatchObject([{ read_through: 51_950, evidence_offsets: { 2: 77 } }])
   })
 })
 

@@ -97,7 +97,7 @@ export interface PairingService {
  * A partition read to its end may hold records that are appended but not yet visible: wall time moves it only up to here. A record that takes longer
  * to be seen is late only if it takes longer by the grace as well: nothing falls due before its own age and the grace are over.
  */
-const idleMarginMs = 100
+const idleMarginMs = 50
 const evidencePerSend = 500
 /** A partition that was away for long has hundreds of thousands fall due at one record: no more than this is made before it is acknowledged. */
 const evidenceAheadMax = 10_000

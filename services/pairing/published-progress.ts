@@ -14,7 +14,7 @@ type ProgressDecoder = Decoder<{
   Progress: Pick<Records['Progress'], 'source' | 'exchange_partition' | 'read_through' | 'evidence_offsets'>
 }>
 
-/** Progress is written up to twenty times a second per partition, so that the latest of each stands near the end. */
+/** Progress is written up to forty times a second per partition, so that the latest of each stands near the end. */
 const tailRecords = 20_000
 
 /** Reads what owners of these exchange partitions have published last: from the end of the topic, or from its beginning when the end lacks one. */

@@ -16,9 +16,9 @@ import { type PublishedProgress, readPublishedProgress } from './published-progr
 import { createRunCatalogue, type RunCatalogue } from './run-catalogue.ts'
 
 /** How often progress is published while anybody's evidence is to come: no gate acts on evidence that no progress speaks of. */
-const publishMs = 50
+const publishMs = 25
 /** How many of these until progress is published in any case, and offsets are committed. */
-const commitEvery = 10
+const commitEvery = 20
 
 /** What pairing speaks to; opened by its own start, or by a test. */
 export interface PairingParts {

@@ -13,7 +13,7 @@ import { startTestInstallation } from '../support/installation.ts'
 import { serviceNames, type TestInstallation } from '../support/service-installation.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { testStack } from '../support/stack.ts'
-import { uncaptured, unsentAtKill } from '../support/uncaptured.ts'
+import { uncaptured } from '../support/uncaptured.ts'
 
 /** Counts of one shape from the store. */
 type Row = Readonly<Record<string, number | string>>
@@ -192,7 +192,7 @@ describe('one process per service', () => {
     const captured = new Set(
       (await penstock.query("SELECT DISTINCT exchange_id AS id FROM legs WHERE leg = 'live'")).map((row) => row['id']),
     )
-    const { answered, missing, unsent } = uncaptured(seen, captured, gatewayKills.map(unsentAtKill))
+    const { answered, missing, unsent } = uncaptured(seen, captured, gatewayKills)
     const legs = await numbers(
       'SELECT count() AS rows, uniqExact((exchange_id, leg, arm, attempt_id)) AS legs FROM legs',
     )

@@ -2,15 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Stack } from '../../infra/native/stack.ts'
 import type { PartName } from '../../infra/native/state.ts'
 import type { TestInstallation } from '../support/service-installation.ts'
-import { tapLagMs, type Unsent, unsentAtKill } from '../support/uncaptured.ts'
 import type { BrokerDisk } from './broker-disk.ts'
 import { type Deed, killedParts } from './schedule.ts'
 
 /** What was really done, as often as it was. */
 export interface Done {
   readonly counts: Readonly<Record<string, number>>
-  /** For each kill of the gateway: when what it had answered may not have been sent. */
-  readonly unsent: readonly Unsent[]
+  readonly gatewayKilledAtMs: readonly number[]
   readonly storeAwayMs: number
 }
 
@@ -30,8 +28,6 @@ export interface Struck {
 const startsMax = 5
 /** How long a broker may take to see that its disk is full. */
 const noticeWithinMs = 60_000
-/** After the broker is back, what a gateway holds for it is on its way. */
-const catchUpMs = 10_000
 
 /** Does each deed at its time; deeds on the same target follow one another. */
 export function startFaults(deeds: readonly Deed[], struck: Struck): Faults {
@@ -48,7 +44,6 @@ class Doer {
   readonly #struck: Struck
   readonly #counts = new Map<string, number>()
   readonly #turns = new Map<string, Promise<void>>()
-  readonly #brokerAway: { fromMs: number; toMs: number }[] = []
   readonly #gatewayKills: number[] = []
   #storeAwayMs = 0
 
@@ -64,12 +59,11 @@ class Doer {
   }
 
   result(): Done {
-    const unsent = this.#gatewayKills.map((atMs) => {
-      const kill = unsentAtKill(atMs)
-      const away = this.#brokerAway.find(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs + catchUpMs)
-      return away === undefined ? kill : { ...kill, fromMs: Math.min(kill.fromMs, away.fromMs - tapLagMs) }
-    })
-    return { counts: Object.fromEntries(this.#counts), unsent, storeAwayMs: this.#storeAwayMs }
+    return {
+      counts: Object.fromEntries(this.#counts),
+      gatewayKilledAtMs: this.#gatewayKills,
+      storeAwayMs: this.#storeAwayMs,
+    }
   }
 
   async #do(deed: Deed): Promise<void> {
@@ -91,7 +85,7 @@ class Doer {
         return this.#fill(disk, deed.forMs)
       default:
         note(`the broker is ${deed.kind === 'broker-kill' ? 'killed' : 'stopped'}`)
-        await this.#awayBroker(() => this.#awayPart('kafka', deed.kind === 'broker-kill' ? 'kill' : 'stop', deed.forMs))
+        await this.#awayPart('kafka', deed.kind === 'broker-kill' ? 'kill' : 'stop', deed.forMs)
         return this.#count(deed.kind === 'broker-kill' ? 'broker killed' : 'broker stopped')
     }
   }
@@ -116,29 +110,16 @@ class Doer {
   /** The broker notices by itself that it cannot write, and ends, as it must: nothing may be acknowledged that is not kept. */
   async #fill(disk: BrokerDisk, forMs: number): Promise<void> {
     const { stack, note } = this.#struck
-    await this.#awayBroker(async () => {
-      note('the disk of the broker is full')
-      disk.fill()
-      const untilMs = performance.now() + noticeWithinMs
-      while (performance.now() < untilMs && (await stack.status()).kafka.condition !== 'stopped') await delay(250)
-      const ended = (await stack.status()).kafka.condition === 'stopped'
-      await delay(forMs)
-      disk.free()
-      if (!ended) await stack.kill('kafka')
-      await this.#start('kafka')
-      this.#count(ended ? 'disk of the broker full: it ended' : 'disk of the broker full: it went on')
-    })
-  }
-
-  async #awayBroker(act: () => Promise<void>): Promise<void> {
-    // Back for too short a time to catch up is not back: what waits has waited since it went away first.
-    const last = this.#brokerAway.at(-1)
-    const isSame = last !== undefined && Date.now() < last.toMs + catchUpMs
-    const away = isSame ? last : { fromMs: Date.now(), toMs: 0 }
-    away.toMs = Number.POSITIVE_INFINITY
-    if (!isSame) this.#brokerAway.push(away)
-    await act()
-    away.toMs = Date.now()
+    note('the disk of the broker is full')
+    disk.fill()
+    const untilMs = performance.now() + noticeWithinMs
+    while (performance.now() < untilMs && (await stack.status()).kafka.condition !== 'stopped') await delay(250)
+    const ended = (await stack.status()).kafka.condition === 'stopped'
+    await delay(forMs)
+    disk.free()
+    if (!ended) await stack.kill('kafka')
+    await this.#start('kafka')
+    this.#count(ended ? 'disk of the broker full: it ended' : 'disk of the broker full: it went on')
   }
 
   async #awayPart(name: PartName, how: 'kill' | 'stop', forMs: number): Promise<void> {

@@ -29,7 +29,7 @@ export function reportOf(ledger: Ledger, machine: Machine, command: string): str
         `Gate, run \`${run}\`: ${outcome}; ${difference === null ? `state, verdict and ${eValues} e-values are those of an undisturbed gate, bit for bit` : `DIFFERS: ${difference}`}.  `,
     ),
     '',
-    `Of ${number(gateway.answered)} requests answered by the gateway, ${number(gateway.unsentAtKill)} were not yet sent when it was killed: that is not promised, and bounded by what the tap holds. ${number(ledger.commandsInDoubt)} commands were answered by no decision in time or refused: they may be decided on once or not at all. Started again, the shadow service gave up ${number(ledger.givenUpByShadow)} legs of the feed whose plan it found without an answer, as it must; the first record of a leg counts.`,
+    `Of ${number(gateway.answered)} requests answered by the gateway, ${number(gateway.unsent)} were not yet sent when it was killed (the oldest had been answered ${(gateway.unsentForMsMax / 1_000).toFixed(1)} s before): that is not promised, and bounded by what the tap holds. ${number(ledger.commandsInDoubt)} commands were answered by no decision in time or refused: they may be decided on once or not at all. Started again, the shadow service gave up ${number(ledger.givenUpByShadow)} legs of the feed whose plan it found without an answer, as it must; the first record of a leg counts.`,
     '',
     '| done to it | times |',
     '|---|---:|',

@@ -3,7 +3,7 @@ import { writeRun } from '../../services/domain/rollout/run-document.ts'
 import { topics } from '../../services/flow.ts'
 import { partitionOf } from '../../services/platform/kafka/partition-counts.ts'
 import { partitionHeader } from '../../services/rollout-controller/work.ts'
-import { uncaptured } from '../support/uncaptured.ts'
+import { type Uncaptured, uncaptured } from '../support/uncaptured.ts'
 import {
   type Count,
   countDeadLetters,
@@ -53,7 +53,7 @@ export interface Ledger {
   /** What the broker's disk could not be filled for; null when it was. */
   readonly diskProblem: string | null
   readonly endedByThemselves: Readonly<Record<string, number>>
-  readonly gateway: { readonly answered: number; readonly missing: number; readonly unsentAtKill: number }
+  readonly gateway: Uncaptured
   readonly commandsInDoubt: number
   readonly givenUpByShadow: number
   readonly planned: Sent['planned']
@@ -85,7 +85,11 @@ export async function takeLedger(options: LedgerOptions, note: (what: string) =>
     await atRest(installation, note)
     const restedMs = performance.now()
     note('counting')
-    const counted = await countAll(installation, { sent, reasons: answered, times, unsent: done.unsent }, note)
+    const counted = await countAll(
+      installation,
+      { sent, reasons: answered, times, killedAtMs: done.gatewayKilledAtMs },
+      note,
+    )
     const minutes = (fromMs: number, toMs: number) => (toMs - fromMs) / 60_000
     return {
       options,
@@ -144,12 +148,12 @@ interface Truth {
   readonly sent: Sent
   readonly reasons: readonly string[]
   readonly times: Parameters<typeof countExchanges>[3]
-  readonly unsent: Done['unsent']
+  readonly killedAtMs: Done['gatewayKilledAtMs']
 }
 
 async function countAll(
   { transport, codec, penstock, seen }: LedgerInstallation,
-  { sent, reasons, times, unsent }: Truth,
+  { sent, reasons, times, killedAtMs }: Truth,
   note: (what: string) => void,
 ): Promise<Pick<Ledger, 'entries' | 'gates' | 'gateway' | 'givenUpByShadow'>> {
   const log = await countExchanges(transport, codec, sent, times)
@@ -168,11 +172,11 @@ async function countAll(
   const storedDecisions = await countStoredDecisions(ask, decisions.ids)
   note('comparing gates')
   const gates = await compareGates(transport, codec, runs, calm)
-  const gateway = uncaptured(seen, log.answered, unsent)
+  const gateway = uncaptured(seen, log.answered, killedAtMs)
   return {
     gates,
     givenUpByShadow: log.givenUp,
-    gateway: { answered: gateway.answered, missing: gateway.missing, unsentAtKill: gateway.unsent },
+    gateway,
     entries: [
       entry('exchange records acknowledged, in the log', log.acknowledged, {
         late: log.pairs.late(),
