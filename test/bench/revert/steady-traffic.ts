@@ -41,6 +41,8 @@ export function startSteadyTraffic(options: SteadyTrafficOptions): SteadyTraffic
           'content-type': 'application/json',
           'x-penstock-route': traffic.route,
           'x-penstock-user': user,
+          // Without one, all who ask the same within ten minutes are one unit, and there are only so many questions.
+          'x-penstock-session': `session-of-${user}`,
           'x-penstock-golden': `q${number}`,
           [userHeader]: user,
         },
