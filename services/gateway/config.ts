@@ -54,7 +54,7 @@ const settings = {
   loopHeldMaxMs: setting(
     'PENSTOCK_GATEWAY_LOOP_HELD_MAX_MS',
     'how long the event loop may be held up at a time, ms; while it is longer, again and again, a share of the requests is refused with 503',
-    z.coerce.number().int().min(20).max(10_000).default(500),
+    z.coerce.number().int().min(20).max(10_000).default(250),
   ),
   drainMs: setting(
     'PENSTOCK_GATEWAY_DRAIN_MS',

@@ -55,6 +55,11 @@ const timeoutCheckMs = 5_000
 const keepAliveMs = 75_000
 /** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
 const idleMarginMs = 1_000
+/**
+ * Connections that the kernel accepts for a loop that is held up; beyond them it drops what comes, and callers try again after seconds. Node's default is 511; the
+ * kernel has a limit of its own, usually 4,096.
+ */
+const acceptBacklog = 4_096
 const killPath = '/-/kill'
 const livePath = '/-/livez'
 const readyPath = '/-/readyz'
@@ -114,7 +119,7 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
   server.timeout = config.legTimeoutMs + idleMarginMs
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(config.port, config.host, resolve)
+    server.listen({ port: config.port, host: config.host, backlog: acceptBacklog }, resolve)
   })
   return {
     port: (server.address() as AddressInfo).port,

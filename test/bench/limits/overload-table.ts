@@ -9,6 +9,7 @@ export function overloadLines(results: OverloadResults): readonly string[] {
   const { tried, before, slices, after, account, caughtUpS, restarts } = results
   const failed = slices.flatMap((slice) => Object.values(slice.failed)).reduce((sum, count) => sum + count, 0)
   const refused = slices.reduce((sum, slice) => sum + slice.refused.count, 0)
+  const turnedAway = slices.reduce((sum, slice) => sum + slice.turnedAway, 0)
   const sent = slices.reduce((sum, slice) => sum + slice.sent, 0)
   const last = tried.at(-1)
   const isShort = (slices.at(-1)?.atS ?? 0) < 2 * rowEveryS
@@ -16,8 +17,8 @@ export function overloadLines(results: OverloadResults): readonly string[] {
   return [
     `Tried: ${tried.map(({ perSecond }) => perSecond).join(', ')} requests/s; ${last?.perSecond} do not fit (${last?.why ?? 'all fit'}).`,
     '',
-    '| at s | calls, ms p50 / p99 | straight to the model | schedule late, ms | refused with 503, told after ms p50 / p99 | failed otherwise | records behind | seconds behind: pairing, gate, store | left out by the tap | shadow legs so far |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| at s | calls, ms p50 / p99 | straight to the model | schedule late, ms | refused with 503, told after ms p50 / p99 | no connection free | failed otherwise | records behind | seconds behind: pairing, gate, store | left out by the tap | shadow legs so far |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...shown.map((slice) => sliceRow(slice, before)),
     '',
     ...memoryRows([
@@ -32,7 +33,7 @@ export function overloadLines(results: OverloadResults): readonly string[] {
     `Said at /readyz meanwhile: ${[...new Set(slices.flatMap(({ look }) => look.said))].join(', ') || 'nothing'}. By the doctor at the end: ${results.doctor.join('; ') || 'nothing wrong'}. In logs: ${counted(results.logged)}.`,
     `The gate in the end: ${results.gate}. Brakes: ${results.latches.join('; ') || 'none'}.`,
     '',
-    `${n(refused)} of ${n(sent)} calls were refused at once with 503 and a time to ask again.`,
+    `${n(refused)} of ${n(sent)} calls were refused at once with 503 and a time to ask again, and ${n(turnedAway)} found none of the callers' connections free.`,
     '',
     held(`no call failed that was taken on (${failed})`, failed === 0),
     held(`no process ended (${restarts})`, restarts === 0),
@@ -45,7 +46,10 @@ export function overloadLines(results: OverloadResults): readonly string[] {
   ]
 }
 
-function sliceRow({ atS, sent, through, straight, late, refused, failed, look }: Slice, before: Look): string {
+function sliceRow(
+  { atS, sent, through, straight, late, refused, turnedAway, failed, look }: Slice,
+  before: Look,
+): string {
   const { pairing, gate, sink } = look.behindS
   const behind = Object.values(look.lag).reduce((sum, records) => sum + records, 0)
   const cells = [
@@ -54,6 +58,7 @@ function sliceRow({ atS, sent, through, straight, late, refused, failed, look }:
     ms(straight),
     ms(late),
     refused.count === 0 ? 'none' : `${((100 * refused.count) / sent).toFixed(0)} %, ${ms(refused.toldMs)}`,
+    turnedAway,
     counted(failed),
     behind,
     [pairing, gate, sink].map((seconds) => seconds.toFixed(1)).join(', '),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { serviceNames } from '../../support/service-installation.ts'
 import { observedRollout } from '../revert/rollouts.ts'
 import type { Sample } from '../support/load-generator.ts'
+import { noConnection } from '../support/no-connection.ts'
 import { noted } from '../support/open-penstock.ts'
 import { type Quantiles, quantilesOf } from '../support/quantiles.ts'
 import { standUp } from '../support/standing-run.ts'
@@ -18,6 +19,8 @@ export interface Slice {
   readonly sent: number
   /** Calls that the gateway refused at once with 503, ms until they heard of it. */
   readonly refused: { readonly count: number; readonly toldMs: Quantiles }
+  /** Calls that found no connection free, because so many were under way. */
+  readonly turnedAway: number
   /** Calls that failed in another way. */
   readonly failed: Readonly<Record<string, number>>
   /** Calls through the gateway, and beside them calls straight to the model, ms. */
@@ -176,9 +179,11 @@ async function takeSlice(
   ])
   const failed: Record<string, number> = {}
   const toldMs: number[] = []
+  let turnedAway = 0
   for (const { answer, exchange, failure } of samples) {
     if (answer !== null && exchange !== null) answered.add(exchange)
     if (failure?.what === refusedAs) toldMs.push(failure.overMs)
+    else if (failure?.what === noConnection) turnedAway += 1
     else if (failure !== null) failed[failure.what] = (failed[failure.what] ?? 0) + 1
   }
   const refused = { count: toldMs.length, toldMs: quantilesOf(toldMs) }
@@ -189,6 +194,7 @@ async function takeSlice(
     atS,
     sent: samples.length,
     refused,
+    turnedAway,
     failed,
     through: times(samples),
     straight: times(straight),
@@ -196,7 +202,7 @@ async function takeSlice(
     look,
   }
   noted(
-    `${atS} s: p99 ${slice.through.p99.toFixed(0)} ms, refused ${refused.count}, failed ${JSON.stringify(failed)}, lag ${JSON.stringify(look.lag)}, behind ${JSON.stringify(look.behindS)}, drops ${JSON.stringify(look.tapDrops)}, legs ${JSON.stringify(look.shadowLegs)}`,
+    `${atS} s: p99 ${slice.through.p99.toFixed(0)} ms, refused ${refused.count}, turned away ${turnedAway}, failed ${JSON.stringify(failed)}, lag ${JSON.stringify(look.lag)}, behind ${JSON.stringify(look.behindS)}, drops ${JSON.stringify(look.tapDrops)}, legs ${JSON.stringify(look.shadowLegs)}`,
   )
   return slice
 }

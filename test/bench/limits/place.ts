@@ -30,6 +30,8 @@ export interface PlaceOptions {
 
 /** As a gateway has it that waits for models; the runs' own leg timeout is shorter. */
 const legTimeoutMs = 60_000
+/** More than the gateway lets be under way, and far fewer than a flood would open: whoever balances load has a bound, too. */
+const underWayMax = 2_500
 /** Longer than any call may take: what fails does so by itself. */
 const patienceMs = 90_000
 const question = 'Tell me in a few sentences what has to be known before a bridge is built over a river that floods. '
@@ -68,7 +70,7 @@ export async function openPlace({ routes, tenants }: PlaceOptions): Promise<Plac
           'content-type': 'application/json',
           'x-penstock-route': route,
         }
-        return load.run({ ...turn(gatewayUrl, route, of), headers, people })
+        return load.run({ ...turn(gatewayUrl, route, of), headers, people, underWayMax })
       },
       askStraight: (of) =>
         load.run({ ...turn(modelUrl, 'straight', of), headers: { 'content-type': 'application/json' } }),

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { noConnection } from './no-connection.ts'
 
 /**
  * A process of its own that sends requests by a schedule, whatever has been answered by then, and measures from when each was to be sent: a target
@@ -12,6 +13,8 @@ export interface Turn {
   readonly offsetsMs: readonly number[]
   /** Who asks: so many people in turn, each in a session of their own. Default: the headers say. */
   readonly people?: number
+  /** Calls of this process that may be under way at once, as whoever balances load has so many connections; one that finds none free fails as `noConnection`. */
+  readonly underWayMax?: number
   /** What is not answered so long after the last was sent counts as failed. Default 5 s. */
   readonly patienceMs?: number
 }
@@ -40,6 +43,7 @@ export interface Sample {
 }
 
 const defaultPatienceMs = 5_000
+let underWay = 0
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 
 function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): Promise<Sample> {
@@ -47,11 +51,13 @@ function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): 
   const dueMs = startMs + offsetMs
   const lateMs = performance.now() - dueMs
   const since = () => performance.now() - dueMs
-  return new Promise((resolve) => {
+  return new Promise<Sample>((resolve) => {
     let exchange: string | null = null
     const failed = (what: string) =>
       resolve({ offsetMs, lateMs, answer: null, exchange, failure: { what, overMs: since() } })
     const onError = (error: NodeJS.ErrnoException) => failed(error.code ?? error.name)
+    underWay += 1
+    if (underWay > (turn.underWayMax ?? Number.POSITIVE_INFINITY)) return failed(noConnection)
     const headers = { ...turn.headers, ...(turn.people === undefined ? {} : personHeaders(index % turn.people)) }
     const call = request(turn.url, { method: 'POST', agent, headers, signal }, (response) => {
       const firstByteMs = since()
@@ -75,6 +81,8 @@ function send(turn: Turn, index: number, startMs: number, signal: AbortSignal): 
     })
     call.on('error', onError)
     call.end(turn.body)
+  }).finally(() => {
+    underWay -= 1
   })
 }
 

@@ -57,6 +57,9 @@ const server = createServer((request, response) => {
   answer(request, response).catch(() => response.destroy())
 })
 server.keepAliveTimeout = 120_000
-server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+// As what balances load before models has it: a connection that the kernel drops is tried again after seconds.
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+)
 process.on('message', (model: string) => process.send?.({ served: served[model] ?? 0 }))
 process.on('disconnect', () => process.exit(0))
