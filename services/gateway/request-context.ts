@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { keyHeader, type ProviderApi } from '../platform/model-api/provider-settings.ts'
 import type { RoutingFile } from './config.ts'
@@ -32,7 +32,7 @@ export function mintExchangeId(): string {
 /** The tenant whose token the caller presented, as either API's clients do; null when it is nobody's. Compares digests in constant time. */
 export function authenticate(headers: IncomingHttpHeaders, tenants: readonly Tenant[]): Tenant | null {
   const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? headerOf(headers, 'x-api-key') ?? ''
-  const digest = createHash('sha256').update(given).digest()
+  const digest = hash('sha256', given, 'buffer')
   let found: Tenant | null = null
   for (const tenant of tenants) if (timingSafeEqual(digest, Buffer.from(tenant.tokenSha256, 'hex'))) found = tenant
   return found
@@ -58,14 +58,16 @@ export function identify(
   key: string,
 ): Identity {
   const session = headerOf(headers, 'x-penstock-session')
-  const user = headerOf(headers, 'x-penstock-user')
   const hashedSession = session === null ? null : keyedHash(key, 'session', `${tenant}\u001f${session}`)
-  const byKey: Readonly<Record<string, string | null>> = {
-    session: hashedSession,
-    user: user === null ? null : keyedHash(key, 'user', `${tenant}\u001f${user}`),
-    tenant: keyedHash(key, 'tenant', tenant),
-  }
-  return { session: hashedSession, unit: byKey[stickyKey] ?? hashedSession ?? keyedHash(key, 'exchange', exchangeId) }
+  const unit = stickyUnit(headers, stickyKey, tenant, key) ?? hashedSession ?? keyedHash(key, 'exchange', exchangeId)
+  return { session: hashedSession, unit }
+}
+
+/** By a sticky key other than the session; null where the caller does not say it. */
+function stickyUnit(headers: IncomingHttpHeaders, stickyKey: string, tenant: string, key: string): string | null {
+  if (stickyKey === 'tenant') return keyedHash(key, 'tenant', tenant)
+  const user = stickyKey === 'user' ? headerOf(headers, 'x-penstock-user') : null
+  return user === null ? null : keyedHash(key, 'user', `${tenant}\u001f${user}`)
 }
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | null {
