@@ -6,6 +6,11 @@ import type { Codec } from '../platform/registry/codec.ts'
 import type { ControlState } from './control-state.ts'
 
 const retryMs = 1_000
+/**
+ * Who obeys seldom hears anything, and being told so twenty times a second was what an idle gateway did. Records are delivered as they come, however long
+ * a fetch may wait for them; where the ends are only the metrics ask.
+ */
+const seldom = { maxWaitMs: 500, caughtUpPollMs: 2_000 }
 
 /** Keeps the control state fed, for as long as the process lives and whatever the broker does: a gateway starts and serves without Kafka. */
 export function watchControl(
@@ -26,12 +31,14 @@ export function watchControl(
         const brakes = await transport.read({
           topics: [topics.splits.name, topics.brakes.name],
           startAt: 'beginning',
+          ...seldom,
           onBatch: (batch) => apply(opened, control, batch).then(onChange),
         })
         readers.push(brakes)
         const beats = await transport.read({
           topics: [topics.heartbeats.name],
           startAt: 'end',
+          ...seldom,
           onBatch: (batch) => apply(opened, control, batch).then(onChange),
         })
         readers.push(beats)

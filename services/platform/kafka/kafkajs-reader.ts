@@ -38,6 +38,7 @@ export async function startKafkajsReader(
     topics: options.topics,
     onBatch: options.onBatch,
     ...(options.waits === undefined ? {} : { waits: options.waits }),
+    ...(options.caughtUpPollMs === undefined ? {} : { caughtUpPollMs: options.caughtUpPollMs }),
     ...(options.maxWaitMs === undefined ? {} : { maxWaitMs: options.maxWaitMs }),
     ...(options.maxBatchBytesPerPartition === undefined
       ? {}

@@ -116,6 +116,8 @@ export interface ReaderOptions {
   readonly startAt: StartAt
   onBatch(batch: RecordBatch): Promise<void>
   onCaughtUp?: OnCaughtUp
+  /** How often the broker is asked where the ends are. Default: twice a second. */
+  readonly caughtUpPollMs?: number
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
 }
