@@ -3,10 +3,12 @@ import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
 import { patchKafkajsGrouping } from './grouping-patch.ts'
+import { patchKafkajsProducing } from './produce-patch.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
 
 patchKafkajsGrouping()
 patchKafkajsCompaction()
+patchKafkajsProducing()
 const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
