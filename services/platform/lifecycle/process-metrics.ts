@@ -4,6 +4,8 @@ import type { HealthReport } from './health.ts'
 import type { Timers } from './timers.ts'
 
 const showEveryMs = 5_000
+/** At the default of 10 ms an idle process did little else than to look how late it was. */
+const resolutionMs = 50
 const nsPerSecond = 1e9
 
 /** What the process itself shows: how long its event loop was held up, its memory, whether it is live and ready. Returns what stops it. */
@@ -15,7 +17,7 @@ export function showProcess(metrics: Metrics, timers: Timers, report: () => Heal
   const live = metrics.gauge('penstock_live', '1 while /livez is 200')
   const ready = metrics.gauge('penstock_ready', '1 while /readyz is 200')
   const notes = metrics.gauge('penstock_notes', 'Notes of /readyz')
-  const delay = monitorEventLoopDelay()
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()
   const show = () => {
     const { unlive, unready, notes: noted } = report()
