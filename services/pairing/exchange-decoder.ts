@@ -1,10 +1,23 @@
 import type { Records } from '../domain/events/records.ts'
+import { requestFields } from '../domain/pairing/exchange-facts.ts'
 import type { Head } from '../domain/pairing/join.ts'
-import type { Decoded, ProjectingCodec } from '../platform/registry/codec.ts'
+import { answerFields } from '../domain/scoring/leg-facts.ts'
+import type { Decoded, Projected, ProjectingCodec } from '../platform/registry/codec.ts'
 
-type Read = Decoded<Records> | null
+const read = {
+  Request: requestFields,
+  ShadowPlan: ['exchange_id', 'place', 'legs', 'deadline_at'],
+  Response: answerFields,
+} as const
+/** Bodies are looked at where they lie. */
+const lent = { Request: ['body'], Response: ['output'] } as const
 
-/** Reads a record's head first, and the whole of it only when the head does not settle it. */
+/** What pairing reads of the records of an exchange. */
+export type ExchangeRecords = Projected<Records, typeof read, typeof lent>
+
+type Read = Decoded<ExchangeRecords> | null
+
+/** Reads a record's head first, and the rest that pairing needs only when the head does not settle it. */
 export interface ExchangeDecoder {
   /** Null when `settled` says that nothing is left to do. A promise only for a writer's schema that is met for the first time. */
   decode(value: Buffer, settled: (head: Head) => boolean): Read | Promise<Read>
@@ -17,11 +30,12 @@ export function createExchangeDecoder(codec: ProjectingCodec<Records>): Exchange
     ShadowPlan: ['exchange_id'],
     Response: ['exchange_id', 'leg'],
   })
+  const wholes = codec.project(read, lent)
   return {
     decode(value, settled) {
       const rest = (head: Awaited<ReturnType<typeof heads.decode>>) => {
         if (head.kind === 'bad') return head
-        return settled(head) ? null : codec.decode(value)
+        return settled(head) ? null : wholes.decode(value)
       }
       const head = heads.decode(value)
       return head instanceof Promise ? head.then(rest) : rest(head)

@@ -5,11 +5,12 @@ import { samplePlan } from '../domain/rollout/sample-run.ts'
 import { topics } from '../flow.ts'
 import type { InRecord, OutRecord, Written } from '../platform/kafka/transport.ts'
 import type { Decoded } from '../platform/registry/codec.ts'
+import type { ExchangeRecords } from './exchange-decoder.ts'
 import { createPairingService, type PairingDeps } from './pairing-service.ts'
 import type { PublishedProgress } from './published-progress.ts'
 
 const plan = { ...samplePlan, legTimeoutMs: 1_000, graceMs: 500, shadowStartDelayMs: 0 }
-const run: RunFacts = { plan, golden: () => null, price: () => null }
+const run: RunFacts = { plan, goldenByPrompt: false, golden: () => null, price: () => null }
 const place = {
   run: 'run',
   wave: 'all',
@@ -52,7 +53,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
       async decode(value, settled) {
         const known = records.get(value) as Known
         if (known.value === null) return { kind: 'bad', code: 'UNREADABLE', reason: '' }
-        return settled(known) ? null : ({ kind: 'record', schemaId: 1, ...known } as Decoded<Records>)
+        return settled(known) ? null : ({ kind: 'record', schemaId: 1, ...known } as Decoded<ExchangeRecords>)
       },
     },
     encode: (_, value) => Buffer.from(JSON.stringify(value)),

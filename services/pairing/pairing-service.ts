@@ -1,4 +1,5 @@
-import type { Evidence, Records, Request } from '../domain/events/records.ts'
+import type { Evidence, Records } from '../domain/events/records.ts'
+import type { AskedRequest } from '../domain/pairing/exchange-facts.ts'
 import { planProblem, requestProblem, responseProblem } from '../domain/pairing/impossible-values.ts'
 import {
   advance,
@@ -25,7 +26,7 @@ import type {
   Written,
 } from '../platform/kafka/transport.ts'
 import type { Decoded } from '../platform/registry/codec.ts'
-import type { ExchangeDecoder } from './exchange-decoder.ts'
+import type { ExchangeDecoder, ExchangeRecords } from './exchange-decoder.ts'
 import { nativeSha256 } from './native-sha256.ts'
 import type { PublishedProgress } from './published-progress.ts'
 import type { RunCatalogue } from './run-catalogue.ts'
@@ -242,7 +243,7 @@ class Pairing implements PairingService {
   #applyDecoded(
     state: PartitionState,
     record: InRecord,
-    decoded: Decoded<Records> | null,
+    decoded: Decoded<ExchangeRecords> | null,
   ): Promise<Problem | null> | Problem | null {
     if (decoded === null) return null
     if (decoded.kind === 'bad') return decoded
@@ -261,12 +262,14 @@ class Pairing implements PairingService {
         if (problem === null) applyResponse(join, decoded.value, timestampMs, offset)
         return problem
       }
-      default:
-        return { code: 'FOREIGN_RECORD', reason: `${decoded.name} does not belong on this topic` }
     }
   }
 
-  #applyRequest(state: PartitionState, record: InRecord, request: Request): Promise<Problem | null> | Problem | null {
+  #applyRequest(
+    state: PartitionState,
+    record: InRecord,
+    request: AskedRequest,
+  ): Promise<Problem | null> | Problem | null {
     const { runs, waitForRun } = this.#deps
     const run = request.place?.run ?? ''
     const apply = (facts: RunFacts | null): Problem | null => {

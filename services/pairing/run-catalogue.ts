@@ -67,6 +67,7 @@ export function createRunCatalogue(): RunCatalogue {
       if (golden !== null && (set == null || set.chunks.size < golden.chunks)) return null
       const made: RunFacts = {
         plan: run.plan,
+        goldenByPrompt: (set?.byPrompt.size ?? 0) > 0,
         golden: (ref, promptHash) =>
           (ref === null ? undefined : set?.byRef.get(ref)) ??
           (promptHash === null ? undefined : set?.byPrompt.get(promptHash)) ??

@@ -38,6 +38,7 @@ const golden: Readonly<Record<string, { readonly rule: GoldenRule; readonly expe
 }
 export const allFacts: RunFacts = {
   plan,
+  goldenByPrompt: true,
   golden(ref, promptHash) {
     const entry = golden[ref ?? ''] ?? golden[promptHash ?? '']
     return entry === undefined ? null : { ref, promptHash, ...entry }

@@ -42,7 +42,7 @@ function feedLog(
 describe('the rules that the ledger holds pairing to', () => {
   it('expect the very pairs that pairing makes of late, missing, repeated and shuffled records, and of outages', () => {
     const { run, place } = feedRun(startMs)
-    const facts = { plan: run.plan, golden: () => null, price: () => null }
+    const facts = { plan: run.plan, goldenByPrompt: false, golden: () => null, price: () => null }
     const join = createJoin({ limit: 100_000, resumeThroughMs: 0 })
     const expected = expectPairs(run.plan)
     const paired = new Map<number, number>()

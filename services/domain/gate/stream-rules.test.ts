@@ -42,6 +42,7 @@ describe('requests without a session', () => {
         },
         minute * 60_000,
         { hash: sha256Hex, shared: createSharedValues() },
+        { goldenByPrompt: false },
       ).unit
     expect(unitOf('acme', 'hello', 1)).toBe(unitOf('acme', 'hello', 9))
     const others = [unitOf('acme', 'hello', 11), unitOf('other', 'hello', 1), unitOf('acme', 'bye', 1)]

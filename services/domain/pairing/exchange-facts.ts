@@ -1,6 +1,27 @@
 import type { Request } from '../events/records.ts'
 import type { Sha256Hex } from '../scoring/normalise.ts'
+import type { RunFacts } from './run-facts.ts'
 import type { SharedValues } from './shared-values.ts'
+
+/** What is read of a request. */
+export const requestFields = [
+  'exchange_id',
+  'tenant',
+  'session',
+  'assignment_unit',
+  'turn',
+  'segments',
+  'live_arm',
+  'assignment',
+  'place',
+  'shadow_plan',
+  'body',
+  'capture',
+  'golden_ref',
+  'tap_drops',
+] as const satisfies readonly (keyof Request)[]
+
+export type AskedRequest = Pick<Request, (typeof requestFields)[number]>
 
 /** What is kept of a request: who, where and which unit, no text. */
 export interface ExchangeFacts {
@@ -12,6 +33,7 @@ export interface ExchangeFacts {
   /** Broker append time: the arrival that orders. */
   readonly arrivedAtMs: number
   readonly unit: string
+  /** Null also where nobody asks for it. */
   readonly promptHash: string | null
   readonly hasText: boolean
 }
@@ -21,15 +43,17 @@ const blockMs = 600_000
 
 /** Reduces a request to its facts. The unit is the session; without one, tenant, prompt and a 10-minute block stand for it. */
 export function exchangeFacts(
-  request: Request,
+  request: AskedRequest,
   appendMs: number,
   { hash, shared }: { readonly hash: Sha256Hex; readonly shared: SharedValues },
+  { goldenByPrompt }: Pick<RunFacts, 'goldenByPrompt'>,
 ): ExchangeFacts {
   const { live_arm, assignment, assignment_unit, turn, golden_ref } = request
   const place = request.place === null ? null : shared.place(request.place)
   const tenant = shared.text(request.tenant)
   const segments = shared.segments(request.segments)
-  const promptHash = lastUserMessageHash(request.body, hash)
+  const isPromptAsked = request.session === null || goldenByPrompt
+  const promptHash = isPromptAsked ? lastUserMessageHash(request.body, hash) : null
   const block = Math.floor(appendMs / blockMs)
   const unit =
     request.session ?? hash(`${request.tenant}\u001f${promptHash ?? request.exchange_id}\u001f${block}`).slice(0, 32)

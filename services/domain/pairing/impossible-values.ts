@@ -1,4 +1,6 @@
-import type { Place, Request, Response, ShadowPlan } from '../events/records.ts'
+import type { Place, ShadowPlan } from '../events/records.ts'
+import type { Answer } from '../scoring/leg-facts.ts'
+import type { AskedRequest } from './exchange-facts.ts'
 
 const longestLegMs = 24 * 3_600_000
 const weightMax = 100_000
@@ -8,7 +10,7 @@ const factCharactersMax = 16_384
 const segmentsMax = 64
 
 /** What no request can hold, or more than its facts may; null when it can be used. Says where and how much, never the text itself. */
-export function requestProblem(request: Request): string | null {
+export function requestProblem(request: AskedRequest): string | null {
   if (!(request.turn >= 0)) return `turn ${request.turn} is negative`
   const segments = Object.entries(request.segments)
   if (segments.length > segmentsMax) return `${segments.length} segments`
@@ -29,7 +31,7 @@ export function requestProblem(request: Request): string | null {
 }
 
 /** What no plan can hold; null when it can be used. `request` when the plan came within one. */
-export function planProblem(plan: ShadowPlan, request: Request | null = null): string | null {
+export function planProblem(plan: ShadowPlan, request: AskedRequest | null = null): string | null {
   if (request !== null && plan.exchange_id !== request.exchange_id) return 'the plan is that of another exchange'
   if (placeTexts(plan.place).some((text) => text.length > factCharactersMax)) return 'a place of more than names'
   const arms = new Set(plan.legs.map(({ arm }) => arm))
@@ -40,7 +42,7 @@ export function planProblem(plan: ShadowPlan, request: Request | null = null): s
 }
 
 /** Durations are all that counts of a producer's clock; those no leg can have are refused. */
-export function responseProblem(response: Response): string | null {
+export function responseProblem(response: Answer): string | null {
   const durationMs = response.ended_at - response.started_at
   if (!(durationMs >= 0 && durationMs <= longestLegMs)) return `the leg lasted ${durationMs} ms`
   const first = response.first_token_at

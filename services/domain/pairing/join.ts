@@ -1,11 +1,11 @@
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
-import { type LegFacts, legFacts } from '../scoring/leg-facts.ts'
+import { type Answer, type LegFacts, legFacts } from '../scoring/leg-facts.ts'
 import { isNotSampled } from '../scoring/leg-outcomes.ts'
 import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
 import { createDueQueue, type Due, type DueQueue } from './due-queue.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
-import { exchangeFacts } from './exchange-facts.ts'
+import { type AskedRequest, exchangeFacts } from './exchange-facts.ts'
 import { createOpenExchanges, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
 import { type Reading, readingsOf, wantedOf } from './plan-readings.ts'
 import { createRecentIds, type RecentIds } from './recent-ids.ts'
@@ -128,9 +128,9 @@ export function ignoreExchange(join: Join, id: string): void {
 }
 
 /** Applies a request of a run. Whatever `applyHead` has dealt with is not applied. */
-export function applyRequest(join: Join, request: Request, run: RunFacts, appendMs: number, offset: number): void {
+export function applyRequest(join: Join, request: AskedRequest, run: RunFacts, appendMs: number, offset: number): void {
   const exchange = join.open.open(request.exchange_id, offset, appendMs)
-  exchange.facts = exchangeFacts(request, appendMs, join)
+  exchange.facts = exchangeFacts(request, appendMs, join, run)
   exchange.run = run
   if (request.shadow_plan !== null) exchange.plan = keptPlan(join, request.shadow_plan)
   schedule(join, exchange, run.plan, request, appendMs)
@@ -145,7 +145,7 @@ export function applyPlan(join: Join, plan: ShadowPlan, appendMs: number, offset
 }
 
 /** Applies a response; the first per (exchange, arm, leg) in log order counts. */
-export function applyResponse(join: Join, response: Response, appendMs: number, offset: number): void {
+export function applyResponse(join: Join, response: Answer, appendMs: number, offset: number): void {
   // Possibly ahead of its request: kept for a while; if none comes it is swept as late.
   const exchange = join.open.open(response.exchange_id, offset, appendMs)
   if (exchange.facts === null) join.open.keepEarly(exchange, response)
@@ -196,7 +196,7 @@ export function lowestOpenOffset(join: Join): number | null {
   return join.open.lowestOffset()
 }
 
-function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
+function addLeg(join: Join, exchange: OpenExchange, response: Answer): void {
   const key = legKey(response.arm, response.leg)
   if (exchange.legs.has(key)) {
     join.counts.duplicates += 1
@@ -210,7 +210,13 @@ function addLeg(join: Join, exchange: OpenExchange, response: Response): void {
   exchange.legs.set(key, legFacts(response, golden, options))
 }
 
-function schedule(join: Join, exchange: OpenExchange, plan: AnalysisPlan, request: Request, appendMs: number): void {
+function schedule(
+  join: Join,
+  exchange: OpenExchange,
+  plan: AnalysisPlan,
+  request: AskedRequest,
+  appendMs: number,
+): void {
   const isSplit = (request.place?.candidate_weight ?? 0) > 0 && request.assignment === 'split'
   exchange.readings = readingsOf(plan, isSplit)
   exchange.readingsLeft = exchange.readings.length

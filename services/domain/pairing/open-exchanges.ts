@@ -1,5 +1,6 @@
-import type { Response, ShadowPlan } from '../events/records.ts'
-import type { LegFacts } from '../scoring/leg-facts.ts'
+import type { ShadowPlan } from '../events/records.ts'
+import type { Answer, LegFacts } from '../scoring/leg-facts.ts'
+import { textOf } from '../scoring/text.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
 import type { Reading } from './plan-readings.ts'
 import type { RunFacts } from './run-facts.ts'
@@ -15,7 +16,7 @@ export interface OpenExchange {
   seenAtMs: number
   readonly legs: Map<string, LegFacts>
   /** Responses that stand before their request in the log: kept whole until it comes. */
-  readonly early: Response[]
+  readonly early: Answer[]
   earlyCharacters: number
   readonly firstOffset: number
   readonly openedAtMs: number
@@ -36,8 +37,8 @@ export interface OpenExchanges {
   /** Opens it when it is not; at the limit the oldest exchange is given up, so that the newest can be judged. */
   open(id: string, offset: number, openedAtMs: number): OpenExchange
   /** The request has come: the exchange is no orphan any more; returns the responses that had waited for it. */
-  adopt(exchange: OpenExchange): readonly Response[]
-  keepEarly(exchange: OpenExchange, response: Response): void
+  adopt(exchange: OpenExchange): readonly Answer[]
+  keepEarly(exchange: OpenExchange, response: Answer): void
   close(id: string): void
   /** Gives up what waits for a request that stands before `passedMs`. */
   sweep(passedMs: number): void
@@ -104,7 +105,8 @@ export function createOpenExchanges(limit: number, given: GivenUp): OpenExchange
     },
     keepEarly(exchange, response) {
       const characters = charactersOf(response)
-      exchange.early.push(response)
+      // As a string: bytes would keep all that was fetched with them in memory.
+      exchange.early.push({ ...response, output: textOf(response.output) })
       exchange.earlyCharacters += characters
       earlyCharacters += characters
       for (const oldest of orphans.values()) {
@@ -125,6 +127,6 @@ export function createOpenExchanges(limit: number, given: GivenUp): OpenExchange
   }
 }
 
-function charactersOf(response: Response): number {
+function charactersOf(response: Answer): number {
   return response.tool_calls.reduce((sum, call) => sum + call.arguments.length, response.output.length)
 }

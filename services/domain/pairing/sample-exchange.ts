@@ -64,7 +64,7 @@ const plan = {
   shadowStartDelayMs: 500,
 } as unknown as AnalysisPlan
 
-export const run: RunFacts = { plan, golden: () => null, price: () => null }
+export const run: RunFacts = { plan, goldenByPrompt: false, golden: () => null, price: () => null }
 
 export function request(id: string, change: Partial<Request> = {}): Request {
   return {

@@ -4,6 +4,29 @@ import { isGoldenWrong } from './golden.ts'
 import { answerHashes, type Sha256Hex } from './normalise.ts'
 import { isRefusal } from './refusal.ts'
 import { type Sketch, sketchOf } from './sketch.ts'
+import { type Text, textOf } from './text.ts'
+
+/** What is read of a response. */
+export const answerFields = [
+  'exchange_id',
+  'arm',
+  'leg',
+  'resolution',
+  'started_at',
+  'first_token_at',
+  'ended_at',
+  'output',
+  'tool_calls',
+  'finish_reason',
+  'refusal',
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'cost_micro_usd',
+  'truncated',
+] as const satisfies readonly (keyof Response)[]
+
+export type Answer = Pick<Response, Exclude<(typeof answerFields)[number], 'output'>> & { readonly output: Text }
 
 /** What is kept of a leg's answer: numbers, hashes and a sketch, no text. Durations from the leg's own start, ms. */
 export interface LegFacts {
@@ -45,7 +68,7 @@ export function wantedFacts(metrics: readonly { readonly name: string }[]): Want
 
 /** Reduces a response to its facts. `hasText` is false where the capture level kept the text out: then nothing is said about content. */
 export function legFacts(
-  response: Response,
+  response: Answer,
   golden: GoldenEntry | null,
   options: {
     readonly hasText: boolean
@@ -55,7 +78,7 @@ export function legFacts(
   },
 ): LegFacts {
   const tools = response.tool_calls.map((call) => `${call.name}(${call.arguments})`).join('\n')
-  const said = tools === '' ? response.output : `${response.output}\n${tools}`
+  const said = tools === '' ? response.output : `${textOf(response.output)}\n${tools}`
   return {
     arm: response.arm,
     leg: response.leg,
@@ -68,15 +91,15 @@ export function legFacts(
     refused: isRefusal({ refusal: response.refusal, finishReason: response.finish_reason, text: response.output }),
     lengthChars: response.output.length,
     ...answerHashes(said, options.wanted, options.hash),
-    sketch: options.wanted.sketch ? sketchOf(said) : null,
+    sketch: options.wanted.sketch ? sketchOf(textOf(said)) : null,
     goldenWrong:
-      golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, response.output),
+      golden === null || !options.hasText || response.truncated ? null : isGoldenWrong(golden, textOf(response.output)),
     hasOutput: options.hasText,
     isWhole: !response.truncated,
   }
 }
 
-function costOf(price: NonNullable<Price>, response: Response): number | null {
+function costOf(price: NonNullable<Price>, response: Answer): number | null {
   if (response.input_tokens === null || response.output_tokens === null) return response.cost_micro_usd
   return (
     (response.input_tokens * price.inputMicroUsdPerMillion + response.output_tokens * price.outputMicroUsdPerMillion) /

@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
+import { type Text, textOf } from './text.ts'
 
 /** Text as it is compared when case, spacing, Markdown marks and closing punctuation do not matter: NFKC, lower case, single spaces. */
 export function normalisedText(text: string): string {
@@ -46,8 +47,13 @@ function bytesOf(text: string): Uint8Array {
   return scratch.subarray(0, encoder.encodeInto(text, scratch).written)
 }
 
-/** Normalises, in place and in one pass, the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. */
+/**
+ * Normalises, in one pass, the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. What it returns
+ * lies in memory that the next call uses again.
+ */
 function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
+  // The bytes themselves may be of `scratch`: nothing is written ahead of what is read.
+  const to = bytes.length > scratch.length ? new Uint8Array(bytes.length) : scratch
   let end = 0
   let last = space
   let seen = 0
@@ -55,15 +61,15 @@ function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
   for (let at = 0; at < bytes.length; at += 1) {
     const next = become[bytes[at] as number] as number
     seen |= next
-    bytes[end] = next
+    to[end] = next
     // Together they are a space only when both are, or when there is nothing.
     const counts = Number(next !== nothing) & Number((next | last) !== space)
     last = counts === 1 ? next : last
     end += counts
   }
   if ((seen & foreignBit) !== 0) return null
-  while (end > 0 && closing[bytes[end - 1] ?? 0] === 1) end -= 1
-  return bytes.subarray(0, end)
+  while (end > 0 && closing[to[end - 1] ?? 0] === 1) end -= 1
+  return to.subarray(0, end)
 }
 
 /** SHA-256 in hex, of a text as UTF-8. Whoever hashes much passes its platform's own in: the one of `@noble/hashes` takes ten times as long. */
@@ -75,13 +81,13 @@ export function sha256Hex(data: string | Uint8Array): string {
 
 /** What tells the answers of one exchange apart: the first 16 hex digits of SHA-256 of a text, and of the same normalised; null what is not wanted. */
 export function answerHashes(
-  text: string,
+  text: Text,
   wanted: { readonly exact: boolean; readonly normalised: boolean },
   hash: Sha256Hex,
 ): { readonly exactHash: string | null; readonly normalisedHash: string | null } {
   if (!wanted.exact && !wanted.normalised) return { exactHash: null, normalisedHash: null }
-  const bytes = bytesOf(text)
+  const bytes = typeof text === 'string' ? bytesOf(text) : text
   const exactHash = wanted.exact ? hash(bytes).slice(0, 16) : null
   if (!wanted.normalised) return { exactHash, normalisedHash: null }
-  return { exactHash, normalisedHash: hash(normaliseAscii(bytes) ?? normalisedOther(text)).slice(0, 16) }
+  return { exactHash, normalisedHash: hash(normaliseAscii(bytes) ?? normalisedOther(textOf(text))).slice(0, 16) }
 }

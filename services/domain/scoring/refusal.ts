@@ -1,4 +1,6 @@
 /** Only the beginning is read: a refusal comes first, and a quoted "I cannot" later in an answer is none. */
+import { openingOf, type Text } from './text.ts'
+
 const openingCharacters = 200
 
 const unable =
@@ -21,10 +23,10 @@ const openings = [
 export function isRefusal(answer: {
   readonly refusal: string | null
   readonly finishReason: string | null
-  readonly text: string
+  readonly text: Text
 }): boolean {
   if (answer.refusal !== null && answer.refusal !== '') return true
   if (answer.finishReason === 'content_filter' || answer.finishReason === 'refusal') return true
-  const opening = answer.text.slice(0, openingCharacters).trim().toLowerCase()
+  const opening = openingOf(answer.text, openingCharacters).trim().toLowerCase()
   return openings.some((pattern) => pattern.test(opening))
 }

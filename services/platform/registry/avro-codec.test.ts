@@ -134,4 +134,19 @@ describe('the codec', () => {
     expect(head.decode(codec.encode('Other', { name: 'b' }))).toMatchObject({ kind: 'bad', code: 'FOREIGN_RECORD' })
     expect(head.decode(framed(1, [2, 97, 0, ...veryMany]))).toMatchObject({ kind: 'bad', code: 'UNREADABLE' })
   })
+
+  it('lends texts of ASCII and bytes where they lie, and any other text as a string', () => {
+    const lending = codec.project({ Point: ['name', 'body'] }, { Point: ['name', 'body'] })
+    const lentOf = (name: string) => {
+      const value = codec.encode('Point', { ...point, name })
+      const decoded = lending.decode(value) as { readonly value: { readonly name: unknown; readonly body: Buffer } }
+      expect(decoded.value.body.buffer).toBe(value.buffer)
+      expect(String(decoded.value.body)).toBe('text')
+      return decoded.value.name
+    }
+    expect(lentOf('plain\0')).toEqual(Buffer.from('plain\0'))
+    expect(lentOf('naïve')).toBe('naïve')
+    expect(lentOf('\ufeff')).toBe('\ufeff')
+    expect(() => codec.project({ Point: ['weight'] }, { Point: ['weight'] })).toThrow(TypeError)
+  })
 })

@@ -1,6 +1,7 @@
 import avro, { type Type } from 'avsc'
 import { PenstockError } from '../../domain/outcome/penstock-error.ts'
 import { boundsCheck } from './avro-bounds.ts'
+import { lentType } from './avro-lent.ts'
 import { createSlab, headerBytes, magicByte } from './avro-slab.ts'
 import type { BadRecordCode, Decoded, Decoder, ProjectingCodec } from './codec.ts'
 
@@ -50,17 +51,22 @@ export function createAvroCodec<Records extends object>(
       return slab.write(type, ids[name], value)
     },
     decode: createDecoder<Records>(types, writers).decode,
-    project: (fields) => {
+    project: (fields, lent) => {
       const projected = Object.entries<readonly PropertyKey[] | undefined>(fields).map(([name, kept]) => {
-        const schema = JSON.parse(schemaTexts[name as keyof Records & string]) as { fields: { name: string }[] }
-        return [
-          name,
-          avro.Type.forSchema({ ...schema, fields: schema.fields.filter((f) => kept?.includes(f.name)) } as never),
-        ] as const
+        const of = name as keyof Records & string
+        return [name, projectedType(schemaTexts[of], kept ?? [], lent?.[of] ?? [])] as const
       })
       return createDecoder(new Map(projected), writers)
     },
   }
+}
+
+function projectedType(text: string, kept: readonly PropertyKey[], lent: readonly PropertyKey[]): Type {
+  const schema = JSON.parse(text) as { readonly fields: readonly { readonly name: string; readonly type: unknown }[] }
+  const fields = schema.fields
+    .filter(({ name }) => kept.includes(name))
+    .map((field) => (lent.includes(field.name) ? { ...field, type: lentType(field.type) } : field))
+  return avro.Type.forSchema({ ...schema, fields } as never)
 }
 
 interface Writers {

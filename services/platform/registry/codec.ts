@@ -16,21 +16,35 @@ export interface Codec<Records extends object> extends Decoder<Records> {
 export interface ProjectingCodec<Records extends object> extends Codec<Records> {
   /**
    * A decoder that builds only the named fields of the named records; the rest, bodies above all, is passed over unread. Any other record is bad
-   * with the code FOREIGN_RECORD.
+   * with the code FOREIGN_RECORD. Fields that are `lent` are not copied out of the value: bytes lie in it, and a text is its bytes if it is ASCII alone, else
+   * a string.
    */
-  project<const Fields extends Projection<Records>>(fields: Fields): Decoder<Projected<Records, Fields>>
+  project<const Fields extends Projection<Records>, const Lent extends Projection<Records> = Record<never, never>>(
+    fields: Fields,
+    lent?: Lent,
+  ): Decoder<Projected<Records, Fields, Lent>>
 }
 
 export type Projection<Records extends object> = {
   readonly [Name in keyof Records]?: readonly (keyof Records[Name])[]
 }
 
-export type Projected<Records extends object, Fields extends Projection<Records>> = {
-  [Name in keyof Records & keyof Fields]: Pick<
-    Records[Name],
-    Fields[Name] extends readonly (infer Field extends keyof Records[Name])[] ? Field : never
-  >
+export type Projected<
+  Records extends object,
+  Fields extends Projection<Records>,
+  Lent extends Projection<Records> = Record<never, never>,
+> = {
+  [Name in keyof Records & keyof Fields]: {
+    readonly [Field in Named<Fields[Name]> & keyof Records[Name]]: Name extends keyof Lent
+      ? Field extends Named<Lent[Name]>
+        ? LentValue<Records[Name][Field]>
+        : Records[Name][Field]
+      : Records[Name][Field]
+  }
 }
+
+type Named<Names> = Names extends readonly (infer Name)[] ? Name : never
+type LentValue<Value> = Value extends string ? string | Uint8Array : Value
 
 export type Decoded<Records extends object> =
   | {

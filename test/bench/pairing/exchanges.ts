@@ -75,7 +75,7 @@ export function exchangeOf(
 /** How many records of evidence one exchange gives whose first `heard` records come and no others, by the join itself. */
 export function evidenceOfOne({ plan }: Run, heard: 1 | 2 | 3 = 3): number {
   const join = createJoin({ limit: 10, resumeThroughMs: 0 })
-  const run: RunFacts = { plan, golden: () => null, price: () => null }
+  const run: RunFacts = { plan, goldenByPrompt: false, golden: () => null, price: () => null }
   const [asked, ...answers] = exchangeOf(0, 1)
   applyRequest(join, asked, run, 1_000_000, 0)
   for (const [index, answer] of answers.slice(0, heard - 1).entries()) applyResponse(join, answer, 1_000_001, index + 1)
