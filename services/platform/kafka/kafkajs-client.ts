@@ -4,16 +4,18 @@ import type { Logger } from '../log/logger.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
 import { patchKafkajsGrouping } from './grouping-patch.ts'
 import { patchKafkajsProducing } from './produce-patch.ts'
+import { connectWhole, patchKafkajsRemainder } from './response-socket.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
 
 patchKafkajsGrouping()
 patchKafkajsCompaction()
 patchKafkajsProducing()
+patchKafkajsRemainder()
 const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
 export function createKafkajsClient(
-  options: Omit<KafkaConfig, 'brokers' | 'logLevel' | 'logCreator'> & {
+  options: Omit<KafkaConfig, 'brokers' | 'logLevel' | 'logCreator' | 'socketFactory' | 'ssl'> & {
     /** host:port, comma separated. */
     readonly brokers: string
     readonly log: Logger
@@ -24,6 +26,7 @@ export function createKafkajsClient(
   const { logLevel } = kafkajs
   return new kafkajs.Kafka({
     ...rest,
+    socketFactory: connectWhole,
     brokers: brokers.split(',').map((broker) => broker.trim()),
     logLevel: logLevel.WARN,
     logCreator:

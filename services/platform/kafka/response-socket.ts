@@ -1,0 +1,73 @@
+import { connect } from 'node:net'
+import type { ISocketFactory } from 'kafkajs'
+import { replaceModule } from './module-patch.ts'
+
+const sizeBytes = 4
+/** What one read takes at most: the same memory again and again. */
+const readBytes = 65_536
+const keepAliveMs = 60_000
+
+/** Puts responses together from pieces of a connection, each in memory of its own. @throws RangeError for a size that no response has */
+export function createResponseReader(whole: (response: Buffer) => void): (piece: Uint8Array) => void {
+  const size = Buffer.alloc(sizeBytes)
+  let filling = size
+  let filled = 0
+  return (piece) => {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + filling.length - filled)
+      filling.set(part, filled)
+      filled += part.length
+      at += part.length
+      if (filled < filling.length) return
+      if (filling === size) {
+        filling = Buffer.allocUnsafe(sizeBytes + size.readInt32BE())
+        filling.set(size)
+      }
+      if (filled < filling.length) continue
+      const response = filling
+      filling = size
+      filled = 0
+      whole(response)
+    }
+  }
+}
+
+/**
+ * Connections whose data are whole responses. kafkajs 2.2.4 leaves every piece that is read in memory of its own until a response is whole, and then copies
+ * them into one: twice the memory, outside of the heap, and whole collections of the heap to get it back.
+ */
+export const connectWhole: ISocketFactory = ({ host, port, onConnect }) => {
+  const take = createResponseReader((response) => void socket.emit('data', response))
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(readBytes),
+    callback(length: number, buffer: Uint8Array) {
+      try {
+        take(buffer.subarray(0, length))
+      } catch (cause) {
+        socket.destroy(cause as Error)
+      }
+      return true
+    },
+  }
+  const socket = connect({ host, port, onread }, onConnect)
+  socket.setKeepAlive(true, keepAliveMs)
+  return socket
+}
+
+interface Connection {
+  bytesBuffered: number
+  chunks: Buffer[]
+}
+type ConnectionClass = { readonly prototype: { processData(this: Connection, data: Buffer): unknown } }
+
+/** What is left behind a response is nothing, and kafkajs would copy the next response to put it behind that. */
+export function patchKafkajsRemainder(): void {
+  replaceModule<ConnectionClass>('kafkajs/src/network/connection.js', (original) => {
+    const { processData } = original.prototype
+    original.prototype.processData = function process(data) {
+      if (this.bytesBuffered === 0) this.chunks = []
+      return processData.call(this, data)
+    }
+    return original
+  })
+}
