@@ -23,19 +23,48 @@ function normalisedOther(text: string): string {
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
+const closing = Uint8Array.from({ length: 128 }, (_, code) => Number('.!? '.includes(String.fromCharCode(code))))
+
 const space = 0x20
 const nothing = 0
-const foreign = 0xff
-/** No byte of ASCII has it. */
-const foreignBit = 0x80
-/** What becomes of each byte: nothing of some marks, a space of any white space. NUL and what is not ASCII are for the other way. */
-const become = Uint8Array.from({ length: 256 }, (_, code) => {
-  if (code === 0 || code >= 128) return foreign
-  const character = String.fromCharCode(code)
-  if ('*_`#>'.includes(character)) return nothing
-  return /\s/.test(character) ? space : character.toLowerCase().charCodeAt(0)
-})
-const closing = Uint8Array.from({ length: 128 }, (_, code) => Number('.!? '.includes(String.fromCharCode(code))))
+/** One of the marks that become nothing: put behind texts of an odd length. */
+const mark = 0x2a
+// What becomes of two bytes, in one number: what is written in the lowest 16 bits, and above them how many bytes that are and what they are beside.
+const countAt = 16
+const beginsWithSpaceAt = 18
+const isNothingAt = 19
+const endsWithSpaceAt = 20
+const isForeignAt = 21
+/** By two bytes as a number, the first the lower. Whatever is not ASCII or has a NUL in it is foreign. */
+const become = tableOfPairs()
+
+function tableOfPairs(): Uint32Array {
+  const table = new Uint32Array(65_536).fill(1 << isForeignAt)
+  const alone = Uint8Array.from({ length: 128 }, (_, code) => {
+    const character = String.fromCharCode(code)
+    if ('*_`#>'.includes(character)) return nothing
+    return /\s/.test(character) ? space : character.toLowerCase().charCodeAt(0)
+  })
+  for (let second = 1; second < 128; second += 1)
+    for (let first = 1; first < 128; first += 1) table[first | (second << 8)] = pairOf(alone[first], alone[second])
+  return table
+}
+
+function pairOf(first = nothing, second = nothing): number {
+  // Of two spaces one is left, and of two bytes the one that is not nothing.
+  if (second === nothing || (first === space && second === space)) return writtenOf(first, nothing)
+  return first === nothing ? writtenOf(second, nothing) : writtenOf(first, second)
+}
+
+function writtenOf(first: number, second: number): number {
+  const count = Number(first !== nothing) + Number(second !== nothing)
+  const last = count === 2 ? second : first
+  const beside =
+    (Number(first === space) << beginsWithSpaceAt) |
+    (Number(count === 0) << isNothingAt) |
+    (Number(last === space) << endsWithSpaceAt)
+  return first | (second << 8) | (count << countAt) | beside
+}
 
 /** Texts are written here one after the other; longer ones get memory of their own. */
 const scratch = new Uint8Array(1_048_576)
@@ -52,24 +81,26 @@ function bytesOf(text: string): Uint8Array {
  * lies in memory that the next call uses again.
  */
 function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
-  // The bytes themselves may be of `scratch`: nothing is written ahead of what is read.
-  const to = bytes.length > scratch.length ? new Uint8Array(bytes.length) : scratch
+  const memory = bytes.length < scratch.length ? scratch : new Uint8Array(bytes.length + 1)
+  memory.set(bytes)
+  memory[bytes.length] = mark
+  const view = new DataView(memory.buffer)
   let end = 0
-  let last = space
+  // 1 where the last that was written is a space, or nothing was written.
+  let last = 1
   let seen = 0
-  // Without branches, which texts make the processor guess wrong: every byte is written, and the next one over it where it does not count.
-  for (let at = 0; at < bytes.length; at += 1) {
-    const next = become[bytes[at] as number] as number
+  // Without branches, which texts make the processor guess wrong: two bytes are written each time, and the next ones over those that do not count.
+  for (let at = 0; at < bytes.length; at += 2) {
+    const next = become[view.getUint16(at, true)] as number
     seen |= next
-    to[end] = next
-    // Together they are a space only when both are, or when there is nothing.
-    const counts = Number(next !== nothing) & Number((next | last) !== space)
-    last = counts === 1 ? next : last
-    end += counts
+    const dropped = (next >>> beginsWithSpaceAt) & last
+    view.setUint16(end, (next & 0xffff) >>> (dropped << 3), true)
+    end += ((next >>> countAt) & 3) - dropped
+    last = ((next >>> isNothingAt) & last) | ((next >>> endsWithSpaceAt) & 1)
   }
-  if ((seen & foreignBit) !== 0) return null
-  while (end > 0 && closing[to[end - 1] ?? 0] === 1) end -= 1
-  return to.subarray(0, end)
+  if (((seen >>> isForeignAt) & 1) === 1) return null
+  while (end > 0 && closing[memory[end - 1] ?? 0] === 1) end -= 1
+  return memory.subarray(0, end)
 }
 
 /** SHA-256 in hex, of a text as UTF-8. Whoever hashes much passes its platform's own in: the one of `@noble/hashes` takes ten times as long. */
