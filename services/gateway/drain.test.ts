@@ -16,7 +16,7 @@ async function setUp(options: Partial<DrainOptions> = {}) {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const run = () => drain.run(server, { leadMs: 0, withinMs: 10_000, log, ...options })
+  const run = () => drain.run(server, { leadMs: 0, withinMs: 10_000, log, stopListening: () => undefined, ...options })
   return { answers, drain, server, url, run, warned, port: (server.address() as AddressInfo).port }
 }
 

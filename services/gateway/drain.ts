@@ -7,6 +7,8 @@ export interface DrainOptions {
   /** What still runs after this is cut off. */
   readonly withinMs: number
   readonly log: Logger
+  /** Whatever accepts connections for the server beside itself is to accept no more. */
+  stopListening(): void
 }
 
 /** Follows what a server answers, and lets it end. */
@@ -33,10 +35,11 @@ export function createDrain(): Drain {
       running.add(response)
       response.once('close', () => running.delete(response))
     },
-    async run(server, { leadMs, withinMs, log }) {
+    async run(server, { leadMs, withinMs, log, stopListening }) {
       draining = true
       for (const response of running) if (!response.headersSent) response.shouldKeepAlive = false
       if (leadMs > 0) await new Promise((resolve) => setTimeout(resolve, leadMs))
+      stopListening()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs)
       const late = setTimeout(() => {

@@ -161,7 +161,7 @@ describe('how a call ends', () => {
       }
       more()
     }
-    const { port, tapped } = await setUpGateway({ behave: endless, config: { legTimeoutMs: 1_000 } })
+    const { port, tapped } = await setUpGateway({ behave: endless, config: { legTimeoutMs: 3_000 } })
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => undefined)
     const head =
@@ -169,7 +169,7 @@ describe('how a call ends', () => {
     socket.write(`${head}{}`)
     socket.pause()
     const left = { resolution: 'aborted_by_client', errorClass: 'client_stalled', status: 200 }
-    await expect.poll(() => tapped[0]?.end, { timeout: 10_000 }).toMatchObject(left)
+    await expect.poll(() => tapped[0]?.end, { timeout: 20_000 }).toMatchObject(left)
     socket.destroy()
   })
 

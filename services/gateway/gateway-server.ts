@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Agent } from 'undici'
 import { type Operation, operationAt } from '../domain/sampling/operations.ts'
@@ -13,6 +12,7 @@ import { chooseVariant, type Oddity } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
 import { createDrain } from './drain.ts'
+import { listenWide } from './listen-wide.ts'
 import { localKill } from './local-kill.ts'
 import { answerMalformed, sendError } from './own-answers.ts'
 import { passThrough } from './pass-through.ts'
@@ -55,11 +55,6 @@ const timeoutCheckMs = 5_000
 const keepAliveMs = 75_000
 /** A connection on which nothing moves for this much longer than a model may take is closed: the end of an answer that nobody reads, above all. */
 const idleMarginMs = 1_000
-/**
- * Connections that the kernel accepts for a loop that is held up; beyond them it drops what comes, and callers try again after seconds. Node's default is 511; the
- * kernel has a limit of its own, usually 4,096.
- */
-const acceptBacklog = 4_096
 const killPath = '/-/kill'
 const livePath = '/-/livez'
 const readyPath = '/-/readyz'
@@ -117,14 +112,12 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     answerMalformed(error, socket, answering.has(socket))
   })
   server.timeout = config.legTimeoutMs + idleMarginMs
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port: config.port, host: config.host, backlog: acceptBacklog }, resolve)
-  })
+  const listener = await listenWide(server, config)
   return {
-    port: (server.address() as AddressInfo).port,
+    port: listener.port,
     async stop() {
-      await drain.run(server, { leadMs: config.drainLeadMs, withinMs: config.drainMs, log: deps.log })
+      const { drainLeadMs: leadMs, drainMs: withinMs } = config
+      await drain.run(server, { leadMs, withinMs, log: deps.log, stopListening: () => listener.close() })
       await agent.destroy()
     },
   }
