@@ -358,7 +358,8 @@ describe('sending', () => {
 
   it('counts what can never be sent, and sends the rest of the exchange', async () => {
     const { transport, recorder, written, replies } = await setUp()
-    transport.failNext('send', { error: new TransportError('never', { code: 'REFUSED' }) })
+    const error = new TransportError('never', { code: 'REFUSED' })
+    for (const _ of ['both', 'the request alone']) transport.failNext('send', { error })
     recorder.on({ kind: 'request', id: 'id', request, body: bytes('{}'), dropped: 0 })
     recorder.on({ kind: 'end', id: 'id', end: { ...ended, resolution: 'failed' } })
     await recorder.idle()

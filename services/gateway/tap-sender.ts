@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { Records, Request, Response } from '../domain/events/records.ts'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import { topics } from '../flow.ts'
-import type { Producer } from '../platform/kafka/transport.ts'
+import type { OutRecord, Producer } from '../platform/kafka/transport.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
@@ -23,39 +23,79 @@ export interface TapSenderDeps {
 const textBytesMax = 850_000
 const retryMs = 1_000
 
+/** Texts of one record that goes with others. No broker refuses so little for its size, and what else it refuses it refuses of all. */
+const togetherBytesMax = 64 * 1024
+
 /**
  * Encodes and sends the tap's records for as long as it takes: the producer waits out a broker that is away, and this waits out a topic and a
  * registry that are not there yet. Byte budgets, not a number of tries, are what bounds it.
  */
 export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
-  const { codec, producer, signal, log } = deps
+  const { codec, signal, log } = deps
   codec.catch(() => undefined)
   let waitingBytes = 0
-  const send = async (key: string, value: Buffer): Promise<void> => {
-    for (;;) {
-      try {
-        await producer.send([{ topic: topics.exchanges.name, key, value }])
-        return
-      } catch (cause) {
-        if (!(cause instanceof PenstockError && cause.retriable) || signal.aborted) throw cause
-        await delay(retryMs, undefined, { signal })
-      }
-    }
-  }
+  const turn = createTurn((records) => sendUntilKnown(deps, records))
   return async (whole, after) => {
     // Before anything is waited for: what waits is bounded.
     const { record, bytes, lost } = cut(whole, Math.min(textBytesMax, deps.waitingBytesMax - waitingBytes))
     waitingBytes += bytes
+    const key = record.value.exchange_id
     try {
-      await after
-      await send(record.value.exchange_id, encoded(await codec, record))
+      const small = bytes <= togetherBytesMax
+      // What goes together stays in its order.
+      if (!small || !turn.has(key)) await after
+      const out = { topic: topics.exchanges.name, key, value: encoded(await codec, record) }
+      await (small ? turn.put(out) : sendUntilKnown(deps, [out]))
       return { lost }
     } catch (error) {
-      if (!signal.aborted) log.warn({ exchange: record.value.exchange_id, err: errorText(error) }, 'record not sent')
+      if (!signal.aborted) log.warn({ exchange: key, err: errorText(error) }, 'record not sent')
       return { lost: 'record' }
     } finally {
       waitingBytes -= bytes
     }
+  }
+}
+
+async function sendUntilKnown({ producer, signal }: TapSenderDeps, records: readonly OutRecord[]): Promise<void> {
+  for (;;) {
+    try {
+      await producer.send(records)
+      return
+    } catch (cause) {
+      if (!(cause instanceof PenstockError && cause.retriable) || signal.aborted) throw cause
+      await delay(retryMs, undefined, { signal })
+    }
+  }
+}
+
+/** Gathers what is sent in one turn of the loop: a call of the producer costs more than a record. */
+interface Turn {
+  /** Whether this turn has one of that key. */
+  has(key: string): boolean
+  put(record: OutRecord): Promise<void>
+}
+
+function createTurn(send: (records: readonly OutRecord[]) => Promise<void>): Turn {
+  let records: OutRecord[] = []
+  const keys = new Set<string | null>()
+  let sent: Promise<void> = Promise.resolve()
+  return {
+    has: (key) => keys.has(key),
+    put(record) {
+      keys.add(record.key)
+      const now = records
+      if (now.push(record) === 1)
+        sent = nextTurn().then(() => {
+          records = []
+          keys.clear()
+          return send(now)
+        })
+      // Refused together, each hears what becomes of it alone.
+      return sent.catch((cause: unknown) => {
+        if (now.length === 1) throw cause
+        return send([record])
+      })
+    },
   }
 }
 
