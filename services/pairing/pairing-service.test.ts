@@ -188,6 +188,21 @@ describe('progress and offsets', () => {
     expect(committed()).toBe(1)
   })
 
+  it('stand further back while the broker is slow to say where the ends are', async () => {
+    const { service, state, batch, record, progress, at } = setUp()
+    await batch(record(0, 50_000, aRequest('a')))
+    const through = async (monoMs: number, askedAgoMs: number) => {
+      state.monoMs = monoMs
+      service.onCaughtUp(at, askedAgoMs)
+      await turn()
+      await service.tick()
+      return progress().at(-1)?.read_through
+    }
+    expect(await through(2_000, 400)).toBe(52_000 - 400 - 800)
+    expect(await through(3_000, 5)).toBe(53_000 - 5 - 800)
+    expect(await through(8_000, 5)).toBe(58_000 - 5 - 50)
+  })
+
   it('go on from what the former owner published: its evidence offsets are named again, and time does not stand still', async () => {
     const published = { throughMs: 50_000, evidenceOffsets: [[2, 77]] as const }
     const { service, state, batch, record, progress, evidence, at } = setUp({ published })

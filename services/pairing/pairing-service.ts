@@ -95,10 +95,13 @@ export interface PairingService {
 }
 
 /**
- * A partition read to its end may hold records that are appended but not yet visible: wall time moves it only up to here. A record that takes longer
+ * A partition read to its end may hold records that are appended and not yet visible: wall time moves it only up to here. A record that takes longer
  * to be seen is late only if it takes longer by the grace as well: nothing falls due before its own age and the grace are over.
  */
 const idleMarginMs = 50
+/** A broker that answers slowly shows slowly what it has appended: the margin is so many of the longest answers of late, if that is more. */
+const marginAnswers = 2
+const lateAnswerMs = 5_000
 const evidencePerSend = 500
 /** A partition that was away for long has hundreds of thousands fall due at one record: no more than this is made before it is acknowledged. */
 const evidenceAheadMax = 10_000
@@ -111,6 +114,8 @@ class Pairing implements PairingService {
   readonly #deps: PairingDeps
   readonly #states = new Map<number, PartitionState>()
   readonly #brokerTime: BrokerTime
+  /** The longest that the broker took of late to say where the ends are. */
+  #slowest = { ms: 0, atMs: 0 }
 
   constructor(deps: PairingDeps) {
     this.#deps = deps
@@ -177,8 +182,15 @@ class Pairing implements PairingService {
   onCaughtUp({ partition }: TopicPartition, askedAgoMs: number): void {
     const state = this.#states.get(partition)
     if (state === undefined || state.applying) return
-    const nowMs = Math.floor(this.#brokerTime.nowMs() - askedAgoMs - idleMarginMs)
+    const nowMs = Math.floor(this.#brokerTime.nowMs() - askedAgoMs - this.#marginAfter(askedAgoMs))
     this.#advanceIdle(state, nowMs).catch(this.#deps.onLost)
+  }
+
+  #marginAfter(askedAgoMs: number): number {
+    const atMs = this.#deps.clock.monoMs()
+    if (askedAgoMs >= this.#slowest.ms || atMs - this.#slowest.atMs > lateAnswerMs)
+      this.#slowest = { ms: askedAgoMs, atMs }
+    return Math.max(idleMarginMs, marginAnswers * this.#slowest.ms)
   }
 
   async #advanceIdle(state: PartitionState, nowMs: number): Promise<void> {

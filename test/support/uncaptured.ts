@@ -50,8 +50,8 @@ export function uncaptured(
   }
 }
 
-/** From asking for a kill until nothing more is answered. */
-const dyingMs = 100
+/** From asking for a kill until nothing more is answered, on a busy machine; a new gateway needs longer to come up. */
+const dyingMs = 600
 
 /** How often the gateway had been killed before it gave that answer. */
 function lifeAt(kills: readonly number[], endedAtMs: number): number {
