@@ -198,9 +198,9 @@ describe('progress and offsets', () => {
       await service.tick()
       return progress().at(-1)?.read_through
     }
-    expect(await through(2_000, 400)).toBe(52_000 - 400 - 800)
-    expect(await through(3_000, 5)).toBe(53_000 - 5 - 800)
-    expect(await through(8_000, 5)).toBe(58_000 - 5 - 50)
+    expect(await through(2_000, 400)).toBe(52_000 - 400 - 400)
+    expect(await through(2_500, 5)).toBe(52_500 - 5 - 400)
+    expect(await through(4_000, 5)).toBe(54_000 - 5 - 50)
   })
 
   it('go on from what the former owner published: its evidence offsets are named again, and time does not stand still', async () => {
