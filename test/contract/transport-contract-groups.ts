@@ -51,6 +51,22 @@ export function groupContract({ transport, topic }: ContractContext): void {
     await consumer.stop()
   })
 
+  test('a member for which there is no partition is told so', async () => {
+    const name = await topic(1)
+    const told: number[][] = [[], []]
+    const options = { groupId: `g-${name}`, topics: [name], onBatch: async () => undefined }
+    const members = told.map((of) =>
+      transport().consume({ ...options, onAssigned: async (partitions) => void of.push(partitions.length) }),
+    )
+    // Whoever joins later may get the one that the first has had.
+    await eventually(
+      'a word to each',
+      () => told.every(({ length }) => length > 0),
+      () => told,
+    )
+    for (const member of members) await (await member).stop()
+  })
+
   test('a consumer is told that an empty partition is read to its end', async () => {
     const name = await topic(1)
     const ends: number[] = []

@@ -116,3 +116,26 @@ test('a member that takes long to take its partitions over goes on beating, and 
   takenOver.resolve()
   await delivered
 })
+
+test('what holds nothing to deliver is behind a partition although it came before the partition was taken over', async () => {
+  const { kafka, names, log, emit } = createKafkajsFake()
+  const takenOver = Promise.withResolvers<void>()
+  const partition = { topic: 't', partition: 0 }
+  const consumer = createKafkajsConsumer(kafka, {} as SharedAdmin, names, log, {
+    groupId: 'g',
+    topics: ['t'],
+    onBatch: async () => undefined,
+    async onJoin() {
+      await takenOver.promise
+      consumer.positions.own(partition, 5)
+    },
+    onRebalance() {},
+  })
+  await consumer.start()
+  emit('join', { memberId: 'a', memberAssignment: { t: [0] } })
+  // The end of a transaction, right behind what was committed: kafkajs never fetches it again.
+  emit('end', { ...partition, batchSize: 0, lastOffset: '5' })
+  takenOver.resolve()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(consumer.positions.position(partition)).toBe(6)
+})

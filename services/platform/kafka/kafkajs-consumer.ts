@@ -191,8 +191,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))
     // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
     consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize > 0) return
       const partition = { topic: this.#names.fromBroker(payload.topic), partition: payload.partition }
-      if (!this.#dead && payload.batchSize === 0) this.positions.advance(partition, Number(payload.lastOffset) + 1)
+      // They are fetched once, perhaps before the partition is taken over: until then it has no position to advance.
+      const advance = () => this.#dead || this.positions.advance(partition, Number(payload.lastOffset) + 1)
+      if (this.#ready) advance()
+      else this.#joined.then(advance, () => undefined)
     })
   }
 

@@ -23,7 +23,7 @@ export interface KafkajsFake {
   readonly configs: readonly ConsumerConfig[]
   /** Hands over an empty batch of partition 0 of `topic`; settles when the consumer is through with it. */
   deliver(topic: string, heartbeat: () => Promise<void>): Promise<void>
-  emit(event: 'crash' | 'rebalancing' | 'join' | 'commit', payload: unknown): void
+  emit(event: 'crash' | 'rebalancing' | 'join' | 'commit' | 'end', payload: unknown): void
 }
 
 export function createKafkajsFake(): KafkajsFake {

@@ -26,9 +26,9 @@ async function setUp() {
     },
     onRevoked: () => void told.push('revoked'),
   })
-  const join = async (memberId: string) => {
+  const join = async (memberId: string, partitions: readonly number[] = [0]) => {
     emit('rebalancing', {})
-    emit('join', { memberId, memberAssignment: { t: [0] } })
+    emit('join', { memberId, memberAssignment: { t: partitions } })
     await new Promise((resolve) => setImmediate(resolve))
   }
   return { consumer, calls, paused, deliver, emit, told, offsets, takeover, join }
@@ -39,6 +39,13 @@ test('a partition that stays with the same member stays as it is', async () => {
   await join('a')
   await join('a')
   expect(told).toEqual(['assigned at 43'])
+})
+
+test('a first join that gains nothing is told: then nothing has to be waited for', async () => {
+  const { told, join } = await setUp()
+  await join('a', [])
+  await join('a', [])
+  expect(told).toEqual(['assigned at undefined'])
 })
 
 test('a member that the coordinator had given up learns that its partitions were somebody else’s meanwhile, although it gets them back', async () => {

@@ -36,6 +36,7 @@ export async function startKafkajsGroup(
   })
   /** As whom this consumer last joined. */
   let member: string | null = null
+  let hasJoined = false
 
   const toKafka = (partitions: readonly TopicPartition[]) =>
     partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
@@ -58,7 +59,8 @@ export async function startKafkajsGroup(
           offset: String(position),
         })
     }
-    if (gained.length === 0) return
+    if (gained.length === 0 && hasJoined) return
+    hasJoined = true
     // kafkajs remembers what was paused through rebalances. Whoever paused it has been told that it is lost, and will not think of resuming it.
     whileMember(() => inner.consumer.resume(toKafka(gained)))
     const asking = () => fetchCommitted(admin, names, options.groupId, gained)
@@ -142,6 +144,7 @@ async function fetchCommitted(
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[]> {
+  if (partitions.length === 0) return []
   const topics = [...new Set(partitions.map(({ topic }) => names.toBroker(topic)))]
   const answer = await admin.ask('asking for committed offsets', (client) =>
     client.fetchOffsets({ groupId: names.toBroker(groupId), topics }),

@@ -9,6 +9,7 @@ interface Member {
   readonly pump: MemoryPump
   /** The generation that this member has joined: commits of any other are refused. Null while a rebalance is under way. */
   generation: number | null
+  hasJoined: boolean
 }
 
 export interface GroupPorts {
@@ -45,7 +46,7 @@ export class MemoryGroup {
 
   async join(options: GroupConsumerOptions): Promise<GroupConsumer> {
     const pump = new MemoryPump(options, this.#ports.stalled)
-    const member: Member = { options, pump, generation: null }
+    const member: Member = { options, pump, generation: null, hasJoined: false }
     this.#members.push(member)
     await this.#rebalance()
     return {
@@ -108,7 +109,8 @@ export class MemoryGroup {
       const known = this.#committed.get(laneKey({ topic, partition }))
       return { topic, partition, committed: known?.offset ?? null, metadata: known?.metadata ?? '' }
     })
-    if (gained.length > 0) await member.options.onAssigned?.(committed)
+    if (gained.length > 0 || !member.hasJoined) await member.options.onAssigned?.(committed)
+    member.hasJoined = true
     if (this.#members.includes(member)) member.generation = generation
     for (const [index, { topic, partition, log }] of gained.entries())
       member.pump.add({ topic, partition }, log, committed[index]?.committed ?? 0)

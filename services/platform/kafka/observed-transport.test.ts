@@ -7,7 +7,7 @@ import { createPrometheusMetrics } from '../metrics/prometheus-metrics.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import { observeTransport } from './observed-transport.ts'
 import { behindMaxMs, silentMaxMs } from './reader-watch.ts'
-import type { Transport } from './transport.ts'
+import type { GroupConsumer, Transport } from './transport.ts'
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 const topic = 'things'
@@ -82,6 +82,19 @@ describe('what a service that reads tells of itself', () => {
     expect(rig.scope.report()).toEqual({ unlive: [], unready: [], notes: [] })
     await rig.pass(10 * stuckAfterMs)
     expect(rig.scope.report()).toEqual({ unlive: [], unready: [], notes: [] })
+  })
+
+  it('is not ready while it has joined and does not know yet what is its own', async () => {
+    const ownedAt = Promise.withResolvers<void>()
+    rig.broker.consume = async (options) => {
+      void ownedAt.promise.then(() => options.onAssigned?.([]))
+      return { crashed: new Promise(() => undefined) } as GroupConsumer
+    }
+    await rig.join(async () => undefined)
+    expect(rig.scope.report().unready).toEqual([{ name: 'reading things', why: 'its partitions are not known yet' }])
+    ownedAt.resolve()
+    await rig.settle()
+    expect(rig.scope.report().unready).toEqual([])
   })
 
   it('is ready as a spare member without partitions', async () => {

@@ -61,7 +61,6 @@ export function observeTransport(inner: Transport, observed: ObservedBy): Transp
           },
         }),
       )
-      made.joined()
       return {
         crashed: group.crashed,
         commit: (offsets) => group.commit(offsets),

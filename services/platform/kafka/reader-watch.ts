@@ -74,12 +74,9 @@ export class ReaderWatch {
     this.#heardMs = options.clock.monoMs()
   }
 
-  joined(): void {
-    this.#mayBeIdle = true
-  }
-
-  /** From now on something must be heard of them. */
+  /** From now on something must be heard of them; of none: others in the group have what there is. */
   own(partitions: readonly TopicPartition[]): void {
+    this.#mayBeIdle = true
     for (const at of partitions) {
       const watched = this.#watched(at)
       watched.paused = false
@@ -150,7 +147,7 @@ export class ReaderWatch {
   whyNot(): string | null {
     const nowMs = this.#clock.monoMs()
     const partitions = [...this.#partitions.values()]
-    if (partitions.length === 0 && !this.#mayBeIdle) return 'nothing has been heard of it yet'
+    if (partitions.length === 0 && !this.#mayBeIdle) return 'its partitions are not known yet'
     const silentMs = nowMs - this.#heardMs
     if (partitions.length > 0 && this.#handling === 0 && silentMs >= silentMaxMs)
       return `nothing heard from the broker for ${Math.round(silentMs / 1_000)} s`

@@ -30,8 +30,12 @@ describe('a reader of responses', () => {
       }),
     )
   })
-  it('refuses a size that no response has', () => {
-    expect(() => createResponseReader(() => undefined)(Buffer.from([0xff, 0xff, 0xff, 0xff, 1]))).toThrow(RangeError)
+  it.each([
+    ['a negative one', Buffer.from([0xff, 0xff, 0xff, 0xff, 1])],
+    ['that of a server of HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['that of a server of TLS', Buffer.from([0x15, 0x03, 0x01, 0x00, 0x02])],
+  ])('refuses a size that no response has: %s', (_, start) => {
+    expect(() => createResponseReader(() => undefined)(start)).toThrow(/what answers there is no Kafka broker/)
   })
 })
 

@@ -3,6 +3,8 @@ import type { ISocketFactory } from 'kafkajs'
 import { replaceModule } from './module-patch.ts'
 
 const sizeBytes = 4
+/** No response is larger: partitions that are fetched at once bring some megabytes each. */
+const responseBytesMax = 256 * 1024 * 1024
 /** What one read takes at most: the same memory again and again. */
 const readBytes = 65_536
 const keepAliveMs = 60_000
@@ -20,7 +22,7 @@ export function createResponseReader(whole: (response: Buffer) => void): (piece:
       at += part.length
       if (filled < filling.length) return
       if (filling === size) {
-        filling = Buffer.allocUnsafe(sizeBytes + size.readInt32BE())
+        filling = Buffer.allocUnsafe(sizeBytes + sizeOf(size))
         filling.set(size)
       }
       if (filled < filling.length) continue
@@ -30,6 +32,12 @@ export function createResponseReader(whole: (response: Buffer) => void): (piece:
       whole(response)
     }
   }
+}
+
+function sizeOf(start: Buffer): number {
+  const size = start.readInt32BE()
+  if (size >= 0 && size <= responseBytesMax) return size
+  throw new RangeError(`a response of ${size} bytes: what answers there is no Kafka broker`)
 }
 
 /**

@@ -84,7 +84,10 @@ export interface GroupConsumerOptions {
   readonly topics: readonly string[]
   /** Called in order per partition; must only decode and change memory, or be short. A rejection crashes the consumer (and, by the lifecycle, the process). */
   onBatch(batch: RecordBatch): Promise<void>
-  /** Partitions gained, with the committed offset (null: none) and its metadata. Resolves before any of their batches is delivered. */
+  /**
+   * Partitions gained, with the committed offset (null: none) and its metadata. Resolves before any of their batches is delivered. Told of the first join
+   * also when it gains nothing.
+   */
   onAssigned?(
     partitions: readonly (TopicPartition & { readonly committed: number | null; readonly metadata: string })[],
   ): Promise<void>
