@@ -28,8 +28,9 @@ export async function listenWide(
   { port, host }: { readonly port: number; readonly host: string },
 ): Promise<WideListener> {
   // Sockets that share a port would share it with those of another process as well.
-  const taken = await listening(createServer(), { port, host, reusePort: false })
-  await new Promise<void>((resolve) => taken.server.close(() => resolve()))
+  const probe = createServer((socket) => void socket.destroy())
+  const taken = await listening(probe, { port, host, reusePort: false })
+  await new Promise<void>((resolve) => probe.close(() => resolve()))
   const first = await listening(server, { port: taken.port, host, reusePort: true })
   const others: Server[] = []
   const close = () => {

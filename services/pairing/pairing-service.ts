@@ -99,8 +99,8 @@ export interface PairingService {
  * to be seen is late only if it takes longer by the grace as well: nothing falls due before its own age and the grace are over.
  */
 const idleMarginMs = 50
-/** A broker that answers slowly shows slowly what it has appended: the margin is the longest answer of so much time, if that is more. */
-const answersOfMs = 1_000
+/** A broker that answers slowly shows slowly what it has appended. Its longest answer is the margin, if that is more, for so long or until a longer one comes. */
+const answerCountsMs = 1_000
 const evidencePerSend = 500
 /** A partition that was away for long has hundreds of thousands fall due at one record: no more than this is made before it is acknowledged. */
 const evidenceAheadMax = 10_000
@@ -187,7 +187,7 @@ class Pairing implements PairingService {
 
   #marginAfter(askedAgoMs: number): number {
     const atMs = this.#deps.clock.monoMs()
-    if (askedAgoMs >= this.#slowest.ms || atMs - this.#slowest.atMs > answersOfMs)
+    if (askedAgoMs >= this.#slowest.ms || atMs - this.#slowest.atMs > answerCountsMs)
       this.#slowest = { ms: askedAgoMs, atMs }
     return Math.max(idleMarginMs, this.#slowest.ms)
   }

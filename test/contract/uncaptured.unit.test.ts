@@ -34,6 +34,12 @@ describe('what callers were answered and the log does not know', () => {
     expect(uncaptured(all, new Set([elsewhere, b]), [3_000])).toMatchObject({ missing: 1, unsent: 1 })
   })
 
+  it('was given by the gateway that has just died when its caller reads it a moment later', () => {
+    const all = [seen(a, 1_000), seen(b, 3_200), seen(c, 9_000)]
+    expect(uncaptured(all, new Set([a, c]), [3_000])).toMatchObject({ missing: 1, unsent: 1 })
+    expect(uncaptured(all, new Set([a, c]), [2_900])).toMatchObject({ missing: 1, unsent: 0 })
+  })
+
   it('is lost when no gateway was killed after it', () => {
     expect(uncaptured([seen(a, 1_000), seen(b, 5_000)], new Set([a]), [3_000])).toMatchObject({ missing: 1, unsent: 0 })
     expect(uncaptured([seen(a, 1_000)], new Set(), [])).toMatchObject({ missing: 1, unsent: 0 })

@@ -28,8 +28,7 @@ describe('one process per service', () => {
   let traffic: Traffic
   let run = ''
   const seen: SeenExchange[] = []
-  const gatewayKills: number[] = []
-  const brokerKills: number[] = []
+  const gatewayDeaths: number[] = []
   let rested = false
 
   beforeAll(async () => {
@@ -82,9 +81,9 @@ describe('one process per service', () => {
           `SELECT count() AS n FROM acks WHERE lease = 'lapsed' AND epoch > 0 AND sent_at >= fromUnixTimestamp64Milli(${fromMs})`,
         )
         expect(lapses['n'], 'no restart of a gate made the lease lapse').toBe(0)
-        gatewayKills.push(Date.now())
       }
-      await penstock.killAndRestart(service)
+      const deadAtMs = await penstock.killAndRestart(service)
+      if (service === 'gateway') gatewayDeaths.push(deadAtMs)
       await delay(3_000)
       const after = await status()
       expect([after.phase, after.stage, after.stageEntry], `after kill -9 of ${service}`).toEqual([
@@ -118,7 +117,6 @@ describe('one process per service', () => {
     )
     const stack = testStack()
     await stack.kill('kafka')
-    brokerKills.push(Date.now())
     try {
       // The lease of this rollout is 8 s; what follows is twice that.
       await delay(16_000)
@@ -192,7 +190,7 @@ describe('one process per service', () => {
     const captured = new Set(
       (await penstock.query("SELECT DISTINCT exchange_id AS id FROM legs WHERE leg = 'live'")).map((row) => row['id']),
     )
-    const { answered, missing, unsent } = uncaptured(seen, captured, gatewayKills)
+    const { answered, missing, unsent } = uncaptured(seen, captured, gatewayDeaths)
     const legs = await numbers(
       'SELECT count() AS rows, uniqExact((exchange_id, leg, arm, attempt_id)) AS legs FROM legs',
     )

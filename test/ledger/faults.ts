@@ -8,7 +8,8 @@ import { type Deed, killedParts } from './schedule.ts'
 /** What was really done, as often as it was. */
 export interface Done {
   readonly counts: Readonly<Record<string, number>>
-  readonly gatewayKilledAtMs: readonly number[]
+  /** When each gateway that was killed was dead. */
+  readonly gatewayDeadAtMs: readonly number[]
   readonly storeAwayMs: number
 }
 
@@ -44,7 +45,7 @@ class Doer {
   readonly #struck: Struck
   readonly #counts = new Map<string, number>()
   readonly #turns = new Map<string, Promise<void>>()
-  readonly #gatewayKills: number[] = []
+  readonly #gatewayDeaths: number[] = []
   #storeAwayMs = 0
 
   constructor(struck: Struck) {
@@ -61,7 +62,7 @@ class Doer {
   result(): Done {
     return {
       counts: Object.fromEntries(this.#counts),
-      gatewayKilledAtMs: this.#gatewayKills,
+      gatewayDeadAtMs: this.#gatewayDeaths,
       storeAwayMs: this.#storeAwayMs,
     }
   }
@@ -92,9 +93,11 @@ class Doer {
 
   async #kill({ target, forMs }: Extract<Deed, { kind: 'kill' }>): Promise<void> {
     const { penstock } = this.#struck
-    if (target === 'gateway') this.#gatewayKills.push(Date.now())
     if (isPart(target)) await this.#awayPart(target, 'kill', forMs)
-    else await penstock.killFor(target, forMs)
+    else {
+      const deadAtMs = await penstock.killFor(target, forMs)
+      if (target === 'gateway') this.#gatewayDeaths.push(deadAtMs)
+    }
     this.#count(`${target} killed`)
   }
 

@@ -87,7 +87,7 @@ export async function takeLedger(options: LedgerOptions, note: (what: string) =>
     note('counting')
     const counted = await countAll(
       installation,
-      { sent, reasons: answered, times, killedAtMs: done.gatewayKilledAtMs },
+      { sent, reasons: answered, times, deadAtMs: done.gatewayDeadAtMs },
       note,
     )
     const minutes = (fromMs: number, toMs: number) => (toMs - fromMs) / 60_000
@@ -148,12 +148,12 @@ interface Truth {
   readonly sent: Sent
   readonly reasons: readonly string[]
   readonly times: Parameters<typeof countExchanges>[3]
-  readonly killedAtMs: Done['gatewayKilledAtMs']
+  readonly deadAtMs: Done['gatewayDeadAtMs']
 }
 
 async function countAll(
   { transport, codec, penstock, seen }: LedgerInstallation,
-  { sent, reasons, times, killedAtMs }: Truth,
+  { sent, reasons, times, deadAtMs }: Truth,
   note: (what: string) => void,
 ): Promise<Pick<Ledger, 'entries' | 'gates' | 'gateway' | 'givenUpByShadow'>> {
   const log = await countExchanges(transport, codec, sent, times)
@@ -172,7 +172,7 @@ async function countAll(
   const storedDecisions = await countStoredDecisions(ask, decisions.ids)
   note('comparing gates')
   const gates = await compareGates(transport, codec, runs, calm)
-  const gateway = uncaptured(seen, log.answered, killedAtMs)
+  const gateway = uncaptured(seen, log.answered, deadAtMs)
   return {
     gates,
     givenUpByShadow: log.givenUp,

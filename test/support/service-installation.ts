@@ -35,10 +35,10 @@ export interface TestInstallation {
   readonly registryUrl: string
   /** How often each service ended by itself and was started again, as a supervisor in production does. */
   readonly restarts: Readonly<Record<ServiceName, number>>
-  /** kill -9, and a new process that is ready. */
-  killAndRestart(service: ServiceName): Promise<void>
-  /** kill -9, nothing for a while, and a new process, which may take its time to be ready. */
-  killFor(service: ServiceName, pauseMs: number): Promise<void>
+  /** kill -9, and a new process that is ready. Resolves to when the old one was dead (Unix ms). */
+  killAndRestart(service: ServiceName): Promise<number>
+  /** kill -9, nothing for a while, and a new process, which may take its time to be ready. Resolves to when the old one was dead (Unix ms). */
+  killFor(service: ServiceName, pauseMs: number): Promise<number>
   /** One more process of a service, as when it is scaled out; nobody starts it again. */
   join(service: ServiceName): Promise<ServiceProcess>
   /** Asks the API for a change. Throws with the API's own words. */
@@ -130,6 +130,11 @@ export async function startServiceInstallation(
     const url = `http://127.0.0.1:${adminPorts.get(service)}/readyz`
     await awaitAnswer(begin(service), url, { withinMs: readyWithinMs, logPath: logOf(service) })
   }
+  const kill = async (service: ServiceName) => {
+    expected.add(service)
+    await running.get(service)?.kill()
+    return Date.now()
+  }
   const store = openClickHouse({ url: stack.clickhouse.url, ...stack.clickhouse.users.reader, database })
   let joined = 0
   const stop = async () => {
@@ -157,16 +162,16 @@ export async function startServiceInstallation(
     registryUrl: stack.registry.url,
     restarts,
     async killAndRestart(service) {
-      expected.add(service)
-      await running.get(service)?.kill()
+      const deadAtMs = await kill(service)
       await start(service)
+      return deadAtMs
     },
     async killFor(service, pauseMs) {
-      expected.add(service)
-      await running.get(service)?.kill()
+      const deadAtMs = await kill(service)
       await delay(pauseMs)
       expected.delete(service)
       begin(service)
+      return deadAtMs
     },
     async join(service) {
       joined += 1

@@ -21,16 +21,16 @@ const sameTimeMs = 250
  * sends in order within a partition, so what is missing was not sent yet exactly when nothing later that the same gateway put into the same partition is there.
  *
  * @param captured ids of exchanges whose answer is in the log
- * @param killedAtMs when the gateway was killed, each time
+ * @param deadAtMs when each gateway that was killed was dead
  */
 export function uncaptured(
   seen: readonly SeenExchange[],
   captured: ReadonlySet<unknown>,
-  killedAtMs: readonly number[],
+  deadAtMs: readonly number[],
 ): Uncaptured {
-  const kills = killedAtMs.toSorted((a, b) => a - b)
+  const deaths = deadAtMs.toSorted((a, b) => a - b)
   const answered = seen.flatMap(({ id, status, endedAtMs }) =>
-    id !== null && status !== null && status < 400 ? [{ id, endedAtMs, life: lifeAt(kills, endedAtMs) }] : [],
+    id !== null && status !== null && status < 400 ? [{ id, endedAtMs, life: lifeAt(deaths, endedAtMs) }] : [],
   )
   const lastSentMs = new Map<string, number>()
   for (const one of answered) {
@@ -40,22 +40,22 @@ export function uncaptured(
   }
   const missing = answered.filter(({ id }) => !captured.has(id))
   const unsent = missing.filter(
-    (one) => one.life < kills.length && (lastSentMs.get(queueOf(one)) ?? 0) <= one.endedAtMs + sameTimeMs,
+    (one) => one.life < deaths.length && (lastSentMs.get(queueOf(one)) ?? 0) <= one.endedAtMs + sameTimeMs,
   )
   return {
     answered: answered.length,
     missing: missing.length,
     unsent: unsent.length,
-    unsentForMsMax: Math.max(0, ...unsent.map(({ life, endedAtMs }) => (kills[life] ?? endedAtMs) - endedAtMs)),
+    unsentForMsMax: Math.max(0, ...unsent.map(({ life, endedAtMs }) => (deaths[life] ?? endedAtMs) - endedAtMs)),
   }
 }
 
-/** From asking for a kill until nothing more is answered, on a busy machine; a new gateway needs longer to come up. */
-const dyingMs = 600
+/** What a gateway has answered is read by its caller so long after its death at most; a new gateway needs longer to come up. */
+const readLateMs = 250
 
-/** How often the gateway had been killed before it gave that answer. */
-function lifeAt(kills: readonly number[], endedAtMs: number): number {
-  return kills.filter((atMs) => atMs + dyingMs < endedAtMs).length
+/** How many gateways were dead before the one that gave that answer. */
+function lifeAt(deaths: readonly number[], endedAtMs: number): number {
+  return deaths.filter((atMs) => atMs + readLateMs < endedAtMs).length
 }
 
 function queueOf({ id, life }: { readonly id: string; readonly life: number }): string {
