@@ -61,6 +61,8 @@ const people = 2_000
 const firstRate = 40
 const step = 1.25
 const ratesMax = 20
+/** The machine is shared: one stall of it would otherwise be taken for a limit of Penstock. */
+const triesEach = 3
 const warmS = 10
 const caughtUpWithinS = 600
 /** What the gateway answers to calls that it does not take on. */
@@ -109,14 +111,22 @@ export async function measureOverload(place: Place, minutes: number, stepS: numb
 async function findWhatFits(place: Place, stepS: number): Promise<OverloadResults['tried']> {
   const tried: { readonly perSecond: number; readonly why: string | null }[] = []
   for (let perSecond = firstRate; tried.length < ratesMax; perSecond = Math.round(perSecond * step)) {
-    const before = await lookAt(place.penstock)
-    const samples = await place.ask({ route, perSecond, seconds: stepS, people })
-    const why = whyNot(samples, before, await lookAt(place.penstock), perSecond)
-    noted(`${perSecond} requests/s: ${why ?? 'fit'}`)
+    let why: string | null = null
+    for (let tries = 1; tries === 1 || (why !== null && tries <= triesEach); tries += 1) {
+      if (tries > 1) await caughtUp(place)
+      why = await tryRate(place, perSecond, stepS)
+      noted(`${perSecond} requests/s: ${why ?? 'fit'}`)
+    }
     tried.push({ perSecond, why })
     if (why !== null) break
   }
   return tried
+}
+
+async function tryRate(place: Place, perSecond: number, seconds: number): Promise<string | null> {
+  const before = await lookAt(place.penstock)
+  const samples = await place.ask({ route, perSecond, seconds, people })
+  return whyNot(samples, before, await lookAt(place.penstock), perSecond)
 }
 
 const behindMaxS = 5
