@@ -1,12 +1,16 @@
 import { createRequire } from 'node:module'
 import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
+import { patchKafkajsChecksum } from './checksum-patch.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
+import { patchKafkajsEncoder } from './encoder-patch.ts'
 import { patchKafkajsGrouping } from './grouping-patch.ts'
 import { patchKafkajsProducing } from './produce-patch.ts'
 import { connectWhole, patchKafkajsRemainder } from './response-socket.ts'
 import { patchKafkajsTimer } from './timer-patch.ts'
 
+patchKafkajsEncoder()
+patchKafkajsChecksum()
 patchKafkajsGrouping()
 patchKafkajsCompaction()
 patchKafkajsProducing()

@@ -58,7 +58,10 @@ export interface ConsumedOffset extends TopicPartition {
 
 /** One Kafka transaction at a time; a second producer with the same id fences the first, whose calls then reject with code FENCED. */
 export interface TransactionalProducer {
-  /** Writes all records and the group's offsets, or nothing. */
+  /**
+   * Writes all records and the group's offsets, or nothing. A member that takes a partition over in the next moments may be told the offsets of before (the
+   * broker marks them after it has answered, and kafkajs cannot ask for marked ones alone, KIP-447): it is given such work once more.
+   */
   commit(work: {
     readonly records: readonly OutRecord[]
     readonly offsets: readonly ConsumedOffset[]
