@@ -51,7 +51,9 @@ function createTables(): readonly [Table, Table, Table, Table, Table, Table, Tab
   }
   const first = Int32Array.from({ length: 256 }, (_, index) => shifted(index))
   const next = (table: Table): Table => table.map((value) => (value >>> 8) ^ look(first, value & 0xff))
-  const [t1, t2, t3] = [next(first), next(next(first)), next(next(next(first)))]
+  const t1 = next(first)
+  const t2 = next(t1)
+  const t3 = next(t2)
   const t4 = next(t3)
   const t5 = next(t4)
   const t6 = next(t5)

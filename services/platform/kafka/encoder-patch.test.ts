@@ -14,7 +14,7 @@ interface Encoder {
   writeVarInt(value: number): Encoder
   writeVarIntBytes(value: Buffer | null): Encoder
   writeString(value: string | null): Encoder
-  writeArray(items: readonly Encoder[]): Encoder
+  writeArray(items: readonly Encoder[], type?: 'object'): Encoder
 }
 type EncoderClass = (new (initialSize?: number) => Encoder) & { nextPowerOfTwo(value: number): number }
 
@@ -42,7 +42,8 @@ it('an encoder in pooled memory writes what the original writes, also one within
       (outer, inner, size) => {
         const bytesOf = (Class: EncoderClass) => {
           const write = (steps: typeof outer) => steps.reduce((to, step) => step(to), new Class(size))
-          return write(outer).writeArray([write(inner), write(inner)]).buffer
+          const items = [write(inner), write(inner)]
+          return write(outer).writeArray(items).writeArray(items, 'object').buffer
         }
         expect(bytesOf(Pooled).equals(bytesOf(Original))).toBe(true)
       },

@@ -36,7 +36,6 @@ export async function startKafkajsGroup(
   })
   /** As whom this consumer last joined. */
   let member: string | null = null
-  let hasJoined = false
 
   const toKafka = (partitions: readonly TopicPartition[]) =>
     partitions.map(({ topic, partition }) => ({ topic: names.toBroker(topic), partitions: [partition] }))
@@ -45,6 +44,7 @@ export async function startKafkajsGroup(
     const key = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
     // Another id: the coordinator had given this consumer up. What it gets back was somebody else's meanwhile, and has gone on there.
     const now = new Set(memberId === member ? assigned.map(key) : [])
+    const isFirst = member === null
     member = memberId
     const lost = inner.positions.owned().filter((partition) => !now.has(key(partition)))
     for (const partition of lost) inner.positions.disown(partition)
@@ -59,8 +59,7 @@ export async function startKafkajsGroup(
           offset: String(position),
         })
     }
-    if (gained.length === 0 && hasJoined) return
-    hasJoined = true
+    if (gained.length === 0 && !isFirst) return
     // kafkajs remembers what was paused through rebalances. Whoever paused it has been told that it is lost, and will not think of resuming it.
     whileMember(() => inner.consumer.resume(toKafka(gained)))
     const asking = () => fetchCommitted(admin, names, options.groupId, gained)

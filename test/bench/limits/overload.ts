@@ -111,16 +111,20 @@ export async function measureOverload(place: Place, minutes: number, stepS: numb
 async function findWhatFits(place: Place, stepS: number): Promise<OverloadResults['tried']> {
   const tried: { readonly perSecond: number; readonly why: string | null }[] = []
   for (let perSecond = firstRate; tried.length < ratesMax; perSecond = Math.round(perSecond * step)) {
-    let why: string | null = null
-    for (let tries = 1; tries === 1 || (why !== null && tries <= triesEach); tries += 1) {
-      if (tries > 1) await caughtUp(place)
-      why = await tryRate(place, perSecond, stepS)
-      noted(`${perSecond} requests/s: ${why ?? 'fit'}`)
-    }
+    const why = await tryAgain(place, perSecond, stepS)
     tried.push({ perSecond, why })
     if (why !== null) break
   }
   return tried
+}
+
+async function tryAgain(place: Place, perSecond: number, seconds: number): Promise<string | null> {
+  for (let tries = 1; ; tries += 1) {
+    const why = await tryRate(place, perSecond, seconds)
+    noted(`${perSecond} requests/s: ${why ?? 'fit'}`)
+    if (why === null || tries === triesEach) return why
+    await caughtUp(place)
+  }
 }
 
 async function tryRate(place: Place, perSecond: number, seconds: number): Promise<string | null> {
