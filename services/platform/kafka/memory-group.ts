@@ -40,8 +40,9 @@ export class MemoryGroup {
     for (const { pump } of this.#members) pump.wake()
   }
 
-  wakeAt(at: TopicPartition): void {
-    for (const { pump } of this.#members) pump.wakeAt(at)
+  /** Something was appended to the partition with that `laneKey`. */
+  wakeAt(key: string): void {
+    for (const { pump } of this.#members) pump.wakeAt(key)
   }
 
   async join(options: GroupConsumerOptions): Promise<GroupConsumer> {

@@ -9,6 +9,7 @@ export interface PumpOptions {
 
 interface Lane {
   readonly at: TopicPartition
+  readonly key: string
   readonly log: MemoryPartition
   position: number
   paused: boolean
@@ -44,8 +45,9 @@ export class MemoryPump {
   }
 
   add(at: TopicPartition, log: MemoryPartition, position: number): void {
-    const lane: Lane = { at: { ...at }, log, position: Math.max(position, log.low), paused: false, busy: null }
-    this.#lanes.set(laneKey(at), lane)
+    const key = laneKey(at)
+    const lane: Lane = { at: { ...at }, key, log, position: Math.max(position, log.low), paused: false, busy: null }
+    this.#lanes.set(key, lane)
     this.#run(lane)
   }
 
@@ -78,9 +80,9 @@ export class MemoryPump {
     for (const lane of this.#lanes.values()) this.#run(lane)
   }
 
-  /** Something was appended to that partition. */
-  wakeAt(at: TopicPartition): void {
-    const lane = this.#lanes.get(laneKey(at))
+  /** Something was appended to the partition with that `laneKey`. */
+  wakeAt(key: string): void {
+    const lane = this.#lanes.get(key)
     if (lane !== undefined) this.#run(lane)
   }
 
@@ -97,6 +99,8 @@ export class MemoryPump {
 
   #run(lane: Lane): void {
     if (lane.busy !== null) return
+    // Most looks find nothing, and many consumers need not be told so.
+    if (lane.position >= lane.log.end && this.#options.onCaughtUp === undefined) return
     lane.busy = this.#deliver(lane)
       .catch(this.#fail)
       .finally(() => {
@@ -107,7 +111,7 @@ export class MemoryPump {
   }
 
   #live(lane: Lane): boolean {
-    return !(this.#stopped || lane.paused || this.#stalled()) && this.#lanes.get(laneKey(lane.at)) === lane
+    return !(this.#stopped || lane.paused || this.#stalled()) && this.#lanes.get(lane.key) === lane
   }
 
   async #deliver(lane: Lane): Promise<void> {

@@ -133,8 +133,11 @@ export class MemoryTransport implements Transport {
       {
         ...options,
         onCaughtUp: (at, endOffset, askedAgoMs) => {
-          if ((targets.get(laneKey(at)) ?? Number.POSITIVE_INFINITY) <= endOffset) targets.delete(laneKey(at))
-          if (targets.size === 0) caughtUp.resolve()
+          if (targets.size > 0) {
+            const key = laneKey(at)
+            if ((targets.get(key) ?? Number.POSITIVE_INFINITY) <= endOffset) targets.delete(key)
+            if (targets.size === 0) caughtUp.resolve()
+          }
           options.onCaughtUp?.(at, endOffset, askedAgoMs)
         },
       },
@@ -205,8 +208,9 @@ export class MemoryTransport implements Transport {
   }
 
   #wakeAt(at: TopicPartition): void {
-    for (const group of this.#groups.values()) group.wakeAt(at)
-    for (const reader of this.#readers) reader.wakeAt(at)
+    const key = laneKey(at)
+    for (const group of this.#groups.values()) group.wakeAt(key)
+    for (const reader of this.#readers) reader.wakeAt(key)
   }
 
   #place({ topic, key, partition }: OutRecord): number {
@@ -246,6 +250,7 @@ function refuseTooLarge(records: readonly OutRecord[], maxBytes: number): void {
 }
 
 function distinct(partitions: readonly TopicPartition[]): readonly TopicPartition[] {
+  if (partitions.length < 2) return partitions
   return [...new Map(partitions.map((at) => [laneKey(at), at])).values()]
 }
 

@@ -18,7 +18,7 @@ export interface Started {
   stop(): Promise<void>
 }
 
-export const peerNames = ['nginx', 'portkey', 'litellm'] as const
+export const peerNames = ['nginx', 'node', 'portkey', 'litellm'] as const
 export type PeerName = (typeof peerNames)[number]
 
 const nginxProgram = () => ['/usr/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path)) ?? null
@@ -54,6 +54,21 @@ const nginx: Peer = {
     const running = await startProgram(place, 'nginx', command, { url: `http://127.0.0.1:${port}/` })
     const url = `http://127.0.0.1:${port}/v1/chat/completions`
     return { target: { name: 'nginx', url, headers: json, model: 'bench', pids: [running.pid] }, stop: running.stop }
+  },
+}
+
+/** The floor of our own runtime. */
+const node: Peer = {
+  name: 'node',
+  install: () => [],
+  version: () => process.versions.node,
+  async start(_, place) {
+    const port = await freePort()
+    const main = join(import.meta.dirname, 'bare-proxy.ts')
+    const command = [process.execPath, main, String(port), String(place.modelPort)] as const
+    const running = await startProgram(place, 'node', command, { url: `http://127.0.0.1:${port}/` })
+    const url = `http://127.0.0.1:${port}/v1/chat/completions`
+    return { target: { name: 'node', url, headers: json, model: 'bench', pids: [running.pid] }, stop: running.stop }
   },
 }
 
@@ -135,7 +150,7 @@ const litellm: Peer = {
   },
 }
 
-const peers: readonly Peer[] = [nginx, portkey, litellm]
+const peers: readonly Peer[] = [nginx, node, portkey, litellm]
 export const chosenPeers = (names: readonly string[]) => peers.filter(({ name }) => names.includes(name))
 
 /** Commands that install what is missing of these peers; empty when nothing is. */

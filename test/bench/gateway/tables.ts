@@ -25,6 +25,7 @@ export const direct = 'direct'
 const names: Readonly<Record<string, string>> = {
   direct: 'straight to the model',
   nginx: 'nginx',
+  node: 'Node and undici, two pipes',
   portkey: 'Portkey gateway',
   litellm: 'LiteLLM proxy',
   tap: 'Penstock, tap on',

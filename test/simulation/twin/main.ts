@@ -2,15 +2,16 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { askWorker } from '../ask-worker.ts'
-import type { Played } from './play-worker.ts'
+import type { Asked, Played } from './play-worker.ts'
 
-const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>]
+const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>] [-- --long]
 
 Plays schedules of faults (kills, pauses, broker stalls, clocks an hour off, failing transactions, odd exchanges) through the real pairing, gate, controller,
 sink and routers in one process under virtual time, and checks after each what Penstock promises. A seed gives the same schedule everywhere.
 
   --schedules <n>  how many (default 200)
   --seed <n>       the first seed (default 1); with --schedules 1 it plays that one again
+  --long           schedules of 25 s of traffic instead of 10, with faults three times as long: fewer, each with time for what must not happen long after
 `
 
 process.exitCode = await main(process.argv.slice(2))
@@ -18,7 +19,12 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { schedules: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      schedules: { type: 'string' },
+      seed: { type: 'string' },
+      long: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   })
   const schedules = Number(values.schedules ?? 200)
   const first = Number(values.seed ?? 1)
@@ -27,21 +33,21 @@ async function main(args: readonly string[]): Promise<number> {
     return values.help === true ? 0 : 2
   }
   const beganMs = Date.now()
-  const broken = await playAll(first, schedules)
+  const broken = await playAll(first, schedules, values.long === true ? 'long' : 'short')
   const seconds = (Date.now() - beganMs) / 1_000
   const rate = Math.round((schedules / seconds) * 60)
   process.stdout.write(`${schedules} schedules, ${broken} broken, ${Math.round(seconds)} s, ${rate} a minute\n`)
   return broken === 0 ? 0 : 1
 }
 
-async function playAll(first: number, schedules: number): Promise<number> {
+async function playAll(first: number, schedules: number, pace: Asked['pace']): Promise<number> {
   let [next, done, broken] = [first, 0, 0]
   const work = async () => {
     const worker = new Worker(new URL('./play-worker.ts', import.meta.url))
     while (next < first + schedules) {
       const seed = next
       next += 1
-      const { schedule, found } = await askWorker<number, Played>(worker, seed)
+      const { schedule, found } = await askWorker<Asked, Played>(worker, { seed, pace })
       done += 1
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${schedules}`)
       if (found.length === 0) continue

@@ -1,7 +1,12 @@
 import { parentPort } from 'node:worker_threads'
 import { runSchedule } from './run-schedule.ts'
-import { type Schedule, scheduleOf } from './schedule.ts'
+import { paces, type Schedule, scheduleOf } from './schedule.ts'
 import { violations } from './violations.ts'
+
+export interface Asked {
+  readonly seed: number
+  readonly pace: keyof typeof paces
+}
 
 /** What came of one seed. */
 export interface Played {
@@ -9,12 +14,12 @@ export interface Played {
   readonly found: readonly string[]
 }
 
-async function play(seed: number): Promise<Played> {
-  const schedule = scheduleOf(seed)
+async function play({ seed, pace }: Asked): Promise<Played> {
+  const schedule = scheduleOf(seed, paces[pace])
   return { schedule, found: await violations(await runSchedule(schedule)) }
 }
 
-parentPort?.on('message', (seed: number) => {
+parentPort?.on('message', (asked: Asked) => {
   // A rejection ends the worker, and whoever asked hears of it.
-  void play(seed).then((played) => parentPort?.postMessage(played))
+  void play(asked).then((played) => parentPort?.postMessage(played))
 })

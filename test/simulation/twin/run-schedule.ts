@@ -11,43 +11,43 @@ import { type Surroundings, VirtualProcess } from './virtual-process.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 export const startMs = 1_800_000_000_000
-/** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
-const settlingMs = 30_000
 
-/** Short stages and wide margins, so that a run of seconds can advance and be taken back. */
-const document: RolloutDocument = {
-  name: 'twin',
-  route,
-  change: 'model',
-  baseline: { id: 'old', provider: 'p', model: 'm-1' },
-  candidate: { id: 'new', provider: 'p', model: 'm-2' },
-  routers: ['gateway-1', 'gateway-2'],
-  stickyKey: 'session',
-  shadow: { share: 1, secondLegShare: 0.5, startWithin: '500ms', budget: { usd: 1_000, calls: 100_000 } },
-  legTimeout: '1s',
-  grace: '500ms',
-  lease: '8s',
-  calibrationPairs: 20,
-  stages: [{ weight: '0%', minDuration: '3s' }, { weight: '30%', minDuration: '5s' }, { weight: '100%' }],
-  bake: '5s',
-  cooldown: '1m',
-  statistics: { unitsMin: 10, stickyKeysMin: 20, exceedance: { window: '5s', countMin: 50 } },
-  metrics: {
-    error: { margin: { absolute: 0.4 }, assumedRate: 0.02 },
-    fast_error: { margin: { absolute: 0.4 }, assumedRate: 0.02, mustHaveData: false },
-    refusal: { role: 'signal' },
-    fast_refusal: { role: 'signal' },
-    latency_over_budget: { role: 'signal', budget: '900ms' },
-    ttft_over_budget: { role: 'signal', budget: '800ms' },
-    abandoned: { role: 'signal' },
-  },
-}
-
-/** The same for two tenants side by side. */
-const together: RolloutDocument = {
-  ...document,
-  waves: [{ id: 'acme', match: { tenant: 'acme' } }, { id: 'rest' }],
-  waveOrder: 'together',
+/** Short stages and wide margins, so that a run of seconds can advance and be taken back; side by side: for two tenants. */
+function documentOf({ leaseMs, shadowMs, canaryMs, bakeMs, together }: Schedule): RolloutDocument {
+  return {
+    name: 'twin',
+    route,
+    change: 'model',
+    baseline: { id: 'old', provider: 'p', model: 'm-1' },
+    candidate: { id: 'new', provider: 'p', model: 'm-2' },
+    routers: ['gateway-1', 'gateway-2'],
+    stickyKey: 'session',
+    shadow: { share: 1, secondLegShare: 0.5, startWithin: '500ms', budget: { usd: 1_000, calls: 100_000 } },
+    legTimeout: '1s',
+    grace: '500ms',
+    lease: `${leaseMs}ms`,
+    calibrationPairs: 20,
+    stages: [
+      { weight: '0%', minDuration: `${shadowMs}ms` },
+      { weight: '30%', minDuration: `${canaryMs}ms` },
+      { weight: '100%' },
+    ],
+    bake: `${bakeMs}ms`,
+    cooldown: '1m',
+    statistics: { unitsMin: 10, stickyKeysMin: 20, exceedance: { window: '5s', countMin: 50 } },
+    metrics: {
+      error: { margin: { absolute: 0.4 }, assumedRate: 0.02 },
+      fast_error: { margin: { absolute: 0.4 }, assumedRate: 0.02, mustHaveData: false },
+      refusal: { role: 'signal' },
+      fast_refusal: { role: 'signal' },
+      latency_over_budget: { role: 'signal', budget: '900ms' },
+      ttft_over_budget: { role: 'signal', budget: '800ms' },
+      abandoned: { role: 'signal' },
+    },
+    ...(together === true
+      ? { waves: [{ id: 'acme', match: { tenant: 'acme' } }, { id: 'rest' }], waveOrder: 'together' }
+      : {}),
+  }
 }
 
 export interface Outcome {
@@ -83,7 +83,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   for (const process of processes.values()) process.boot()
   await time.run(startMs + 2_000)
   const people = await createPeople(time, broker)
-  people.apply(schedule.together === true ? together : document)
+  people.apply(documentOf(schedule))
   const beganMs = time.nowMs
   for (const fault of schedule.faults)
     time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, store, processes }))
@@ -96,7 +96,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
       if (gateway?.visit(visit, time.nowMs, isUp) === true) return
     }
   })
-  const endMs = beganMs + schedule.trafficMs + settlingMs
+  const endMs = beganMs + schedule.trafficMs + schedule.settlingMs
   await time.run(endMs)
   return {
     schedule,
@@ -112,6 +112,7 @@ function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Dr
   return {
     time,
     transport,
+    sessionMs: schedule.sessionMs,
     latencyMs: () => 1 + Math.floor(uniform() * 6),
     transactionFault: () => {
       if (uniform() >= schedule.transactionFaults) return null

@@ -12,22 +12,65 @@ export interface Deed {
   readonly forMs: number
 }
 
-export interface Schedule {
-  readonly seed: number
-  /** What the candidate does from the middle of the traffic on. */
-  readonly harm: 'none' | 'errors'
+/** How long things take. A short schedule has the whole life of a run in a quarter of the requests; a long one has time for whatever must not happen long after. */
+export interface Pace {
   readonly trafficMs: number
+  /** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
+  readonly settlingMs: number
   readonly perSecond: number
-  /** Clocks of one gateway and of the gate, ms off. */
-  readonly skewMs: { readonly gateway: number; readonly gate: number }
-  /** Shares of transactions that fail, and of exchanges whose records come late, twice, out of order, or never. */
-  readonly transactionFaults: number
+  /** Longest kill or pause. */
+  readonly faultMsMax: number
+  readonly leaseMs: number
+  /** The broker gives up a member that has been silent for so long. */
+  readonly sessionMs: number
+  /** Least time in shadow and in the canary, and between full traffic and the end. */
+  readonly shadowMs: number
+  readonly canaryMs: number
+  readonly bakeMs: number
+  /** Shares of exchanges whose records come late, twice, out of order, or never. A gate advances nothing where too many are missing. */
   readonly oddities: {
     readonly late: number
     readonly twice: number
     readonly shuffled: number
     readonly missing: number
   }
+}
+
+export const paces = {
+  long: {
+    trafficMs: 25_000,
+    settlingMs: 30_000,
+    perSecond: 16,
+    faultMsMax: 12_000,
+    leaseMs: 8_000,
+    sessionMs: 6_000,
+    shadowMs: 3_000,
+    canaryMs: 5_000,
+    bakeMs: 5_000,
+    oddities: { late: 0.02, twice: 0.02, shuffled: 0.05, missing: 0.01 },
+  },
+  short: {
+    trafficMs: 10_000,
+    settlingMs: 12_000,
+    perSecond: 16,
+    faultMsMax: 4_000,
+    leaseMs: 5_000,
+    sessionMs: 3_000,
+    shadowMs: 1_000,
+    canaryMs: 2_000,
+    bakeMs: 2_000,
+    oddities: { late: 0.005, twice: 0.02, shuffled: 0.05, missing: 0.0025 },
+  },
+} as const satisfies Readonly<Record<string, Pace>>
+
+export interface Schedule extends Pace {
+  readonly seed: number
+  /** What the candidate does from the middle of the traffic on. */
+  readonly harm: 'none' | 'errors'
+  /** Clocks of one gateway and of the gate, ms off. */
+  readonly skewMs: { readonly gateway: number; readonly gate: number }
+  /** Share of transactions that fail. */
+  readonly transactionFaults: number
   /** Two waves side by side, one of them for a tenant that half of the users belong to; else one wave for all. */
   readonly together?: boolean
   readonly faults: readonly Fault[]
@@ -49,34 +92,32 @@ const processNames = [
 const hourMs = 3_600_000
 
 /** A schedule from a seed: kills and pauses of every process, stalls of the broker, a store that is away, clocks an hour off, odd exchanges, and what people do. */
-export function scheduleOf(seed: number): Schedule {
+export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
   const uniform = uniforms(seed * 7 + 3)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)] as T
-  const trafficMs = 25_000
+  const { trafficMs, faultMsMax } = pace
   const process = (): Fault => ({
     kind: uniform() < 0.6 ? 'kill' : 'pause',
     process: pick(processNames),
     atMs: Math.round(uniform() * trafficMs),
-    forMs: Math.round(200 + uniform() ** 2 * 12_000),
+    forMs: Math.round(200 + uniform() ** 2 * faultMsMax),
   })
   const faults = Array.from({ length: 1 + Math.floor(uniform() * 8) }, process)
   const some = <T>(chance: number, make: () => T): readonly T[] => (uniform() < chance ? [make()] : [])
   const lasting = <K extends string>(kind: K) => ({
     kind,
     atMs: Math.round(uniform() * trafficMs),
-    forMs: Math.round(uniform() * 5_000),
+    forMs: Math.round(uniform() * Math.min(5_000, faultMsMax)),
   })
   return {
+    ...pace,
     seed,
     harm: uniform() < 0.5 ? 'errors' : 'none',
-    trafficMs,
-    perSecond: 16,
     skewMs: {
       gateway: pick([0, 0, hourMs, -hourMs]),
       gate: pick([0, 0, hourMs, -hourMs]),
     },
     transactionFaults: pick([0, 0, 0.1, 0.3]),
-    oddities: { late: 0.02, twice: 0.02, shuffled: 0.05, missing: 0.01 },
     faults: [...faults, ...some(0.3, () => lasting('broker-stall')), ...some(0.2, () => lasting('store-away'))],
     deeds: some(0.3, () => lasting(pick(['hold', 'kill', 'rollback'] as const))),
   }

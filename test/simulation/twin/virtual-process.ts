@@ -20,14 +20,14 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface Surroundings {
   readonly time: VirtualTime
   readonly transport: Transport
+  /** The broker gives up a member that has been silent for so long. */
+  readonly sessionMs: number
   /** ms that one way to the broker takes. */
   latencyMs(): number
   /** Whether the next transaction fails: before anything is written, or after it with the answer lost; null: neither. */
   transactionFault(): 'before' | 'after' | null
 }
 
-/** The broker gives up a member that has been silent for so long. */
-const sessionMs = 6_000
 const restartMs = 500
 const nothing = { add() {}, set() {}, remove() {}, observe() {} }
 const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
@@ -121,7 +121,7 @@ class Life {
     this.dead = true
     this.#waiting = null
     for (const stop of this.#readers) stop()
-    this.#around.time.after(sessionMs, () => {
+    this.#around.time.after(this.#around.sessionMs, () => {
       for (const membership of this.#memberships) membership.expel()
     })
   }
@@ -129,7 +129,7 @@ class Life {
   pause(forMs: number): void {
     if (this.dead || this.#waiting !== null) return
     this.#waiting = []
-    const cancel = this.#around.time.after(sessionMs, () => {
+    const cancel = this.#around.time.after(this.#around.sessionMs, () => {
       if (!this.dead) for (const membership of this.#memberships) membership.expel()
     })
     this.#around.time.after(forMs, () => {
@@ -268,6 +268,13 @@ class Life {
     crashed.promise.catch(() => undefined)
     let owned: readonly TopicPartition[] = []
     let inner: GroupConsumer
+    let changing: Promise<void> = Promise.resolve()
+    /** The program hears of one change at a time, as from the transport: of the next when it has dealt with the one before, even if it has lost what that one gave it. */
+    const inTurn = (change: () => Promise<void> | undefined | void): Promise<void> => {
+      const changed = changing.then(change)
+      changing = changed.catch(() => undefined)
+      return changed
+    }
     const join = async (membership: Membership): Promise<void> => {
       const released = Promise.withResolvers<void>()
       const joining = Promise.withResolvers<GroupConsumer>()
@@ -287,12 +294,12 @@ class Life {
         }),
         onAssigned: (partitions) => {
           owned = [...owned, ...partitions]
-          return this.#deliver(() => options.onAssigned?.(partitions), released.promise)
+          return this.#deliver(() => inTurn(() => options.onAssigned?.(partitions)), released.promise)
         },
         onRevoked: (partitions) => {
           if (membership.expelled) return
           owned = owned.filter((at) => !partitions.some((lost) => isSame(at, lost)))
-          this.#alive(() => options.onRevoked?.(partitions))
+          this.#alive(() => void inTurn(() => options.onRevoked?.(partitions)))
         },
       })
       inner = joined
@@ -305,8 +312,11 @@ class Life {
       rejoin: () => {
         const lost = owned
         owned = []
-        if (lost.length > 0) options.onRevoked?.(lost)
-        join(membership).catch((error: unknown) => crashed.reject(error))
+        inTurn(() => {
+          if (lost.length > 0) options.onRevoked?.(lost)
+        })
+          .then(() => join(membership))
+          .catch((error: unknown) => crashed.reject(error))
       },
     }
     this.#memberships.add(membership)
