@@ -33,7 +33,8 @@ export function createRangeInserter<Lane extends TopicPartition>(
   /**
    * Commits for a lane that is still ours, through rebalances and a broker that is away: records that have left the cutter have no other way
    * into the store while this member keeps the partition. No failure is final here: whether the consumer can go on is for the consumer to say, and
-   * its crash ends the process. False when the partition was taken away; the next owner reads the records again.
+   * its crash ends the process. False when the partition was taken away, be it while a commit was on its way that was taken; the next owner reads the records again,
+   * and may be this member, which was told of the offsets of before.
    */
   const commit = async (lane: Lane, offset: number, metadata: string): Promise<boolean> => {
     const { topic, partition } = lane
@@ -41,7 +42,7 @@ export function createRangeInserter<Lane extends TopicPartition>(
       try {
         if (await consumer.commit([{ topic, partition, offset, metadata }])) {
           scope.health.waits('committing', null)
-          return true
+          return owned(lane)
         }
       } catch (error) {
         if (!(error instanceof PenstockError)) throw error

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ClickHouseError } from '../platform/clickhouse/clickhouse-store.ts'
 import { MemoryTransport } from '../platform/kafka/memory-transport.ts'
-import type { Transport } from '../platform/kafka/transport.ts'
+import type { RecordBatch, Transport } from '../platform/kafka/transport.ts'
 import { TransportError } from '../platform/kafka/transport-error.ts'
 import { systemClock } from '../platform/lifecycle/clocks.ts'
 import { createScope } from '../platform/lifecycle/process-scope.ts'
@@ -199,5 +199,38 @@ describe('what passes by itself', () => {
     await startProcess(log, store, immortal)
     await startProcess(log, store, immortal)
     await arrived(store, 8)
+  })
+
+  it('leaves a range to the lane that has the partition, although its own announcement of it was taken', async () => {
+    const { log, send } = await openLog(2)
+    const store = new TokenStore()
+    const batches: RecordBatch[] = []
+    let isFirst = true
+    const transport: Transport = {
+      ...facade(log),
+      async consume(options) {
+        const onBatch = (batch: RecordBatch) => {
+          batches.push(batch)
+          return options.onBatch(batch)
+        }
+        const consumer = await log.consume({ ...options, onBatch })
+        return {
+          ...consumer,
+          async commit(offsets) {
+            const [at] = offsets
+            if (!isFirst || at === undefined) return consumer.commit(offsets)
+            isFirst = false
+            // Lost and back while the announcement was on its way: committed offsets were asked for before it arrived.
+            options.onRevoked?.([at])
+            await options.onAssigned?.([{ ...at, committed: at.offset, metadata: '' }])
+            for (const batch of batches) if (batch.partition === at.partition) await options.onBatch(batch)
+            await send(2, 6)
+            return consumer.commit(offsets)
+          },
+        }
+      },
+    }
+    await startProcess(transport, store, immortal)
+    await arrived(store, 6)
   })
 })

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { patchKafkajsChecksum } from './checksum-patch.ts'
+import { patchKafkajsCommits } from './commit-patch.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
 import { patchKafkajsEncoder } from './encoder-patch.ts'
 import { patchKafkajsGrouping } from './grouping-patch.ts'
@@ -26,6 +27,7 @@ export function createKafkajsClient(
   },
 ): Kafka {
   patchKafkajsTimer()
+  patchKafkajsCommits()
   const { brokers, log, ...rest } = options
   const { logLevel } = kafkajs
   return new kafkajs.Kafka({

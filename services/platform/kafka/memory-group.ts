@@ -12,6 +12,11 @@ interface Member {
   hasJoined: boolean
 }
 
+/** A member that can be asked for a commit now that arrives later: it carries the generation of now. */
+export interface MemoryGroupConsumer extends GroupConsumer {
+  commitOf(offsets: readonly ConsumedOffset[]): () => Promise<boolean>
+}
+
 export interface GroupPorts {
   partitionsOf(topic: string): readonly MemoryPartition[]
   stalled(): boolean
@@ -45,7 +50,7 @@ export class MemoryGroup {
     for (const { pump } of this.#members) pump.wakeAt(key)
   }
 
-  async join(options: GroupConsumerOptions): Promise<GroupConsumer> {
+  async join(options: GroupConsumerOptions): Promise<MemoryGroupConsumer> {
     const pump = new MemoryPump(options, this.#ports.stalled)
     const member: Member = { options, pump, generation: null, hasJoined: false }
     this.#members.push(member)
@@ -55,11 +60,10 @@ export class MemoryGroup {
       assigned: () => pump.owned(),
       pause: (partitions) => pump.setPaused(partitions, true),
       resume: (partitions) => pump.setPaused(partitions, false),
-      commit: async (offsets) => {
-        this.#ports.beforeCommit()
-        if (member.generation !== this.#generation || offsets.some((offset) => !pump.has(offset))) return false
-        this.commitOffsets(offsets)
-        return true
+      commit: async (offsets) => this.#commit(member, member.generation, offsets),
+      commitOf: (offsets) => {
+        const { generation } = member
+        return async () => this.#commit(member, generation, offsets)
       },
       stop: async () => {
         const index = this.#members.indexOf(member)
@@ -70,6 +74,13 @@ export class MemoryGroup {
         await this.#rebalance()
       },
     }
+  }
+
+  #commit({ pump }: Member, generation: number | null, offsets: readonly ConsumedOffset[]): boolean {
+    this.#ports.beforeCommit()
+    if (generation !== this.#generation || offsets.some((offset) => !pump.has(offset))) return false
+    this.commitOffsets(offsets)
+    return true
   }
 
   #rebalance(): Promise<void> {

@@ -1,12 +1,11 @@
 import type { Clock } from '../../domain/time/clock.ts'
-import { MemoryGroup } from './memory-group.ts'
+import { MemoryGroup, type MemoryGroupConsumer } from './memory-group.ts'
 import { MemoryPartition } from './memory-log.ts'
 import { laneKey, MemoryPump } from './memory-pump.ts'
 import { partitionOf } from './partition-counts.ts'
 import { defaultMaxBatchBytes, recordBytes } from './record-size.ts'
 import type {
   ConsumedOffset,
-  GroupConsumer,
   GroupConsumerOptions,
   OutRecord,
   Producer,
@@ -114,7 +113,7 @@ export class MemoryTransport implements Transport {
     }
   }
 
-  async consume(options: GroupConsumerOptions): Promise<GroupConsumer> {
+  async consume(options: GroupConsumerOptions): Promise<MemoryGroupConsumer> {
     for (const topic of options.topics) this.#partitionsOf(topic)
     return this.#group(options.groupId).join(options)
   }

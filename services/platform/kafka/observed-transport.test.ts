@@ -4,10 +4,11 @@ import { stuckAfterMs } from '../lifecycle/health.ts'
 import { createScope, type OwnedScope } from '../lifecycle/process-scope.ts'
 import type { Logger } from '../log/logger.ts'
 import { createPrometheusMetrics } from '../metrics/prometheus-metrics.ts'
+import type { MemoryGroupConsumer } from './memory-group.ts'
 import { MemoryTransport } from './memory-transport.ts'
 import { observeTransport } from './observed-transport.ts'
 import { behindMaxMs, silentMaxMs } from './reader-watch.ts'
-import type { GroupConsumer, Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 const topic = 'things'
@@ -88,7 +89,7 @@ describe('what a service that reads tells of itself', () => {
     const ownedAt = Promise.withResolvers<void>()
     rig.broker.consume = async (options) => {
       void ownedAt.promise.then(() => options.onAssigned?.([]))
-      return { crashed: new Promise(() => undefined) } as GroupConsumer
+      return { crashed: new Promise(() => undefined) } as MemoryGroupConsumer
     }
     await rig.join(async () => undefined)
     expect(rig.scope.report().unready).toEqual([{ name: 'reading things', why: 'its partitions are not known yet' }])

@@ -1,4 +1,6 @@
 import type { Clock } from '../../../services/domain/time/clock.ts'
+import type { MemoryGroupConsumer } from '../../../services/platform/kafka/memory-group.ts'
+import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import type {
   GroupConsumer,
   GroupConsumerOptions,
@@ -19,7 +21,7 @@ import type { VirtualTime } from './virtual-time.ts'
 /** What surrounds a process: the time, the log, and the chance that decides how long an answer takes and what fails. */
 export interface Surroundings {
   readonly time: VirtualTime
-  readonly transport: Transport
+  readonly transport: MemoryTransport
   /** The broker gives up a member that has been silent for so long. */
   readonly sessionMs: number
   /** ms that one way to the broker takes. */
@@ -267,7 +269,7 @@ class Life {
     const crashed = Promise.withResolvers<never>()
     crashed.promise.catch(() => undefined)
     let owned: readonly TopicPartition[] = []
-    let inner: GroupConsumer
+    let inner: MemoryGroupConsumer
     let changing: Promise<void> = Promise.resolve()
     /** The program hears of one change at a time, as from the transport: of the next when it has dealt with the one before, even if it has lost what that one gave it. */
     const inTurn = (change: () => Promise<void> | undefined | void): Promise<void> => {
@@ -277,7 +279,7 @@ class Life {
     }
     const join = async (membership: Membership): Promise<void> => {
       const released = Promise.withResolvers<void>()
-      const joining = Promise.withResolvers<GroupConsumer>()
+      const joining = Promise.withResolvers<MemoryGroupConsumer>()
       membership.expelled = false
       membership.expel = () => {
         if (membership.expelled) return
@@ -324,8 +326,8 @@ class Life {
     return {
       commit: (offsets) => {
         // It carries the membership of the moment it was made in: the coordinator refuses it in any later one.
-        const member = inner
-        return this.#pass(() => member.commit(offsets))
+        const commit = inner.commitOf(offsets)
+        return this.#pass(commit)
       },
       pause: (partitions) => inner.pause(partitions),
       resume: (partitions) => inner.resume(partitions),
