@@ -12,7 +12,7 @@ export interface Deed {
   readonly forMs: number
 }
 
-/** How long things take. A short schedule has the whole life of a run in a quarter of the requests; a long one has time for whatever must not happen long after. */
+/** How long things take. A short schedule has the whole life of a run in two fifths of the requests; a long one has time for whatever must not happen long after. */
 export interface Pace {
   readonly trafficMs: number
   /** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
