@@ -54,6 +54,18 @@ describe('what only the fake can do', () => {
     expect((await producer.send([record]))[0]?.offset).toBe(1)
   })
 
+  test('a commit that arrives late carries the generation in which it was asked for', async () => {
+    const transport = await made()
+    const options = { groupId: 'g', topics: ['t'], onBatch: async () => undefined }
+    const member = await transport.consume(options)
+    const offsets = [{ topic: 't', partition: 0, offset: 7 }]
+    const late = member.commitOf(offsets)
+    await (await transport.consume(options)).stop()
+    expect(member.assigned()).toEqual([{ topic: 't', partition: 0 }])
+    expect(await late()).toBe(false)
+    expect(await member.commitOf(offsets)()).toBe(true)
+  })
+
   test('a stalled broker answers nobody until it goes on', async () => {
     const transport = await made()
     const producer = await transport.producer()

@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module'
+import { replaceMethod } from './module-patch.ts'
 
 interface Runner {
   readonly running: boolean
   readonly consumerGroup: { commitOffsets(offsets: unknown): Promise<void> }
 }
-
-let applied = false
 
 /**
  * kafkajs 2.2.4 tries a commit again that was not answered, as whatever member of whatever generation it is by then. A partition that was lost and has come back meanwhile
@@ -13,12 +11,7 @@ let applied = false
  * it asks again.
  */
 export function patchKafkajsCommits(): void {
-  if (applied) return
-  applied = true
-  const RunnerClass = createRequire(import.meta.url)('kafkajs/src/consumer/runner.js') as {
-    prototype: Record<string, unknown>
-  }
-  RunnerClass.prototype['commitOffsets'] = async function commitOffsets(this: Runner, offsets: unknown): Promise<void> {
+  replaceMethod('kafkajs/src/consumer/runner.js', 'commitOffsets', async function (this: Runner, offsets: unknown) {
     if (this.running) await this.consumerGroup.commitOffsets(offsets)
-  }
+  })
 }

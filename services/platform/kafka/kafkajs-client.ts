@@ -16,6 +16,8 @@ patchKafkajsGrouping()
 patchKafkajsCompaction()
 patchKafkajsProducing()
 patchKafkajsRemainder()
+patchKafkajsTimer()
+patchKafkajsCommits()
 const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
@@ -26,8 +28,6 @@ export function createKafkajsClient(
     readonly log: Logger
   },
 ): Kafka {
-  patchKafkajsTimer()
-  patchKafkajsCommits()
   const { brokers, log, ...rest } = options
   const { logLevel } = kafkajs
   return new kafkajs.Kafka({

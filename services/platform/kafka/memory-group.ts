@@ -55,16 +55,17 @@ export class MemoryGroup {
     const member: Member = { options, pump, generation: null, hasJoined: false }
     this.#members.push(member)
     await this.#rebalance()
+    const commitOf = (offsets: readonly ConsumedOffset[]) => {
+      const { generation } = member
+      return async () => this.#commit(pump, generation, offsets)
+    }
     return {
       crashed: pump.crashed,
       assigned: () => pump.owned(),
       pause: (partitions) => pump.setPaused(partitions, true),
       resume: (partitions) => pump.setPaused(partitions, false),
-      commit: async (offsets) => this.#commit(member, member.generation, offsets),
-      commitOf: (offsets) => {
-        const { generation } = member
-        return async () => this.#commit(member, generation, offsets)
-      },
+      commit: (offsets) => commitOf(offsets)(),
+      commitOf,
       stop: async () => {
         const index = this.#members.indexOf(member)
         if (index < 0) return
@@ -76,7 +77,7 @@ export class MemoryGroup {
     }
   }
 
-  #commit({ pump }: Member, generation: number | null, offsets: readonly ConsumedOffset[]): boolean {
+  #commit(pump: MemoryPump, generation: number | null, offsets: readonly ConsumedOffset[]): boolean {
     this.#ports.beforeCommit()
     if (generation !== this.#generation || offsets.some((offset) => !pump.has(offset))) return false
     this.commitOffsets(offsets)

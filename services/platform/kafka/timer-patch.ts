@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { replaceMethod } from './module-patch.ts'
 
 interface RequestQueue {
   throttledUntil: number
@@ -8,19 +8,14 @@ interface RequestQueue {
 }
 
 const checkPendingMs = 10
-let applied = false
 
 /**
  * kafkajs 2.2.4 re-arms a timer of about 1 ms per connection for ever, also when idle and with a negative delay, which Node 24 warns about
  * (tulios/kafkajs#1751): 2.5 % of a core for nothing. Here the timer is armed only while requests wait or the broker throttles.
  */
 export function patchKafkajsTimer(): void {
-  if (applied) return
-  applied = true
-  const RequestQueueClass = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as {
-    prototype: Record<string, unknown>
-  }
-  RequestQueueClass.prototype['scheduleCheckPendingRequests'] = function schedule(this: RequestQueue): void {
+  const path = 'kafkajs/src/network/requestQueue/index.js'
+  replaceMethod(path, 'scheduleCheckPendingRequests', function (this: RequestQueue): void {
     if (this.throttleCheckTimeoutId !== null) return
     const throttledMs = this.throttledUntil - Date.now()
     if (this.pending.length === 0 && throttledMs <= 0) return
@@ -31,5 +26,5 @@ export function patchKafkajsTimer(): void {
       },
       Math.max(throttledMs, checkPendingMs),
     )
-  }
+  })
 }
