@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { startStack } from '../../infra/native/stack.ts'
+import { positive, readOptions, refuse } from '../support/options.ts'
 import { measureHalfPairs } from './limits/half-pairs.ts'
 import { manyRoutes, measureManyRollouts } from './limits/many-rollouts.ts'
 import { measureOverload, overloadRoutes } from './limits/overload.ts'
@@ -22,17 +22,14 @@ const help = `What happens at the limits, on a whole Penstock with one process a
   --write              keep the results in test/bench/README.md and limits.json, beside those of other parts
 `
 
-const { values } = parseArgs({
-  options: {
-    overload: { type: 'string' },
-    search: { type: 'string', default: '20' },
-    soak: { type: 'string' },
-    tenant: { type: 'string' },
-    'half-pairs': { type: 'string' },
-    rollouts: { type: 'string' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(help, {
+  overload: { type: 'string' },
+  search: { type: 'string', default: '20' },
+  soak: { type: 'string' },
+  tenant: { type: 'string' },
+  'half-pairs': { type: 'string' },
+  rollouts: { type: 'string' },
+  write: { type: 'boolean', default: false },
 })
 
 /** Traffic over all of them while nothing is changed. */
@@ -40,18 +37,12 @@ const rolloutsSeconds = 60
 const parts = ['overload', 'soak', 'tenant', 'half-pairs', 'rollouts'] as const
 const amounts = parts.flatMap((part) => {
   const text = values[part]
-  return text === undefined ? [] : [{ part, amount: Number(text) }]
+  return text === undefined ? [] : [{ part, amount: positive(help, `--${part}`, text) }]
 })
+const searchSeconds = positive(help, '--search', values.search)
 
-if (values.help) process.stdout.write(help)
-else if (amounts.length === 0 || [...amounts.map(({ amount }) => amount), Number(values.search)].some(isUnusable)) {
-  process.stderr.write(`name a part, and how much of it: a number above 0\n\n${help}`)
-  process.exitCode = 2
-} else for (const { part, amount } of amounts) keep(await measurePart(part, amount))
-
-function isUnusable(amount: number): boolean {
-  return !(amount > 0 && Number.isFinite(amount))
-}
+if (amounts.length === 0) refuse(help, 'nothing to measure: name a part, and how much of it')
+for (const { part, amount } of amounts) keep(await measurePart(part, amount))
 
 function keep(found: LimitsResults): void {
   const all = { ...keptResults<LimitsResults>('limits'), ...found }
@@ -64,7 +55,7 @@ async function measurePart(part: (typeof parts)[number], amount: number): Promis
   const command = `node test/bench/limits.ts --${part} ${amount} --write`
   switch (part) {
     case 'overload': {
-      const search = (place: Place) => measureOverload(place, amount, Number(values.search))
+      const search = (place: Place) => measureOverload(place, amount, searchSeconds)
       const how = command.replace(' --write', ` --search ${values.search} --write`)
       return { overload: await inPlace({ routes: overloadRoutes }, how, search) }
     }

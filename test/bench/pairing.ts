@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
+import { readOptions, refuse } from '../support/options.ts'
 import { type Contestant, contestants, penstock } from './pairing/contestants.ts'
 import { benchRun, evidenceOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
@@ -22,15 +22,12 @@ Throughput of the pairing service beside Kafka Streams, on one broker of its own
   --profile DIR          profile our own process (--cpu-prof) into DIR
   --write                keep the numbers; sizes that are not measured stay as they were
 `
-const { values } = parseArgs({
-  options: {
-    sizes: { type: 'string', default: sizes.join(',') },
-    pairs: { type: 'string' },
-    only: { type: 'string', default: '' },
-    profile: { type: 'string' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(help, {
+  sizes: { type: 'string', default: sizes.join(',') },
+  pairs: { type: 'string' },
+  only: { type: 'string', default: '' },
+  profile: { type: 'string' },
+  write: { type: 'boolean', default: false },
 })
 /** At least ten seconds of the slower ones. */
 const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 16_000, 64: 5_000, mix: 24_000 }
@@ -101,13 +98,10 @@ async function main(javaDir: string): Promise<void> {
   }
 }
 
-if (values.help) process.stdout.write(help)
-else {
-  const javaDir = compileJava()
-  if (javaDir === null) {
-    say(
-      `this benchmark compares with Kafka Streams, whose jars are not here. Fetch them (Java 17 and Maven):\n  ${fetchCommand}`,
-    )
-    process.exitCode = 2
-  } else await main(javaDir)
-}
+const javaDir = compileJava()
+if (javaDir === null)
+  refuse(
+    help,
+    `this benchmark compares with Kafka Streams, whose jars are not here. Fetch them (Java 17 and Maven):\n  ${fetchCommand}`,
+  )
+await main(javaDir)

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { type ClickHouseStore, openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
 import { runMigrations } from '../../services/platform/clickhouse/migrations.ts'
+import { readOptions } from '../support/options.ts'
 import { asReader } from './queries/ask.ts'
 import { days, generate } from './queries/generate.ts'
 import { measureQuestion } from './queries/measure.ts'
@@ -22,16 +22,13 @@ How long every shipped question takes at so many pairs, which are generated insi
   --plans          print the plans of slow ones
   --write          keep the numbers
 `
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1,10,50' },
-    turns: { type: 'string', default: '20' },
-    within: { type: 'string', default: '10' },
-    only: { type: 'string', default: '' },
-    plans: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(help, {
+  rows: { type: 'string', default: '1,10,50' },
+  turns: { type: 'string', default: '20' },
+  within: { type: 'string', default: '10' },
+  only: { type: 'string', default: '' },
+  plans: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
 })
 const database = 'penstock_bench_queries'
 const migrations = fileURLToPath(new URL('../../schemas/clickhouse', import.meta.url))
@@ -113,5 +110,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (values.help) process.stdout.write(help)
-else await main()
+await main()

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { readOptions, refuse } from '../support/options.ts'
 import { faultRoutes, measureFaults } from './revert/faults.ts'
 import { measureApiKills, measureLocalKills } from './revert/kills.ts'
 import { latchesPerSecond, latchPeople, latchRoutes, measureLatches } from './revert/latches.ts'
@@ -26,17 +26,14 @@ const help = `How long a revert takes, on a whole Penstock with one process a se
   --write       keep the results in test/bench/README.md and revert.json, beside those of other parts
 `
 
-const { values } = parseArgs({
-  options: {
-    latches: { type: 'string' },
-    kills: { type: 'string' },
-    outage: { type: 'string' },
-    faults: { type: 'string' },
-    predict: { type: 'boolean', default: false },
-    before: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(help, {
+  latches: { type: 'string' },
+  kills: { type: 'string' },
+  outage: { type: 'string' },
+  faults: { type: 'string' },
+  predict: { type: 'boolean', default: false },
+  before: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
 })
 const counts = {
   latches: Number(values.latches ?? 0),
@@ -45,15 +42,11 @@ const counts = {
   faults: Number(values.faults ?? 0),
 }
 
-if (values.help) process.stdout.write(help)
-else if (Object.values(counts).some((count) => !Number.isInteger(count) || count < 0)) {
-  process.stderr.write('counts are whole numbers of at least 0\n')
-  process.exitCode = 2
-} else if (values.predict) keep({ predictions: predictFaults((kept().faults?.values ?? []).map(({ cell }) => cell)) })
-else if (Object.values(counts).every((count) => count === 0)) {
-  process.stderr.write(`nothing to measure: name a part\n\n${help}`)
-  process.exitCode = 2
-} else await measureParts()
+if (Object.values(counts).some((count) => !Number.isInteger(count) || count < 0))
+  refuse(help, 'counts are whole numbers of at least 0')
+if (values.predict) keep({ predictions: predictFaults((kept().faults?.values ?? []).map(({ cell }) => cell)) })
+else if (Object.values(counts).every((count) => count === 0)) refuse(help, 'nothing to measure: name a part')
+else await measureParts()
 
 function kept(): RevertResults {
   return keptResults<RevertResults>('revert')

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
+import { readOptions } from '../support/options.ts'
 import { type Size, sizes } from './pairing/exchanges.ts'
 import { onEmptyStore, type Run } from './sink/course.ts'
 import { prebuild } from './sink/prebuilt.ts'
@@ -22,16 +22,13 @@ Rows per second of the sink into ClickHouse, beside the same inserts made before
   --profile DIR          profile the sink (--cpu-prof) into DIR
   --write                keep the numbers
 `
-const { values } = parseArgs({
-  options: {
-    sizes: { type: 'string', default: sizes.join(',') },
-    pairs: { type: 'string' },
-    rounds: { type: 'string', default: '2' },
-    records: { type: 'string', default: '5000' },
-    profile: { type: 'string' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(help, {
+  sizes: { type: 'string', default: sizes.join(',') },
+  pairs: { type: 'string' },
+  rounds: { type: 'string', default: '2' },
+  records: { type: 'string', default: '5000' },
+  profile: { type: 'string' },
+  write: { type: 'boolean', default: false },
 })
 /** Some seconds a run, and a few inserts a partition at least. */
 const pairsOf: Readonly<Record<Size, number>> = { 1: 100_000, 4: 50_000, 16: 15_000, 64: 4_000, mix: 11_000 }
@@ -90,5 +87,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (values.help) process.stdout.write(help)
-else await main()
+await main()

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { thisMachine } from '../bench/support/machine.ts'
+import { positive, readOptions } from '../support/options.ts'
 import { isClean, reportOf } from './report.ts'
 import { fullMinutes } from './schedule.ts'
 import { type LedgerOptions, takeLedger } from './take-ledger.ts'
@@ -18,31 +18,26 @@ twice, and pairs and judges the same log once more, undisturbed. Exit code 1 whe
   --write          keep the result in test/ledger/results.json and services/docs/ledger.md
 `
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main()
 
-async function main(args: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const
-  const flag = { type: 'boolean', default: false } as const
-  const { values } = parseArgs({
-    args: [...args],
-    options: { exchanges: text, minutes: text, seed: text, write: flag, help: flag },
+async function main(): Promise<number> {
+  const values = readOptions(usage, {
+    exchanges: { type: 'string', default: String(defaults.exchanges) },
+    minutes: { type: 'string', default: String(defaults.minutes) },
+    seed: { type: 'string', default: String(defaults.seed) },
+    write: { type: 'boolean', default: false },
   })
   const options: LedgerOptions = {
-    exchanges: Number(values.exchanges ?? defaults.exchanges),
-    minutes: Number(values.minutes ?? defaults.minutes),
-    seed: Number(values.seed ?? defaults.seed),
-  }
-  const isUsable = Object.values(options).every((value) => value > 0) && Number.isSafeInteger(options.exchanges)
-  if (values.help || !isUsable) {
-    process.stdout.write(usage)
-    return values.help ? 0 : 2
+    exchanges: Math.ceil(positive(usage, '--exchanges', values.exchanges)),
+    minutes: positive(usage, '--minutes', values.minutes),
+    seed: positive(usage, '--seed', values.seed),
   }
   const machine = thisMachine()
   const beganMs = performance.now()
   const note = (what: string) =>
     void process.stderr.write(`${String(Math.round((performance.now() - beganMs) / 1_000)).padStart(5)} s  ${what}\n`)
   const ledger = await takeLedger(options, note)
-  const command = ['npm run ledger --', ...args].join(' ')
+  const command = ['npm run ledger --', ...process.argv.slice(2)].join(' ')
   const report = reportOf(ledger, machine, command)
   process.stdout.write(`${report}\n`)
   if (values.write) keep(report, { command, machine, ...ledger })

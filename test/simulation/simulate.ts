@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { positive, readOptions, refuse } from '../support/options.ts'
 import { askWorker } from './ask-worker.ts'
 import { type Cell, isMet } from './cell.ts'
 import type { Answer, Task } from './cell-worker.ts'
@@ -26,26 +26,18 @@ and ${page} is written anew, so that stopping early loses the cell that runs and
   --page         runs nothing, writes the page from what is kept
 `
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main()
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      runs: { type: 'string' },
-      cell: { type: 'string', multiple: true },
-      page: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
+async function main(): Promise<number> {
+  const values = readOptions(usage, {
+    runs: { type: 'string', default: String(runsDefault) },
+    cell: { type: 'string', multiple: true, default: [''] },
+    page: { type: 'boolean', default: false },
   })
-  const runs = Number(values.runs ?? runsDefault)
-  const wanted = values.cell ?? ['']
-  const chosen = cells.filter(({ name }) => wanted.some((want) => name.startsWith(want)))
-  if (values.help === true || !Number.isSafeInteger(runs) || runs < 1 || chosen.length === 0) {
-    process.stdout.write(usage)
-    return values.help === true ? 0 : 2
-  }
-  if (values.page === true) {
+  const runs = Math.ceil(positive(usage, '--runs', values.runs))
+  const chosen = cells.filter(({ name }) => values.cell.some((want) => name.startsWith(want)))
+  if (chosen.length === 0) refuse(usage, `no cell is named ${values.cell.join(' or ')}`)
+  if (values.page) {
     keep([])
     return 0
   }

@@ -8,6 +8,7 @@ import { MemoryTransport } from '../../../services/platform/kafka/memory-transpo
 import { sendPersistently } from '../../../services/platform/kafka/persistent-producer.ts'
 import type { InRecord, OutRecord, Transport } from '../../../services/platform/kafka/transport.ts'
 import { createAvroCodec } from '../../../services/platform/registry/avro-codec.ts'
+import type { ProjectingCodec } from '../../../services/platform/registry/codec.ts'
 import { startController } from '../../../services/rollout-controller/start-controller.ts'
 import { startLane } from '../../../services/sink/lane.ts'
 import type { Program } from './virtual-process.ts'
@@ -15,11 +16,25 @@ import type { VirtualTime } from './virtual-time.ts'
 
 const names = Object.keys(schemaTexts) as (keyof Records & string)[]
 /** One codec for all: it holds no state that a process could lose. */
-export const codec = createAvroCodec<Records>(
-  schemaTexts,
-  Object.fromEntries(names.map((name, index) => [name, index + 1])) as Record<keyof Records & string, number>,
-  async () => null,
+export const codec = rememberingProjections(
+  createAvroCodec<Records>(
+    schemaTexts,
+    Object.fromEntries(names.map((name, index) => [name, index + 1])) as Record<keyof Records & string, number>,
+    async () => null,
+  ),
 )
+
+/** Processes start again and again, and each compiles readers of its own. */
+function rememberingProjections(inner: ProjectingCodec<Records>): ProjectingCodec<Records> {
+  const known = new Map<string, unknown>()
+  const project: ProjectingCodec<Records>['project'] = (fields, lent) => {
+    const asked = JSON.stringify([fields, lent])
+    const decoder = known.get(asked) ?? inner.project(fields, lent)
+    known.set(asked, decoder)
+    return decoder as never
+  }
+  return { ...inner, project }
+}
 
 /** A broker under virtual time with the topics of the flow. */
 export async function openBroker(time: VirtualTime): Promise<MemoryTransport> {

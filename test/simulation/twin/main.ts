@@ -1,6 +1,6 @@
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { positive, readOptions, refuse } from '../../support/options.ts'
 import { askWorker } from '../ask-worker.ts'
 import type { Asked, Played } from './play-worker.ts'
 
@@ -14,26 +14,19 @@ sink and routers in one process under virtual time, and checks after each what P
   --long           schedules of 25 s of traffic instead of 10, with faults three times as long: fewer, each with time for what must not happen long after
 `
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main()
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      schedules: { type: 'string' },
-      seed: { type: 'string' },
-      long: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
+async function main(): Promise<number> {
+  const values = readOptions(usage, {
+    schedules: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    long: { type: 'boolean', default: false },
   })
-  const schedules = Number(values.schedules ?? 200)
-  const first = Number(values.seed ?? 1)
-  if (values.help === true || !Number.isSafeInteger(schedules) || schedules < 1 || !Number.isSafeInteger(first)) {
-    process.stdout.write(usage)
-    return values.help === true ? 0 : 2
-  }
+  const schedules = Math.ceil(positive(usage, '--schedules', values.schedules))
+  const first = Number(values.seed)
+  if (!Number.isSafeInteger(first)) refuse(usage, `--seed is a whole number, not '${values.seed}'`)
   const beganMs = Date.now()
-  const broken = await playAll(first, schedules, values.long === true ? 'long' : 'short')
+  const broken = await playAll(first, schedules, values.long ? 'long' : 'short')
   const seconds = (Date.now() - beganMs) / 1_000
   const rate = Math.round((schedules / seconds) * 60)
   process.stdout.write(`${schedules} schedules, ${broken} broken, ${Math.round(seconds)} s, ${rate} a minute\n`)
