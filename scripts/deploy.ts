@@ -9,6 +9,7 @@ import { deploy } from './deploy-installation.ts'
 
 const settings = {
   brokers: commonSettings.brokers,
+  security: commonSettings.security,
   topicPrefix: commonSettings.topicPrefix,
   registryUrl: commonSettings.registryUrl,
   clickhouseUrl: setting('PENSTOCK_CLICKHOUSE_URL', 'the store; empty: leave it alone', z.string().default('')),
@@ -19,8 +20,8 @@ const settings = {
 
 const config = loadConfig('deploy', settings, inheritedEnvironment(), process.argv.slice(2))
 const log = createPinoLogger({ name: 'deploy', level: 'error', toStderr: true })
-const { brokers, topicPrefix } = config
-const transport = createKafkajsTransport({ clientId: 'deploy', brokers, topicPrefix, log })
+const { brokers, security, topicPrefix } = config
+const transport = createKafkajsTransport({ clientId: 'deploy', brokers, security, topicPrefix, log })
 try {
   const done = await deploy({
     transport,

@@ -226,6 +226,10 @@ export interface Right {
 
 /** Services that write in Kafka transactions: the controller's state, decision and split become visible together or not at all. */
 const transactional: ReadonlySet<string> = new Set([services.rolloutController.name])
+/** Topics of which a service needs to know how many partitions they have, and reads nothing. */
+const counting: ReadonlyMap<string, readonly string[]> = new Map([
+  [services.gateEvaluator.name, [topics.exchanges.name]],
+])
 /** Services that are asked whether the installation is well: they may look at all of it, and change nothing. */
 const looking: ReadonlySet<string> = new Set([services.api.name])
 
@@ -248,6 +252,7 @@ export function rightsOf({ name, consumes, produces }: Service): readonly Right[
   return [
     ...consumes.map((topic) => right('topic', topic, ['Read', 'Describe'])),
     ...produces.map((topic) => right('topic', topic, ['Write', 'Describe'])),
+    ...(counting.get(name) ?? []).map((topic) => right('topic', topic, ['Describe'])),
     ...(consumes.length > 0 ? [right('group', name, ['Read', 'Describe'], true)] : []),
     ...(transactional.has(name) ? [right('transactional-id', name, ['Write', 'Describe'], true)] : []),
     ...(looking.has(name)

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { StackAddresses } from '../../infra/native/state.ts'
+import { type BrokerSecurity, unsecured } from '../../services/platform/kafka/broker-security.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import { createPinoLogger } from '../../services/platform/log/pino-logger.ts'
 import { type Deployed, deploy } from '../deploy-installation.ts'
@@ -9,9 +10,11 @@ export async function deployOnStack(
   stack: Pick<StackAddresses, 'kafka' | 'registry' | 'clickhouse'>,
   topicPrefix: string,
   database: string,
+  security: BrokerSecurity = unsecured,
 ): Promise<Deployed> {
   const log = createPinoLogger({ name: 'deploy', level: 'error' })
-  const transport = createKafkajsTransport({ clientId: 'deploy', brokers: stack.kafka.brokers, topicPrefix, log })
+  const { brokers } = stack.kafka
+  const transport = createKafkajsTransport({ clientId: 'deploy', brokers, security, topicPrefix, log })
   try {
     return await deploy({
       transport,

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
-import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
+import { readSettingsFile } from '../platform/config/settings-file.ts'
 
 const settings = {
   ...commonSettings,
@@ -54,29 +53,6 @@ export type ApiConfig = ConfigOf<typeof settings> & { readonly tokens: Tokens }
 export function loadApiConfig(argv: readonly string[]): ApiConfig {
   return loadConfig('api', settings, process.env, argv, (config) => ({
     ...config,
-    tokens: readTokens(config.tokensFile),
+    tokens: readSettingsFile(config.tokensFile, tokensSchema).value.tokens,
   }))
-}
-
-/** Throws ConfigError with the line of every problem. */
-function readTokens(path: string): Tokens {
-  const parsed = parseYaml(textOf(path))
-  if (parsed.kind === 'syntax')
-    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
-  const result = tokensSchema.safeParse(parsed.document.value)
-  if (result.success) return result.data.tokens
-  throw new ConfigError(
-    result.error.issues.map(
-      (issue) =>
-        `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
-    ),
-  )
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError([`PENSTOCK_API_TOKENS_FILE ${path} cannot be read: ${(error as Error).message}`])
-  }
 }

@@ -24,14 +24,14 @@ const migrations = fileURLToPath(new URL('../../schemas/clickhouse', import.meta
  * caught up. A broker or registry that is away is waited for.
  */
 export async function startApi(scope: Scope, config: ApiConfig): Promise<{ readonly port: number }> {
-  const { brokers, registryUrl, stateDir, topicPrefix, tokens } = config
+  const { brokers, security, registryUrl, stateDir, topicPrefix, tokens } = config
   const transport = openTransport(scope, config, { service: 'api', behind: 'noted' })
   const store = await openStore(scope, config)
   let serving: Serving | null = null
   const doctor = createDoctor({
     clock: scope.clock,
     brokers,
-    inspect: () => createKafkajsInspector({ clientId: 'api-doctor', brokers, topicPrefix, log: scope.log }),
+    inspect: () => createKafkajsInspector({ clientId: 'api-doctor', brokers, security, topicPrefix, log: scope.log }),
     registryUrl,
     store,
     migrations,

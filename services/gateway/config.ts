@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Prompt, userSlot } from '../domain/sampling/prompt.ts'
-import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
-import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { ConfigError } from '../platform/config/config-error.ts'
+import { type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
+import { readSettingsFile } from '../platform/config/settings-file.ts'
 import { promptOf, promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
 import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
@@ -149,27 +149,15 @@ export function loadGatewayConfig(argv: readonly string[]): GatewayConfig {
 
 /** Throws ConfigError with the line of every problem. */
 function readRoutingFile(path: string): RoutingFile {
-  const parsed = parseYaml(readFileSync(path, 'utf8'))
-  if (parsed.kind === 'syntax')
-    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
-  const { document } = parsed
-  const result = file.safeParse(document.value)
-  if (!result.success) {
-    throw new ConfigError(
-      result.error.issues.map(
-        (issue) =>
-          `${path}:${document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
-      ),
-    )
-  }
-  const known = new Set(result.data.providers.map((provider) => provider.id))
-  const unknown = result.data.routes.flatMap((route, index) =>
+  const { value: routing, lineOf } = readSettingsFile(path, file)
+  const known = new Set(routing.providers.map((provider) => provider.id))
+  const unknown = routing.routes.flatMap((route, index) =>
     known.has(route.default.provider)
       ? []
       : [
-          `${path}:${document.lineOf(['routes', index, 'default', 'provider'])}: route ${route.id}: no provider \`${route.default.provider}\`; known: ${[...known].join(', ')}`,
+          `${path}:${lineOf(['routes', index, 'default', 'provider'])}: route ${route.id}: no provider \`${route.default.provider}\`; known: ${[...known].join(', ')}`,
         ],
   )
   if (unknown.length > 0) throw new ConfigError(unknown)
-  return result.data
+  return routing
 }

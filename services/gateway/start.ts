@@ -24,7 +24,7 @@ const repeatMs = 10_000
 
 /** Starts the gateway. It serves at once; the control topics and the tap join when Kafka lets them. */
 export async function startGateway(scope: Scope, config: GatewayConfig): Promise<GatewayServer> {
-  const { brokers, registryUrl, stateDir, topicPrefix } = config
+  const { brokers, security, registryUrl, stateDir, topicPrefix } = config
   const router = createHash('sha256').update(config.routerId).digest('hex').slice(0, 12)
   const file = createKeptControlFile(join(stateDir, `control-${router}.json`), scope.log)
   scope.onStop('kept control', () => file.stop())
@@ -68,6 +68,7 @@ export async function startGateway(scope: Scope, config: GatewayConfig): Promise
       log: scope.log,
       startThread: tapWorkerThread({
         brokers,
+        security,
         topicPrefix,
         registryUrl,
         stateDir,

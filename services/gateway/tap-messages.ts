@@ -1,6 +1,7 @@
 import type { Arm, Assignment, Place, Resolution } from '../domain/events/records.ts'
 import type { Operation } from '../domain/sampling/operations.ts'
 import type { VariantChange } from '../domain/sampling/variant-change.ts'
+import type { BrokerSecurity } from '../platform/kafka/broker-security.ts'
 import type { Irregularity } from '../platform/model-api/answer.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
@@ -82,6 +83,7 @@ export interface TapEnd {
 /** What the worker is started with. */
 export interface TapWorkerOptions {
   readonly brokers: string
+  readonly security: BrokerSecurity
   readonly topicPrefix: string
   readonly registryUrl: string
   readonly stateDir: string

@@ -23,6 +23,7 @@ const triesPerMessage = 60
 const transport = createKafkajsTransport({
   clientId: 'gateway-tap',
   brokers: options.brokers,
+  security: options.security,
   topicPrefix: options.topicPrefix,
   log,
 })

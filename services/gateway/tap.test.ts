@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { unsecured } from '../platform/kafka/broker-security.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
 import { startTap, type Tap, tapWorkerThread } from './tap.ts'
 import type { TapMessage, TapReply, TapRequest } from './tap-messages.ts'
@@ -202,7 +203,13 @@ describe('a tap that breaks down', () => {
 
   it('is a thread for real: one that throws takes nobody with it', async () => {
     const metrics = createPrometheusMetrics()
-    const unusable = { brokers: null as unknown as string, topicPrefix: '', registryUrl: '', stateDir: '' }
+    const unusable = {
+      brokers: null as unknown as string,
+      security: unsecured,
+      topicPrefix: '',
+      registryUrl: '',
+      stateDir: '',
+    }
     const startThread = tapWorkerThread({ ...unusable, pseudonymKey: 'k', logLevel: 'silent', bytesMax: 1_000_000 })
     const tap = startTap({ bytesMax: 1_000_000, metrics, log, startThread })
     tap.begin('a', request, Buffer.alloc(1)).end(end)
@@ -212,7 +219,13 @@ describe('a tap that breaks down', () => {
   })
 
   it('is a thread for real: it answers pings although neither Kafka nor the registry does', async () => {
-    const away = { brokers: '127.0.0.1:1', topicPrefix: '', registryUrl: 'http://127.0.0.1:1', stateDir: '.none' }
+    const away = {
+      brokers: '127.0.0.1:1',
+      security: unsecured,
+      topicPrefix: '',
+      registryUrl: 'http://127.0.0.1:1',
+      stateDir: '.none',
+    }
     const startThread = tapWorkerThread({ ...away, pseudonymKey: 'k', logLevel: 'silent', bytesMax: 1_000_000 })
     const replies: TapReply[] = []
     const thread = startThread(

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Prompt, userSlot } from '../domain/sampling/prompt.ts'
-import { ConfigError, type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
-import { parseYaml } from '../platform/documents/yaml-document.ts'
+import { type ConfigOf, commonSettings, loadConfig, setting } from '../platform/config/load-config.ts'
+import { readSettingsFile } from '../platform/config/settings-file.ts'
 import { promptSettings, readPrompts } from '../platform/model-api/prompt-settings.ts'
 import { providerSettings, readProviderKey } from '../platform/model-api/provider-settings.ts'
 
@@ -52,7 +51,7 @@ export type ProvidersFile = z.infer<typeof providersSchema>
 
 export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
   return loadConfig('shadow', settings, process.env, argv, (config): ShadowConfig => {
-    const providers = readProviders(config.providersFile)
+    const providers = readSettingsFile(config.providersFile, providersSchema).value
     const keys = providers.providers.map((provider) => [provider.id, readProviderKey(provider, process.env)])
     const prompts = providers.routes.map(
       (route) => [route.id, readPrompts(route, config.providersFile, userSlot)] as const,
@@ -64,19 +63,4 @@ export function loadShadowConfig(argv: readonly string[]): ShadowConfig {
       apiKeys: Object.fromEntries(keys) as Record<string, string | null>,
     }
   })
-}
-
-/** Throws ConfigError with every problem of the file. */
-function readProviders(path: string): ProvidersFile {
-  const parsed = parseYaml(readFileSync(path, 'utf8'))
-  if (parsed.kind === 'syntax')
-    throw new ConfigError(parsed.problems.map(({ line, message }) => `${path}:${line}: ${message}`))
-  const result = providersSchema.safeParse(parsed.document.value)
-  if (result.success) return result.data
-  throw new ConfigError(
-    result.error.issues.map(
-      (issue) =>
-        `${path}:${parsed.document.lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: ${issue.message}`,
-    ),
-  )
 }

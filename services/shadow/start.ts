@@ -48,7 +48,10 @@ export interface ShadowParts {
   openScripts(): Promise<ScriptRunner>
 }
 
-type CoreConfig = Omit<ShadowConfig, 'brokers' | 'registryUrl' | 'stateDir' | 'redisUrl' | 'logLevel' | 'adminPort'>
+type CoreConfig = Omit<
+  ShadowConfig,
+  'brokers' | 'security' | 'registryUrl' | 'stateDir' | 'redisUrl' | 'logLevel' | 'adminPort'
+>
 
 /** The same on parts that are open already: splits and brakes first, then exchanges. */
 export async function startShadowOn(

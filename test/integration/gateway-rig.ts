@@ -6,6 +6,7 @@ import { createGzip, gzipSync } from 'node:zlib'
 import type { Records, Request, Response, ShadowPlan } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import type { GatewayConfig } from '../../services/gateway/config.ts'
+import { unsecured } from '../../services/platform/kafka/broker-security.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import type { Reader } from '../../services/platform/kafka/transport.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
@@ -197,6 +198,7 @@ export function gatewayConfig(
 ): GatewayConfig {
   return {
     brokers: stack.kafka.brokers,
+    security: unsecured,
     topicPrefix: given.topicPrefix,
     registryUrl: stack.registry.url,
     stateDir: given.stateDir,

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
 import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { Records } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
 import { topics } from '../../services/flow.ts'
 import { type ClickHouseStore, openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
+import { unsecured } from '../../services/platform/kafka/broker-security.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import type { Transport } from '../../services/platform/kafka/transport.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
@@ -19,11 +20,11 @@ import type { SinkConfig } from '../../services/sink/config.ts'
 import { startSink } from '../../services/sink/start.ts'
 import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { type TestStack, testStack } from '../support/stack.ts'
+import { testServers, testStack } from '../support/stack.ts'
 import { evidence, request, response } from './clickhouse-rows.ts'
 import { startFeed } from './exchange-feed.ts'
 
-const { kafka, registry, clickhouse } = inject('stack') as TestStack
+const { kafka, registry, clickhouse } = testServers()
 const topicPrefix = `sink-${randomUUID().slice(0, 8)}-`
 const database = `penstock_sink_${randomUUID().slice(0, 8)}`
 const stateDir = mkdtempSync(join(tmpdir(), 'penstock-sink-'))
@@ -34,6 +35,7 @@ let store: ClickHouseStore
 
 const config = (lanes: SinkConfig['lanes']): SinkConfig => ({
   brokers: kafka.brokers,
+  security: unsecured,
   registryUrl: registry.url,
   stateDir,
   topicPrefix,

@@ -8,6 +8,7 @@ import { environmentOf } from '../../scripts/installation/environment.ts'
 import { newSecret, sha256Hex, writePrivate, writeTokensFile } from '../../scripts/installation/installation-files.ts'
 import { awaitAnswer, freePort, type ServiceProcess } from '../../scripts/installation/service-process.ts'
 import { openClickHouse } from '../../services/platform/clickhouse/clickhouse-store.ts'
+import { readBrokerSecurity, unsecured } from '../../services/platform/kafka/broker-security.ts'
 import type { Reason } from '../../services/platform/lifecycle/health.ts'
 import { startMarkedService } from './marked-service.ts'
 import type { TestStack } from './stack.ts'
@@ -74,6 +75,8 @@ export interface ServiceInstallationOptions {
   readonly providers: object
   /** Default: one, acme, of the segment tier=enterprise. */
   readonly tenants?: readonly { readonly id: string; readonly segments: Readonly<Record<string, string>> }[]
+  /** The file that says how each service and the deploy step reach a broker that does not take everybody. */
+  readonly securityFileOf?: (name: ServiceName | 'deploy') => string
   /** Environment variables of single services. */
   readonly environment?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>
 }
@@ -81,14 +84,16 @@ export interface ServiceInstallationOptions {
 /** Starts everything. */
 export async function startServiceInstallation(
   stack: TestStack,
-  { name, providers, tenants: named = defaultTenants, environment: own = {} }: ServiceInstallationOptions,
+  options: ServiceInstallationOptions,
 ): Promise<TestInstallation> {
+  const { name, providers, tenants: named = defaultTenants, securityFileOf, environment: own = {} } = options
   // Kept until the next run, so that the logs of a failed one can be read.
   const dir = join(cacheDir, `installation-${name}`)
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   const database = `penstock_${name}`
-  await deployOnStack(stack, `${name}.`, database)
+  const security = securityFileOf === undefined ? unsecured : readBrokerSecurity(securityFileOf('deploy'))
+  await deployOnStack(stack, `${name}.`, database, security)
   const [apiToken, hashKey] = [newSecret(), newSecret()]
   const tenantTokens = Object.fromEntries(named.map(({ id }) => [id, newSecret()]))
   const tenantToken = tenantTokens[named[0]?.id ?? ''] ?? ''
@@ -110,6 +115,7 @@ export async function startServiceInstallation(
     const environment = {
       ...environmentOf(stack, { ...settings, ...ids, stateDir, adminPort }),
       PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: '4000',
+      PENSTOCK_KAFKA_SECURITY_FILE: securityFileOf?.(service) ?? '',
       ...own[service],
     }
     return startMarkedService(stack.dir, { service, environment, logPath: join(dir, `${as}.log`) })

@@ -1,12 +1,6 @@
 import { z } from 'zod'
-import { PenstockError } from '../../domain/outcome/penstock-error.ts'
-
-/** Thrown when the environment does not fit; lists every variable that is wrong, with the fix. Exit code 2. */
-export class ConfigError extends PenstockError {
-  constructor(problems: readonly string[]) {
-    super(`configuration:\n${problems.map((problem) => `  ${problem}`).join('\n')}`, { code: 'CONFIG' })
-  }
-}
+import { brokerSecurityFile } from '../kafka/broker-security.ts'
+import { ConfigError } from './config-error.ts'
 
 /** One setting: its environment variable, what it means, and its zod type. */
 export interface Setting<T> {
@@ -26,6 +20,11 @@ export function setting<T>(env: string, help: string, type: z.ZodType<T>): Setti
 /** Settings every service has. */
 export const commonSettings = {
   brokers: setting('PENSTOCK_KAFKA_BROKERS', 'Kafka brokers, host:port, comma separated', z.string().min(1)),
+  security: setting(
+    'PENSTOCK_KAFKA_SECURITY_FILE',
+    'YAML file with tls and sasl for Kafka; empty: in clear, as nobody',
+    brokerSecurityFile,
+  ),
   topicPrefix: setting('PENSTOCK_TOPIC_PREFIX', 'put before every topic and group name', z.string().default('')),
   registryUrl: setting('PENSTOCK_REGISTRY_URL', 'schema registry with the Confluent API, whole base URL', z.url()),
   stateDir: setting(

@@ -9,7 +9,7 @@ export interface BrokerInspector {
   committed(groupId: string, topics: readonly string[]): Promise<readonly PartitionOffset[]>
   /** Per partition: the oldest record kept, the end, and the first record stamped at or after `sinceMs` (the end where there is none). */
   bounds(topic: string, sinceMs: number): Promise<readonly PartitionBounds[]>
-  /** All rights that are given; null when the broker has no authoriser and everybody may do everything. */
+  /** All rights that are given on this installation's names, in them, and on the cluster; null when the broker has no authoriser and everybody may do everything. */
   rights(): Promise<readonly GivenRight[] | null>
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Kafka, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
+import { type Account, type BrokerSecurity, unsecured } from './broker-security.ts'
 import { patchKafkajsChecksum } from './checksum-patch.ts'
 import { patchKafkajsCommits } from './commit-patch.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
@@ -22,17 +23,19 @@ const kafkajs = createRequire(import.meta.url)('kafkajs') as typeof import('kafk
 
 /** A kafkajs client whose errors are warnings of ours, since callers decide what is an error; everything else it says is for debugging. */
 export function createKafkajsClient(
-  options: Omit<KafkaConfig, 'brokers' | 'logLevel' | 'logCreator' | 'socketFactory' | 'ssl'> & {
+  options: Omit<KafkaConfig, 'brokers' | 'logLevel' | 'logCreator' | 'socketFactory' | 'ssl' | 'sasl'> & {
     /** host:port, comma separated. */
     readonly brokers: string
+    readonly security?: BrokerSecurity
     readonly log: Logger
   },
 ): Kafka {
-  const { brokers, log, ...rest } = options
+  const { brokers, security = unsecured, log, ...rest } = options
   const { logLevel } = kafkajs
   return new kafkajs.Kafka({
     ...rest,
     socketFactory: connectWhole,
+    ...secured(security),
     brokers: brokers.split(',').map((broker) => broker.trim()),
     logLevel: logLevel.WARN,
     logCreator:
@@ -43,4 +46,20 @@ export function createKafkajsClient(
         else log.debug({ kafka: fields }, message)
       },
   })
+}
+
+function secured({ tls, sasl }: BrokerSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  return { ...(tls === null ? {} : { ssl: { ...tls } }), ...(sasl === null ? {} : { sasl: saslOf(sasl) }) }
+}
+
+/** kafkajs's types want to know which mechanism it is. */
+function saslOf({ mechanism, ...account }: Account): NonNullable<KafkaConfig['sasl']> {
+  switch (mechanism) {
+    case 'plain':
+      return { mechanism, ...account }
+    case 'scram-sha-256':
+      return { mechanism, ...account }
+    case 'scram-sha-512':
+      return { mechanism, ...account }
+  }
 }

@@ -8,13 +8,16 @@ import type {
 } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import type { BrokerInspector, GivenRight, GroupFacts, TopicFacts } from './broker-inspector.ts'
+import type { BrokerSecurity } from './broker-security.ts'
 import { createKafkajsClient } from './kafkajs-client.ts'
+import { inOwnNames } from './own-rights.ts'
 import { createTopicNames, type TopicNames } from './topic-names.ts'
 import { transportError } from './transport-error.ts'
 
 export interface InspectorOptions {
   readonly clientId: string
   readonly brokers: string
+  readonly security: BrokerSecurity
   readonly topicPrefix: string
   readonly log: Logger
 }
@@ -29,6 +32,7 @@ export function createKafkajsInspector(options: InspectorOptions): BrokerInspect
   const kafka = createKafkajsClient({
     clientId: options.clientId,
     brokers: options.brokers,
+    security: options.security,
     log: options.log,
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,
@@ -78,7 +82,11 @@ export function createKafkajsInspector(options: InspectorOptions): BrokerInspect
           return { partition, low: Number(low), high: Number(high), since: found < 0 ? Number(high) : found }
         })
       }),
-    rights: () => ask('asking for rights', rightsOf),
+    rights: () =>
+      ask('asking for rights', async (client) => {
+        const given = await rightsOf(client)
+        return given === null ? null : given.flatMap((right) => inOwnNames(right, options.topicPrefix) ?? [])
+      }),
     async close() {
       await connecting?.catch(() => undefined)
       await admin.disconnect()
@@ -154,6 +162,7 @@ const operationNames = new Map<number, string>([
   [12, 'IdempotentWrite'],
 ])
 
+/** In the names of the broker. */
 async function rightsOf(client: Admin): Promise<readonly GivenRight[] | null> {
   try {
     const { resources } = await client.describeAcls({

@@ -1,4 +1,5 @@
 import type { Logger } from '../log/logger.ts'
+import { type BrokerSecurity, unsecured } from './broker-security.ts'
 import { ensureTopics } from './ensure-topics.ts'
 import { createKafkajsClient } from './kafkajs-client.ts'
 import { startKafkajsGroup } from './kafkajs-group.ts'
@@ -15,6 +16,8 @@ export interface KafkajsTransportOptions {
   readonly clientId: string
   /** host:port, comma separated. */
   readonly brokers: string
+  /** In clear and as nobody when left out. */
+  readonly security?: BrokerSecurity
   readonly topicPrefix: string
   readonly log: Logger
   /** Told when an attempt at the broker has failed and is made again, with why, and with null when it went well after that. */
@@ -26,10 +29,11 @@ const requestTimeoutMs = 15_000
 
 /** The transport on kafkajs 2.2.4. Nothing connects before it is used. */
 export function createKafkajsTransport(options: KafkajsTransportOptions): Transport {
-  const { log, waits = () => undefined } = options
+  const { security = unsecured, log, waits = () => undefined } = options
   const kafka = createKafkajsClient({
     clientId: options.clientId,
     brokers: options.brokers,
+    security,
     log,
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,

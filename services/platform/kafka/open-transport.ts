@@ -1,17 +1,19 @@
 import type { Scope } from '../lifecycle/scope.ts'
+import type { BrokerSecurity } from './broker-security.ts'
 import { createKafkajsTransport } from './kafkajs-transport.ts'
 import { observeTransport } from './observed-transport.ts'
 import type { Transport } from './transport.ts'
 
 export interface BrokerSettings {
   readonly brokers: string
+  readonly security: BrokerSecurity
   readonly topicPrefix: string
 }
 
 /** A service's transport on the real broker, observed, and closed when the scope stops. Nothing connects before it is used. */
 export function openTransport(
   scope: Scope,
-  { brokers, topicPrefix }: BrokerSettings,
+  { brokers, security, topicPrefix }: BrokerSettings,
   as: { readonly service: string; readonly clientId?: string; readonly behind: 'unready' | 'noted' },
 ): Transport {
   const { health, log } = scope
@@ -20,6 +22,7 @@ export function openTransport(
   const inner = createKafkajsTransport({
     clientId,
     brokers,
+    security,
     topicPrefix,
     log,
     waits: (what, why) => conditions.waits(what, why),

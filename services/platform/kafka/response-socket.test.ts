@@ -33,9 +33,13 @@ describe('a reader of responses', () => {
   it.each([
     ['a negative one', Buffer.from([0xff, 0xff, 0xff, 0xff, 1])],
     ['that of a server of HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-    ['that of a server of TLS', Buffer.from([0x15, 0x03, 0x01, 0x00, 0x02])],
   ])('refuses a size that no response has: %s', (_, start) => {
     expect(() => createResponseReader(() => undefined)(start)).toThrow(/what answers there is no Kafka broker/)
+  })
+
+  it.each([0x01, 0x03])('knows the alert of a server of TLS, 3.%i', (minor) => {
+    const alert = Buffer.from([0x15, 0x03, minor, 0x00, 0x02, 0x02, 0x0a])
+    expect(() => createResponseReader(() => undefined)(alert)).toThrow(/the broker wants TLS/)
   })
 })
 

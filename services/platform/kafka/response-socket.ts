@@ -1,4 +1,5 @@
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 import { replaceModule } from './module-patch.ts'
 
@@ -34,9 +35,14 @@ export function createResponseReader(whole: (response: Buffer) => void): (piece:
   }
 }
 
+/** What a TLS server says to who speaks in clear: an alert, of TLS 1. */
+const tlsAlert = 0x1503
+
 function sizeOf(start: Buffer): number {
   const size = start.readInt32BE()
   if (size >= 0 && size <= responseBytesMax) return size
+  if (start.readUInt16BE() === tlsAlert)
+    throw new RangeError('the broker wants TLS: ask for it with `tls` in the file PENSTOCK_KAFKA_SECURITY_FILE')
   throw new RangeError(`a response of ${size} bytes: what answers there is no Kafka broker`)
 }
 
@@ -44,7 +50,7 @@ function sizeOf(start: Buffer): number {
  * Connections whose data are whole responses. kafkajs 2.2.4 leaves every piece that is read in memory of its own until a response is whole, and then copies
  * them into one: twice the memory, outside of the heap, and whole collections of the heap to get it back.
  */
-export const connectWhole: ISocketFactory = ({ host, port, onConnect }) => {
+export const connectWhole: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const take = createResponseReader((response) => void socket.emit('data', response))
   const onread = {
     buffer: Buffer.allocUnsafeSlow(readBytes),
@@ -57,7 +63,10 @@ export const connectWhole: ISocketFactory = ({ host, port, onConnect }) => {
       return true
     },
   }
-  const socket = connect({ host, port, onread }, onConnect)
+  const to = { host, port, onread }
+  // An address is no name that a certificate could be asked for.
+  const named = isIP(host) ? {} : { servername: host }
+  const socket = ssl ? connectTls({ ...named, ...ssl, ...to }, onConnect) : connect(to, onConnect)
   socket.setKeepAlive(true, keepAliveMs)
   return socket
 }

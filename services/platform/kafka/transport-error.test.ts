@@ -26,10 +26,26 @@ test('a broker that is away passes, however kafkajs has wrapped that', () => {
 })
 
 test('what the broker refuses for good stays refused inside any wrapper', () => {
-  for (const error of [protocol('TOPIC_AUTHORIZATION_FAILED'), made('final', protocol('TOPIC_AUTHORIZATION_FAILED'))])
+  for (const error of [protocol('INVALID_REQUEST'), made('final', protocol('INVALID_REQUEST'))])
     expect(transportError(error, 'x')).toMatchObject({ code: 'REFUSED', retriable: false })
   expect(transportError(made('final', protocol('INVALID_PRODUCER_EPOCH')), 'x').code).toBe('FENCED')
   expect(transportError(made('final', protocol('MESSAGE_TOO_LARGE')), 'x').code).toBe('RECORD_TOO_LARGE')
+})
+
+test('who is not let in waits, and says what is to be mended', () => {
+  const login = Object.assign(new Error('SASL SCRAM SHA512 authentication failed'), {
+    name: 'KafkaJSSASLAuthenticationError',
+  })
+  for (const [error, fix] of [
+    [made('final', login), /account in PENSTOCK_KAFKA_SECURITY_FILE$/],
+    [protocol('TOPIC_AUTHORIZATION_FAILED'), /rights of infra\/kafka\/acls.txt$/],
+    [made('exhausted', protocol('GROUP_AUTHORIZATION_FAILED')), /rights of infra\/kafka\/acls.txt$/],
+  ] as const)
+    expect(transportError(error, 'x')).toMatchObject({
+      code: 'ACCESS_DENIED',
+      retriable: true,
+      message: expect.stringMatching(fix),
+    })
 })
 
 test('a lost place in the sequence of a producer passes: the next producer starts a new one', () => {

@@ -5,12 +5,16 @@ export type TransportErrorCode =
   | 'FENCED'
   | 'BROKER_AWAY'
   | 'REFUSED'
+  | 'ACCESS_DENIED'
   | 'CLOSED'
   | 'OUT_OF_SEQUENCE'
   | 'STALLED'
   | 'UNKNOWN_TOPIC'
 
-/** A call to Kafka failed. Retriable ones usually mean that the broker is away or a leader is moving; the others that the call was wrong. */
+/**
+ * A call to Kafka failed. Retriable ones usually mean that the broker is away, a leader is moving, or an account is to be let in by somebody; the others that the
+ * call was wrong.
+ */
 export class TransportError extends PenstockError {
   declare readonly code: TransportErrorCode
 
@@ -41,6 +45,11 @@ const away = new Set([
   'KafkaJSGroupCoordinatorNotFound',
 ])
 
+const accessFix = {
+  account: 'look at the account in PENSTOCK_KAFKA_SECURITY_FILE',
+  right: 'give the account the rights of infra/kafka/acls.txt',
+}
+
 interface KafkajsError {
   readonly name?: string
   readonly type?: string
@@ -63,6 +72,11 @@ export function transportError(cause: unknown, doing: string): TransportError {
     return made('UNKNOWN_TOPIC', 'a topic is missing; run the deploy step', true)
   const innermost = chain.at(-1)
   const text = innermost?.message ?? String(cause)
+  // Rights and passwords come and change without this process, and what waits for them is not lost.
+  if (innermost?.name === 'KafkaJSSASLAuthenticationError')
+    return made('ACCESS_DENIED', `${text}; ${accessFix.account}`, true)
+  if (types.some((type) => type.endsWith('_AUTHORIZATION_FAILED')))
+    return made('ACCESS_DENIED', `${text}; ${accessFix.right}`, true)
   if (types.some((type) => outOfSequence.has(type))) return made('OUT_OF_SEQUENCE', text, true)
   const passes = innermost?.retriable === true || away.has(innermost?.name ?? '')
   return made(passes ? 'BROKER_AWAY' : 'REFUSED', text, passes)

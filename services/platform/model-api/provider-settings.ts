@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { ConfigError } from '../config/load-config.ts'
+import { ConfigError } from '../config/config-error.ts'
 import type { AnswerForm } from './answer-reader.ts'
 
 const forms = ['chat.completions', 'completions', 'embeddings', 'responses', 'messages'] as const satisfies AnswerForm[]
