@@ -2,10 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '.cache/**', 'test/house/known-bad/**']
 
-/** Tests that need real servers: one file at a time, because the machines they must run on have two cores. */
+/** Tests that need real servers: most of their time is waiting for what was killed, so that two files at once, each worker with servers of its own, share two cores well. */
 const onRealParts = {
   globalSetup: ['test/support/global-setup.ts'],
-  fileParallelism: false,
+  sequence: { groupOrder: 3 },
   testTimeout: 120_000,
   hookTimeout: 180_000,
   exclude: [...ignored, '**/*.unit.test.ts'],
@@ -47,7 +47,6 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/regression/**/*.test.ts'],
-          sequence: { groupOrder: 3 },
           ...onRealParts,
         },
       },
@@ -55,7 +54,6 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          sequence: { groupOrder: 4 },
           ...onRealParts,
         },
       },

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -30,7 +30,13 @@ function play(dir: string): Promise<{ readonly code: number | null; readonly out
       output += text
     })
   }
-  return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })))
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  // Where it took too long: asked to end, it takes its servers with it.
+  onTestFinished(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  return ended.then((code) => ({ code, output }))
 }
 
 it('the demonstration: the bad upgrade is stopped in shadow, the failing canary is taken back', async () => {

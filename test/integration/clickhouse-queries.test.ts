@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEvidenceReader } from '../../services/api/evidence-reader.ts'
 import type { Ack, Decision, Evidence, Request, Response } from '../../services/domain/events/records.ts'
 import { readTraffic } from '../../services/domain/planning/traffic-csv.ts'
@@ -16,13 +16,13 @@ import {
   writeRequest,
   writeResponse,
 } from '../../services/sink/rows.ts'
-import type { TestStack } from '../support/stack.ts'
+import { testServers } from '../support/stack.ts'
 import { ack, decision, evidence, request, response, startMs } from './clickhouse-rows.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folder = join(root, 'schemas/clickhouse')
 const database = 'penstock_queries_test'
-const { url, users } = (inject('stack') as TestStack).clickhouse
+const { url, users } = testServers().clickhouse
 let store: ClickHouseStore
 
 const evidenceAt = (offset: number) => ({ partition: 0, offset, timestampMs: startMs })

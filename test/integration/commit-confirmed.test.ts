@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, inject, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { type TestStack, testStack } from '../support/stack.ts'
+import { testServers, testStack } from '../support/stack.ts'
 
-const { kafka } = inject('stack') as TestStack
+const { kafka } = testServers()
 
 it('a commit is not reported as made while the broker is away', async () => {
   const topicPrefix = `commit-${randomUUID().slice(0, 8)}-`

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Command, Decision, Split } from '../../services/domain/events/records.ts'
 import type { Run } from '../../services/domain/rollout/run.ts'
 import { readRun, writeRun } from '../../services/domain/rollout/run-document.ts'
@@ -9,10 +9,11 @@ import { ackOf, applyCommand, command, latchOf, shortSpec } from '../../services
 import { topics } from '../../services/flow.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
 import type { Producer, Reader, Transport } from '../../services/platform/kafka/transport.ts'
+import { testServers } from '../support/stack.ts'
 import { placeCodec } from './controller-process.ts'
 
 // The test stack's addresses, as `npm run stack -- up --json` prints them; provided by the global setup.
-const { brokers } = (inject('stack' as never) as { readonly kafka: { readonly brokers: string } }).kafka
+const { brokers } = testServers().kafka
 const codec = placeCodec()
 const quiet = {
   debug: () => undefined,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
 import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { Command, DeadLetter, Evidence, Heartbeat, Latch, Records } from '../../services/domain/events/records.ts'
@@ -25,9 +25,9 @@ import { planOf } from '../simulation/virtual-run.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
-import type { TestStack } from '../support/stack.ts'
+import { testServers } from '../support/stack.ts'
 
-const { kafka, registry } = inject('stack') as TestStack
+const { kafka, registry } = testServers()
 const topicPrefix = `gate-${randomUUID().slice(0, 8)}-`
 const stateDir = mkdtempSync(join(tmpdir(), 'penstock-gate-'))
 const logPath = join(stateDir, 'gate.log')

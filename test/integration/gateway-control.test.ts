@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { deploy } from '../../scripts/deploy-installation.ts'
 import type { Ack, Latch, Records, Split } from '../../services/domain/events/records.ts'
 import { schemaTexts } from '../../services/domain/events/schemas.ts'
@@ -15,6 +15,7 @@ import { createPrometheusMetrics } from '../../services/platform/metrics/prometh
 import type { Codec } from '../../services/platform/registry/codec.ts'
 import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { testServers } from '../support/stack.ts'
 import { gatewayConfig, startUpstream, token, type Upstream, type Watch, watchExchanges } from './gateway-rig.ts'
 
 const topicPrefix = 'gateway-control.'
@@ -45,11 +46,11 @@ async function start(brokers: string): Promise<void> {
   const metrics = createPrometheusMetrics()
   scope = createScope({ log: silentLog, metrics, clock: systemClock, deadlineMs: 10_000 })
   const given = { upstreamUrl: upstream.url, stateDir: join(dir, 'gateway'), topicPrefix }
-  ;({ port } = await startGateway(scope, gatewayConfig(inject('stack'), given, { brokers })))
+  ;({ port } = await startGateway(scope, gatewayConfig(testServers(), given, { brokers })))
 }
 
 beforeAll(async () => {
-  const { kafka, registry } = inject('stack')
+  const { kafka, registry } = testServers()
   transport = createKafkajsTransport({ clientId: 'control', brokers: kafka.brokers, topicPrefix, log: silentLog })
   await deploy({ transport, registryUrl: registry.url, clickhouse: null, migrations: '' })
   const subjectPrefix = 'penstock.v1.'
@@ -71,7 +72,7 @@ beforeAll(async () => {
     },
   })
   upstream = await startUpstream()
-  watch = await watchExchanges(inject('stack'), topicPrefix, join(dir, 'watch'))
+  watch = await watchExchanges(testServers(), topicPrefix, join(dir, 'watch'))
   await start(kafka.brokers)
 })
 
@@ -146,7 +147,7 @@ it('obeys and acks a latch, and still does when it starts again without a broker
   expect((await ask()).model).toBe('json')
   await scope.stop()
   // The same file without its latch would have sent this one to the candidate.
-  await start(inject('stack').kafka.brokers)
+  await start(testServers().kafka.brokers)
   await write({ epoch: 4, releases: ['latch-1'] })
   await acked(4, { outcome: 'applied', brakes: [] })
   expect((await ask()).model).toBe('stream')

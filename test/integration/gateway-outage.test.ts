@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, inject, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { deploy } from '../../scripts/deploy-installation.ts'
 import type { GatewayConfig } from '../../services/gateway/config.ts'
 import { startGateway } from '../../services/gateway/start.ts'
@@ -11,7 +11,7 @@ import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import { createScope, type OwnedScope } from '../../services/platform/lifecycle/process-scope.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { testStack } from '../support/stack.ts'
+import { testServers, testStack } from '../support/stack.ts'
 import { gatewayConfig, startUpstream, token, type Upstream, watchExchanges } from './gateway-rig.ts'
 
 const everyMs = 40
@@ -34,7 +34,7 @@ afterEach(async () => {
 })
 
 async function deployTopics(topicPrefix: string): Promise<void> {
-  const { kafka, registry } = inject('stack')
+  const { kafka, registry } = testServers()
   const transport = createKafkajsTransport({ clientId: 'deploy', brokers: kafka.brokers, topicPrefix, log: silentLog })
   await deploy({ transport, registryUrl: registry.url, clickhouse: null, migrations: '' })
   await transport.close()
@@ -42,7 +42,7 @@ async function deployTopics(topicPrefix: string): Promise<void> {
 
 async function start(topicPrefix: string, change: Partial<GatewayConfig> = {}): Promise<number> {
   const given = { upstreamUrl: upstream.url, stateDir: dir, topicPrefix }
-  return (await startGateway(scope, gatewayConfig(inject('stack'), given, change))).port
+  return (await startGateway(scope, gatewayConfig(testServers(), given, change))).port
 }
 
 async function ask(port: number, content = 'hi'): Promise<string> {
@@ -58,7 +58,7 @@ async function ask(port: number, content = 'hi'): Promise<string> {
 
 /** Every exchange is in the log, both of its records, once, the request first, and requests in the order of their arrival. */
 async function expectComplete(topicPrefix: string, served: readonly string[]): Promise<void> {
-  const watch = await watchExchanges(inject('stack'), topicPrefix, dir)
+  const watch = await watchExchanges(testServers(), topicPrefix, dir)
   const complete = () => served.filter((id) => watch.of(id).length >= 2).length
   await watch.until('all exchanges', () => complete() === served.length).catch(() => undefined)
   const counts = { complete: complete(), records: watch.records.length }
@@ -125,7 +125,7 @@ it('what does not fit while they are away is left out and counted: texts first, 
   const served: string[] = []
   for (let index = 0; index < 100; index += 1) served.push(await ask(port, 'x'.repeat(20_000)))
   await stack.start('kafka')
-  const watch = await watchExchanges(inject('stack'), 'gateway-full.', dir)
+  const watch = await watchExchanges(testServers(), 'gateway-full.', dir)
   const idle = async () => (await scope.metrics.text()).includes('penstock_tap_waiting_exchanges 0\n')
   await expect.poll(idle, { timeout: 30_000 }).toBe(true)
   const after = await ask(port)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deploy } from '../../scripts/deploy-installation.ts'
 import { startGateway } from '../../services/gateway/start.ts'
 import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
@@ -12,6 +12,7 @@ import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import { createScope, type OwnedScope } from '../../services/platform/lifecycle/process-scope.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { testServers } from '../support/stack.ts'
 import {
   bigChunks,
   gatewayConfig,
@@ -36,7 +37,7 @@ describe('the gateway, with the real client', () => {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-gateway-'))
 
   beforeAll(async () => {
-    const stack = inject('stack')
+    const stack = testServers()
     const { brokers } = stack.kafka
     const transport = createKafkajsTransport({ clientId: 'deploy', brokers, topicPrefix, log: silentLog })
     await deploy({ transport, registryUrl: stack.registry.url, clickhouse: null, migrations: '' })

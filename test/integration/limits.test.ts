@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, inject, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
 import { freePort } from '../../scripts/installation/service-process.ts'
 import type { Evidence, Records } from '../../services/domain/events/records.ts'
@@ -14,6 +14,7 @@ import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { testServers } from '../support/stack.ts'
 import { request, response } from './clickhouse-rows.ts'
 
 const halfPairs = 20_000
@@ -22,7 +23,7 @@ const perSend = 1_000
 const topicPrefix = 'limits-'
 
 it('20,000 exchanges whose other leg never comes: at its limit pairing says of each that it gives up that nobody was heard of', async () => {
-  const stack = inject('stack')
+  const stack = testServers()
   const { kafka, registry } = stack
   const stateDir = mkdtempSync(join(tmpdir(), 'penstock-limits-'))
   onTestFinished(() => rmSync(stateDir, { recursive: true, force: true }))

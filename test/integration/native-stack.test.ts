@@ -7,17 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inheritedEnvironment } from '../../infra/native/config.ts'
 import { findMarked, identify, isAlive } from '../../infra/native/processes.ts'
 import { openStack, type Stack, startStack } from '../../infra/native/stack.ts'
 import { type PartName, partNames, type StackAddresses } from '../../infra/native/state.ts'
 import { patchKafkajsTimer } from '../../services/platform/kafka/timer-patch.ts'
-import { testStack } from '../support/stack.ts'
+import { testServers, testStack } from '../support/stack.ts'
 
 patchKafkajsTimer()
 // In the folder of the test run's own stack, so that it ends with the run even when that is killed.
-const dir = join(inject('stack').dir, 'native-stack-test')
+const dir = join(testServers().dir, 'native-stack-test')
 const script = fileURLToPath(new URL('../../infra/native/cli.ts', import.meta.url))
 const environment = inheritedEnvironment()
 const path = environment['PATH'] ?? ''

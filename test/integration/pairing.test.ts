@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deploy, subjectPrefix } from '../../scripts/deploy-installation.ts'
 import type { ServiceProcess } from '../../scripts/installation/service-process.ts'
 import type { DeadLetter, Evidence, Progress, Records } from '../../services/domain/events/records.ts'
@@ -16,11 +16,11 @@ import { openCodec } from '../../services/platform/registry/open-codec.ts'
 import { readTopic } from '../support/read-topic.ts'
 import { startTestService } from '../support/service.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { type TestStack, testStack } from '../support/stack.ts'
+import { testServers, testStack } from '../support/stack.ts'
 import { request, response } from './clickhouse-rows.ts'
 import { evidencePerExchange, runRecord, startFeed } from './exchange-feed.ts'
 
-const { kafka, registry } = inject('stack') as TestStack
+const { kafka, registry } = testServers()
 const topicPrefix = `pairing-${randomUUID().slice(0, 8)}-`
 const stateDir = mkdtempSync(join(tmpdir(), 'penstock-pairing-'))
 const logPath = join(stateDir, 'pairing.log')

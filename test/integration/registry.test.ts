@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { expect, inject, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { createRegistryClient } from '../../services/platform/registry/registry-client.ts'
-import type { TestStack } from '../support/stack.ts'
+import { testServers } from '../support/stack.ts'
 
-const { registry } = inject('stack') as TestStack
+const { registry } = testServers()
 const schema = (...fields: readonly object[]) =>
   JSON.stringify({ type: 'record', name: 'Thing', namespace: 'n', fields })
 const a = { name: 'a', type: 'string' }

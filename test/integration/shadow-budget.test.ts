@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { openRedisScripts, type RedisScripts } from '../../services/platform/redis/redis-scripts.ts'
 import { type Budget, createRedisBudget } from '../../services/shadow/budget.ts'
+import { testServers } from '../support/stack.ts'
 
 const minuteMs = 60_000
 const dayMs = 24 * 60 * minuteMs
@@ -10,7 +11,7 @@ let redis: RedisScripts
 let budget: Budget
 
 beforeAll(async () => {
-  redis = openRedisScripts(inject('stack').redis.url)
+  redis = openRedisScripts(testServers().redis.url)
   budget = createRedisBudget(redis, `budget-${randomUUID()}-`)
   await vi.waitFor(async () => expect(await budget.reserve('connected', {}, spend, 0)).toBe('reserved'))
 })
