@@ -2,10 +2,9 @@ import { defineConfig } from 'vitest/config'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '.cache/**', 'test/house/known-bad/**']
 
-/** Tests that need real servers: most of their time is waiting for what was killed, so that two files at once, each worker with servers of its own, share two cores well. */
+/** Tests that need real servers, which each worker has for itself. */
 const onRealParts = {
   globalSetup: ['test/support/global-setup.ts'],
-  sequence: { groupOrder: 3 },
   testTimeout: 120_000,
   hookTimeout: 180_000,
   exclude: [...ignored, '**/*.unit.test.ts'],
@@ -47,6 +46,8 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/regression/**/*.test.ts'],
+          // Most of their time is waiting for what was killed: two at once share two cores well.
+          sequence: { groupOrder: 3 },
           ...onRealParts,
         },
       },
@@ -54,6 +55,9 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          // Whole installations, whose leases run out when two of them share two cores.
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
           ...onRealParts,
         },
       },
