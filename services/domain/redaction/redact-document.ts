@@ -64,6 +64,26 @@ class LongNumber {
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
 const rawJson = (source: string): unknown => (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source)
 
+const longDigits = 16
+
+/** Whether so many digits stand in a row: one of them stands at each place that is a multiple of that number. */
+function hasLongNumber(text: string): boolean {
+  const isDigit = (at: number) => {
+    const unit = text.charCodeAt(at)
+    return unit >= zero && unit <= nine
+  }
+  for (let at = longDigits - 1; at < text.length; at += longDigits) {
+    if (!isDigit(at)) continue
+    let [from, to] = [at, at]
+    while (isDigit(from - 1)) from -= 1
+    while (isDigit(to + 1)) to += 1
+    if (to - from + 1 >= longDigits) return true
+  }
+  return false
+}
+
+const [zero, nine] = [0x30, 0x39]
+
 /** Numbers that a double would round are kept as texts: the digits of a long card number are all in its last places, too. */
 const keepLongNumbers: Reviver = (_, value, { source }) =>
   typeof value === 'number' && source !== undefined && String(value) !== source && /\d{16}/.test(source)
@@ -72,7 +92,7 @@ const keepLongNumbers: Reviver = (_, value, { source }) =>
 
 function parse(text: string): unknown {
   try {
-    return /\d{16}/.test(text)
+    return hasLongNumber(text)
       ? JSON.parse(text, keepLongNumbers as Parameters<typeof JSON.parse>[1])
       : JSON.parse(text)
   } catch {

@@ -1,5 +1,5 @@
 import { type Detector, replaceFound } from './replace-found.ts'
-import { aroundAt, aroundColons, longWord, manyDigits } from './stretches.ts'
+import { aroundAt, aroundColons, behindBrace, longWord, manyDigits } from './stretches.ts'
 import { isAddress, isCard, isIban } from './validators.ts'
 
 /** Replaces what identifies or unlocks by stable pseudonyms; counts what it found by kind. */
@@ -56,7 +56,13 @@ function withoutSpaces(match: string): string {
 /** Every pattern is linear: no nested repetition without a separator between the rounds, and bounded lengths where a match may still fail. */
 export const detectors: readonly Detector[] = [
   { kind: 'KEY', pattern: new RegExp(pem, 'g'), valid: () => true, canonical: asWritten },
-  { kind: 'KEY', pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'), valid: () => true, canonical: asWritten },
+  {
+    kind: 'KEY',
+    pattern: new RegExp(begins('[A-Za-z0-9_-]') + jwt, 'g'),
+    valid: () => true,
+    canonical: asWritten,
+    stretch: behindBrace,
+  },
   {
     kind: 'KEY',
     pattern: new RegExp(`${begins('[A-Za-z0-9]')}(?:${prefixed})`, 'g'),

@@ -1,17 +1,33 @@
 import type { Stretch } from './replace-found.ts'
 
 /** Where stretches are that begin at most `before` units before a sign and end with the run of characters that the sign begins. */
-function around(sign: RegExp, run: RegExp, before: number): (text: string, from: number) => Stretch | null {
+function around(sign: RegExp | string, run: RegExp, before: number): (text: string, from: number) => Stretch | null {
+  const search = typeof sign === 'string' ? (text: string, from: number) => text.indexOf(sign, from) : searchFor(sign)
+  // Of the last text without a sign: the next detector that asks the same of it need not read it again.
+  let without = { text: '', from: 0 }
   return (text, from) => {
-    sign.lastIndex = from
-    const found = sign.exec(text)
-    if (found === null) return null
-    run.lastIndex = found.index
+    if (from >= without.from && text === without.text) return null
+    const at = search(text, from)
+    if (at === -1) {
+      without = { text, from }
+      return null
+    }
+    run.lastIndex = at
     run.exec(text)
     const end = run.lastIndex
-    return { start: Math.max(from, found.index - before), end, next: end }
+    return { start: Math.max(from, at - before), end, next: end }
   }
 }
+
+function searchFor(sign: RegExp): (text: string, from: number) => number {
+  return (text, from) => {
+    sign.lastIndex = from
+    return sign.exec(text)?.index ?? -1
+  }
+}
+
+/** Of tokens that are two JSON objects and a signature in base64: `{"` is `eyJ`, and every tenth letter is an e. */
+export const behindBrace = around('yJ', /[A-Za-z0-9_.-]*/y, 1)
 
 /**
  * Of keys with a prefix: ten characters of a word behind `-` or `_`, or behind the `A` of a key that may have neither. What stands before that is no longer
