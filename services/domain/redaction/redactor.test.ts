@@ -232,6 +232,10 @@ describe('redactDocument', () => {
     const { text, counts } = redactDocument(redact, `{"card": ${card}, "id": 12345678901234567890, "n": 1.50}`)
     expect(counts).toEqual({ CARD: 1 })
     expect(text).toMatch(/^\{"card":"<CARD_\w+>","id":12345678901234567890,"n":1\.5\}$/)
+    for (let before = 0; before < 20; before += 1) {
+      const document = `{"email": "f@example.com",${' '.repeat(before)}"id": 1234567890123456789}`
+      expect(redactDocument(redact, document).text).toContain('"id":1234567890123456789}')
+    }
   })
 
   it('keeps the exact form of what holds nothing, of broken JSON and of plain text', () => {
