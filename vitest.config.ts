@@ -2,9 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '.cache/**', 'test/house/known-bad/**']
 
-/** Tests that need real servers, which each worker has for itself. */
+/** Tests that need real servers, which each file has for itself. */
 const onRealParts = {
   globalSetup: ['test/support/global-setup.ts'],
+  setupFiles: ['test/support/claim-servers.ts'],
   testTimeout: 120_000,
   hookTimeout: 180_000,
   exclude: [...ignored, '**/*.unit.test.ts'],

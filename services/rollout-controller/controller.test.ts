@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Command, Decision, Records, Split } from '../domain/events/records.ts'
@@ -33,6 +34,8 @@ const codec: Codec<Records> = {
 
 interface Instance {
   readonly failures: unknown[]
+  /** Why it is not ready. */
+  unready(): readonly string[]
   stop(): Promise<void>
 }
 
@@ -56,6 +59,7 @@ async function start(log: LogFake, clock: Clockwork): Promise<Instance> {
   const stops: (() => Promise<void> | void)[] = []
   const failures: unknown[] = []
   const stopper = new AbortController()
+  const health = createHealth(clock)
   const scope: Scope = {
     log: silent,
     metrics: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' },
@@ -69,12 +73,13 @@ async function start(log: LogFake, clock: Clockwork): Promise<Instance> {
     },
     onStop: (_, stop) => void stops.push(stop),
     fail: (cause) => void failures.push(cause),
-    health: createHealth(clock),
+    health,
     child: () => scope,
   }
   await startController(scope, { groupId: 'controllers', tickMs: 60_000, commandsMax: 50 }, { transport: log, codec })
   const instance: Instance = {
     failures,
+    unready: () => health.report().unready.map(({ why }) => why),
     async stop() {
       stopper.abort()
       for (const stop of stops.reverse()) await stop()
@@ -257,6 +262,20 @@ describe('restarts and faults', () => {
     expect(runNow(log, 'run-2').state.phase).toBe('shadow')
     expect(runNow(log, 'run-1').state).toMatchObject({ phase: 'aborted', reasonCode: 'ROUTE_BUSY' })
     expect(splits(log).map((split) => split.run)).toEqual(['run-2'])
+  })
+
+  it('that may take over and not write says so, pauses between its tries, and goes on once it may', async () => {
+    const log = new LogFake()
+    const instance = await start(log, new Clockwork())
+    log.readOnly = true
+    await tell(log, applyCommand('run-1', shortSpec(), { id: 'a' }))
+    await expect.poll(() => instance.unready().join()).toContain('may not write')
+    await delay(300)
+    expect(log.refused).toBeLessThanOrEqual(3)
+    log.readOnly = false
+    await expect.poll(() => decisions(log).length, { timeout: 10_000 }).toBeGreaterThan(0)
+    await expect.poll(instance.unready).toEqual([])
+    expect(instance.failures).toEqual([])
   })
 
   it('whatever transaction breaks, before or after it is written, the run ends the same', async () => {

@@ -50,7 +50,9 @@ const fencedGraceMs = 15_000
 const attemptsMax = 100
 const backoffMaxMs = 5_000
 
-type CommitResult = 'written' | 'fenced' | 'failed'
+type CommitResult = 'written' | 'fenced' | { readonly failed: string }
+
+const pauseMs = (tries: number) => Math.min(backoffMaxMs, 200 * 2 ** Math.min(tries, 6))
 
 /** Errors of ours and of the Kafka client alike say whether the same call may succeed later. */
 function codeOf(error: unknown): { readonly code: string; readonly retriable: boolean } {
@@ -131,13 +133,21 @@ export class Controller {
    * anew, which settles that, the log is read to its end, and the work is built again; what had been written then changes nothing.
    */
   async #perform(partition: number, offset: number | null, build: (work: Work) => Promise<void> | void): Promise<void> {
-    const { book, metrics } = this.#options
+    const { book, metrics, sleep, waits } = this.#options
+    let failures = 0
     while (this.#owned.has(partition)) {
       const work = createWork(book, partition, (kind, outcome) => metrics.transition(kind, outcome))
       await build(work)
-      if ((await this.#commit(work, offset)) !== 'failed') return
+      const result = await this.#commit(work, offset)
+      if (typeof result === 'string') break
+      failures += 1
       await this.#ownPatiently(partition)
+      if (failures === 1) continue
+      // Opened anew it still cannot write: it may have a right to the one and not to the other.
+      waits(result.failed)
+      await sleep(pauseMs(failures))
     }
+    if (failures > 1) waits(null)
   }
 
   async #commit(work: Work, offset: number | null): Promise<CommitResult> {
@@ -169,7 +179,7 @@ export class Controller {
     }
     if (!retriable) throw error
     log.warn({ partition, code, error: String(error) }, 'transaction failed')
-    return 'failed'
+    return { failed: String(error) }
   }
 
   /** The broker has it: memory may follow. */
@@ -276,7 +286,7 @@ export class Controller {
         waits(String(error))
         log.warn({ partition, tries, error: String(error) }, 'broker is away')
       }
-      await sleep(Math.min(backoffMaxMs, 200 * 2 ** Math.min(tries, 6)))
+      await sleep(pauseMs(tries))
     }
     this.#owned.delete(partition)
   }

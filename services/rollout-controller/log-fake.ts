@@ -27,6 +27,10 @@ export class LogFake implements Transport {
   transactions = 0
   /** Taken by the next transaction. */
   fault: Fault = null
+  /** Who may take over and not write: transactions with records are refused. */
+  readOnly = false
+  /** Transactions that were. */
+  refused = 0
 
   of(topic: string): InRecord[] {
     const known = this.records.get(topic) ?? []
@@ -61,6 +65,10 @@ export class LogFake implements Transport {
     return {
       commit: async (work) => {
         if (this.#epochs.get(id) !== epoch) throw new LogError('fenced', { code: 'FENCED' })
+        if (this.readOnly && work.records.length > 0) {
+          this.refused += 1
+          throw new LogError('may not write', { code: 'ACCESS_DENIED', retriable: true })
+        }
         const fault = this.fault
         this.fault = null
         if (fault === 'before') throw new LogError('connection lost', { code: 'CONNECTION', retriable: true })

@@ -26,7 +26,7 @@ export interface Struck {
   note(what: string): void
 }
 
-const startsMax = 5
+const triesMax = 5
 /** How long a broker may take to see that its disk is full. */
 const noticeWithinMs = 60_000
 
@@ -120,28 +120,31 @@ class Doer {
     const ended = (await stack.status()).kafka.condition === 'stopped'
     await delay(forMs)
     disk.free()
-    if (!ended) await stack.kill('kafka')
+    if (!ended) await this.#insist('kafka could not be ended', () => stack.kill('kafka'))
     await this.#start('kafka')
     this.#count(ended ? 'disk of the broker full: it ended' : 'disk of the broker full: it went on')
   }
 
   async #awayPart(name: PartName, how: 'kill' | 'stop', forMs: number): Promise<void> {
     const { stack } = this.#struck
-    await (how === 'kill' ? stack.kill(name) : stack.stop(name))
+    await this.#insist(`${name} could not be ended`, () => (how === 'kill' ? stack.kill(name) : stack.stop(name)))
     await delay(forMs)
     await this.#start(name)
   }
 
-  /** A part that does not come up in time on a busy machine is started again, as a supervisor would. */
-  async #start(name: PartName): Promise<void> {
-    const { stack, note } = this.#struck
+  #start(name: PartName): Promise<void> {
+    return this.#insist(`${name} did not start`, () => this.#struck.stack.start(name))
+  }
+
+  /** On a busy machine a part does not come up in time, and the next waits for it too long: tried again, as a supervisor would. */
+  async #insist(failure: string, act: () => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await stack.start(name)
+        return await act()
       } catch (error) {
-        if (tries >= startsMax) throw error
-        note(`${name} did not start: ${(error as Error).message.split('\n')[0]}`)
-        this.#count(`${name} started again`)
+        if (tries >= triesMax) throw error
+        this.#struck.note(`${failure}: ${(error as Error).message.split('\n')[0]}`)
+        this.#count(`${failure} at once`)
       }
     }
   }

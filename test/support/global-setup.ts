@@ -4,7 +4,7 @@ import { type Stack, startStack } from '../../infra/native/stack.ts'
 
 /** Projects load this file once each; the servers are the same for all of them. */
 interface Shared {
-  stacks: Promise<readonly Stack[]> | null
+  readonly stacks: Promise<Stack>[]
   users: number
 }
 
@@ -12,17 +12,16 @@ const key = Symbol.for('penstock.test-stacks')
 const place = globalThis as unknown as Record<symbol, Shared | undefined>
 
 /**
- * Starts servers for each worker of this test run, since tests break what they run on: own data in temporary folders, own ports, downloads shared with the development
- * stack. They end with the run, also when it is killed.
+ * Starts servers for as many files as may run at once, since tests break what they run on: own data in temporary folders, own ports, downloads shared with the
+ * development stack. They end with the run, also when it is killed.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const common = place[key] ?? { stacks: null, users: 0 }
+  const common = place[key] ?? { stacks: [], users: 0 }
   place[key] = common
   common.users += 1
-  common.stacks ??= Promise.all(
-    Array.from({ length: project.vitest.config.maxWorkers }, (_, index) => startFor(index + 1)),
-  )
-  const stacks = await common.stacks
+  const workers = project.config.maxWorkers ?? project.vitest.config.maxWorkers
+  while (common.stacks.length < workers) common.stacks.push(startServers(common.stacks.length + 1))
+  const stacks = await Promise.all(common.stacks)
   project.provide(
     'stacks',
     stacks.map(({ dir, kafka, registry, redis, clickhouse }) => ({ dir, kafka, registry, redis, clickhouse })),
@@ -30,14 +29,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     common.users -= 1
     if (common.users > 0) return
-    const running = await common.stacks
-    common.stacks = null
-    await Promise.all((running ?? []).map((stack) => stack.stop()))
+    const running = await Promise.all(common.stacks.splice(0))
+    await Promise.all(running.map((stack) => stack.stop()))
   }
 }
 
-const startFor = (worker: number) =>
+const startServers = (number: number) =>
   startStack({
     ephemeral: true,
-    onProgress: (progress) => process.stderr.write(`worker ${worker}: ${formatProgress(progress)}\n`),
+    onProgress: (progress) => process.stderr.write(`servers ${number}: ${formatProgress(progress)}\n`),
   })

@@ -1,15 +1,15 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { AclEntry, AclOperationTypes } from 'kafkajs'
+import type { AclEntry, AclOperationTypes, Admin } from 'kafkajs'
 import { defaultCacheDir, inheritedEnvironment } from '../../infra/native/config.ts'
 import { log4j2, serverProperties } from '../../infra/native/kafka-part.ts'
+import { choosePorts, machinePorts } from '../../infra/native/ports.ts'
 import { markerVariable } from '../../infra/native/processes.ts'
 import { provision } from '../../infra/native/provision.ts'
-import { freePort } from '../../scripts/installation/service-process.ts'
 import { createKafkajsClient } from '../../services/platform/kafka/kafkajs-client.ts'
 import { silentLog } from './silent-log.ts'
 
@@ -37,7 +37,12 @@ export async function startSecuredBroker(
 ): Promise<SecuredBroker> {
   mkdirSync(dir, { recursive: true })
   const { java, kafkaLibs } = await provision({ cacheDir: defaultCacheDir() })
-  const [secured, inside, controller] = [await freePort(), await freePort(), await freePort()]
+  // As many ports as a stack has, and of its kind; only three are needed.
+  const {
+    kafka: secured,
+    registry: inside,
+    kafkaController: controller,
+  } = (await choosePorts({ given: {}, earlier: null, held: new Set() }, machinePorts)).ports
   const keystore = join(dir, 'broker.p12')
   const caFile = join(dir, 'ca.pem')
   await certify(keystore, caFile)
@@ -62,18 +67,19 @@ export async function startSecuredBroker(
     log: silentLog,
     retry: { retries: 0 },
   }).admin()
+  const stop = async () => {
+    await admin.disconnect().catch(() => undefined)
+    broker.kill('SIGKILL')
+    await ended
+  }
   for (const endMs = performance.now() + readyWithinMs; ; await delay(250)) {
-    if (
-      (
-        await admin
-          .connect()
-          .then(() => admin.describeCluster())
-          .catch(() => null)
-      )?.brokers.length === 1
-    )
-      break
-    if (broker.exitCode !== null || performance.now() > endMs)
-      throw new Error(`the broker did not start: ${readFileSync(join(dir, 'kafka.log'), 'utf8').slice(-2_000)}`)
+    if (await answers(admin)) break
+    const isOver = broker.exitCode !== null || broker.signalCode !== null
+    if (!isOver && performance.now() < endMs) continue
+    await stop()
+    const logPath = join(dir, 'kafka.log')
+    const said = existsSync(logPath) ? readFileSync(logPath, 'utf8').slice(-2_000) : 'it wrote no log'
+    throw new Error(`the broker did not start: ${said}`)
   }
   return {
     brokers: `localhost:${secured}`,
@@ -90,11 +96,16 @@ export async function startSecuredBroker(
     async allow(lines, prefix) {
       await admin.createAcls({ acl: lines.flatMap((line) => entriesOf(line, prefix)) })
     },
-    async stop() {
-      await admin.disconnect().catch(() => undefined)
-      broker.kill('SIGKILL')
-      await ended
-    },
+    stop,
+  }
+}
+
+async function answers(admin: Admin): Promise<boolean> {
+  try {
+    await admin.connect()
+    return (await admin.describeCluster()).brokers.length === 1
+  } catch {
+    return false
   }
 }
 

@@ -25,13 +25,15 @@ export async function lookAtBroker(look: BrokerLook): Promise<readonly Check[]> 
       controller === null
         ? fail('broker', `${count(running, 'broker')} at ${brokers} and no controller`, 'look at the logs of Kafka')
         : ok('broker', `${count(running, 'broker')} at ${brokers}`)
-  } catch {
-    const fix =
-      'start Kafka (natively: npm run stack -- up), or mend PENSTOCK_KAFKA_BROKERS of the API; routers go by their lease meanwhile'
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const fix = /TLS|certificate|SECURITY_FILE/i.test(why)
+      ? 'mend the file that PENSTOCK_KAFKA_SECURITY_FILE of the API names; others may be let in all the same'
+      : 'start Kafka (natively: npm run stack -- up), or mend PENSTOCK_KAFKA_BROKERS of the API; routers go by their lease meanwhile'
     const away = (['topics', 'rights', 'services', 'lag', 'dead letters'] as const).map((part) =>
       unknown(part, 'the broker does not answer'),
     )
-    return [fail('broker', `no answer from ${brokers}`, fix), ...away]
+    return [fail('broker', `no answer from ${brokers}: ${why}`, fix), ...away]
   }
   const names = Object.values(topics).map(({ name }) => name)
   const found = within(withinMs, () => inspector.topics(names))

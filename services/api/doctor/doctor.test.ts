@@ -78,13 +78,22 @@ describe('the doctor', () => {
     const hanging = inspectorOf({ cluster: () => never })
     const said = await complaints({ inspect: () => hanging, store: storeOf(() => never as never), redis: () => never })
     expect(said).toEqual([
-      'fail broker: no answer from kafka:9092',
+      'fail broker: no answer from kafka:9092: no answer within 0.05 s',
       ...['topics', 'rights', 'services', 'lag', 'dead letters'].map(
         (part) => `warn ${part}: not known: the broker does not answer`,
       ),
       'fail store: no answer: no answer within 0.05 s',
       'fail redis: no answer: no answer within 0.05 s',
     ])
+  })
+
+  it('tells a broker that does not let it in from one that is away', async () => {
+    const denying = inspectorOf({
+      cluster: () =>
+        Promise.reject(new TransportError('connecting to Kafka: SASL failed; look at …', { code: 'ACCESS_DENIED' })),
+    })
+    const [first] = await complaints({ inspect: () => denying })
+    expect(first).toBe('fail broker: no answer from kafka:9092: connecting to Kafka: SASL failed; look at …')
   })
 
   it('says what the broker does not let it see', async () => {

@@ -20,7 +20,8 @@ export function readSettingsFile<T>(path: string, schema: z.ZodType<T>): Setting
   throw new ConfigError(
     result.error.issues.map((issue) => {
       const field = issue.path as (string | number)[]
-      return `${path}:${lineOf(field)}: ${field.length === 0 ? '' : `${field.join('.')}: `}${issue.message}`
+      const at = issue.code === 'unrecognized_keys' ? [...field, issue.keys[0] ?? ''] : field
+      return `${path}:${lineOf(at)}: ${field.length === 0 ? '' : `${field.join('.')}: `}${issue.message}`
     }),
   )
 }

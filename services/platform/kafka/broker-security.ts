@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
 import { ConfigError } from '../config/config-error.ts'
 import { readSettingsFile, textOf } from '../config/settings-file.ts'
@@ -37,32 +39,42 @@ const schema = z.strictObject({
  */
 export function readBrokerSecurity(file: string): BrokerSecurity {
   const { tls, sasl } = readSettingsFile(file, schema).value
-  const beside = (name: string) => textOf(resolve(dirname(file), name))
+  const beside = (name: string) => resolve(dirname(file), name)
   return {
-    tls:
-      tls === undefined
-        ? null
-        : {
-            ...(tls.ca === undefined ? {} : { ca: pem(beside, tls.ca) }),
-            ...(tls.certificate === undefined ? {} : { cert: pem(beside, tls.certificate) }),
-            ...(tls.key === undefined ? {} : { key: pem(beside, tls.key) }),
-          },
+    tls: tls === undefined ? null : usable(file, tls, beside),
     sasl:
       sasl === undefined
         ? null
-        : { mechanism: sasl.mechanism, username: sasl.username, password: password(beside, sasl.passwordFile) },
+        : { mechanism: sasl.mechanism, username: sasl.username, password: passwordIn(beside(sasl.passwordFile)) },
   }
 }
 
-function pem(beside: (name: string) => string, name: string): string {
-  const text = beside(name)
-  if (!text.includes('-----BEGIN ')) throw new ConfigError([`${name} is no PEM file; convert it, as with openssl`])
-  return text
+/** What connections are made with is tried here: later it would look like a broker that is away. */
+function usable(
+  file: string,
+  { ca, certificate, key }: NonNullable<z.infer<typeof schema>['tls']>,
+  beside: (name: string) => string,
+): NonNullable<BrokerSecurity['tls']> {
+  const tls = {
+    ...(ca === undefined ? {} : { ca: textOf(beside(ca)) }),
+    ...(certificate === undefined ? {} : { cert: textOf(beside(certificate)) }),
+    ...(key === undefined ? {} : { key: textOf(beside(key)) }),
+  }
+  try {
+    // A context takes any text for authorities, and knows none then.
+    if (tls.ca !== undefined) new X509Certificate(tls.ca)
+    createSecureContext(tls)
+  } catch (error) {
+    throw new ConfigError([
+      `${file}: tls: ${(error as Error).message}: \`ca\`, \`certificate\` and \`key\` are PEM files, the key the certificate's and not encrypted`,
+    ])
+  }
+  return tls
 }
 
-function password(beside: (name: string) => string, name: string): string {
-  const text = beside(name).trim()
-  if (text === '') throw new ConfigError([`${name} is empty; write the password there`])
+function passwordIn(path: string): string {
+  const text = textOf(path).trim()
+  if (text === '') throw new ConfigError([`${path} is empty; write the password there`])
   return text
 }
 

@@ -34,7 +34,7 @@ test('a coordinator that is not there yet is waited for, although kafkajs gives 
   crash(KafkaJSGroupCoordinatorNotFound)
   await vi.advanceTimersByTimeAsync(2_000)
   expect(calls.run).toBe(2)
-  expect(said).toEqual(['consumer lost its broker; starting over'])
+  expect(said).toEqual(['consuming broke off; starting over'])
 })
 
 test('a consumer that was stopped meanwhile stays stopped', async () => {

@@ -1,5 +1,4 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
-import { describe } from '../log/error-text.ts'
 import type { Logger } from '../log/logger.ts'
 import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
 import type { SharedAdmin } from './shared-admin.ts'
@@ -61,6 +60,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   readonly crashed: Promise<never>
   readonly #end = new AbortController()
   readonly #options: KafkajsConsumerOptions
+  readonly #doing: string
   readonly #names: TopicNames
   readonly #poll: { stop(): void } | null
   /** When the latest fetch from each broker began. */
@@ -75,6 +75,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
 
   constructor(kafka: Kafka, admin: SharedAdmin, names: TopicNames, log: Logger, options: KafkajsConsumerOptions) {
     this.#options = options
+    this.#doing = `consuming ${options.topics.join(', ')}`
     this.#names = names
     this.crashed = new Promise<never>((_, reject) => {
       this.#reject = reject
@@ -171,6 +172,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
         partitions.map((partition) => ({ topic: this.#names.fromBroker(topic), partition })),
       )
       this.#ready = false
+      this.#options.waits?.(this.#doing, null)
       const joined = this.#options.onJoin(assigned, payload.memberId)
       this.#joined = joined
       joined.then(
@@ -181,11 +183,12 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       )
     })
     consumer.on(events.CRASH, ({ payload }) => {
-      const { groupId, topics } = this.#options
-      const error = transportError(payload.error, `consuming ${topics.join(', ')}`)
+      const { groupId } = this.#options
+      const error = transportError(payload.error, this.#doing)
       // The broker is away or a leader moves. Everything else is final.
       if (payload.error.name !== 'KafkaJSNumberOfRetriesExceeded' && !error.retriable) return this.#crash(error)
-      log.warn({ group: groupId, err: describe(payload.error) }, 'consumer lost its broker; starting over')
+      this.#options.waits?.(this.#doing, error.message)
+      log.warn({ group: groupId, err: error.message }, 'consuming broke off; starting over')
       this.#again()
     })
     consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))

@@ -38,7 +38,8 @@ export function createSharedAdmin(kafka: Kafka): SharedAdmin {
           return await call(admin)
         } catch (cause) {
           const error = transportError(cause, doing)
-          if (!error.retriable || tried === tries) throw error
+          // Who may not ask is not let in a second later, and everybody else would wait.
+          if (!error.retriable || error.code === 'ACCESS_DENIED' || tried === tries) throw error
           if (tried > 1) await close().catch(() => undefined)
           await delay(retryFirstMs * 2 ** tried)
         }

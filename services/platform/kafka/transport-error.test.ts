@@ -2,20 +2,22 @@ import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
 import { transportError } from './transport-error.ts'
 
-const { KafkaJSConnectionError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } = createRequire(
-  import.meta.url,
-)('kafkajs/src/errors.js') as Record<string, new (cause: unknown, details?: object) => Error>
-
-const made = (name: 'connection' | 'final' | 'exhausted', cause: unknown): Error => {
-  const Made = {
-    connection: KafkaJSConnectionError,
-    final: KafkaJSNonRetriableError,
-    exhausted: KafkaJSNumberOfRetriesExceeded,
-  }[name]
+const errors = createRequire(import.meta.url)('kafkajs/src/errors.js') as Readonly<
+  Record<string, new (cause: unknown, details?: object) => Error>
+>
+const kafkajs = (name: string, cause: unknown, details?: object): Error => {
+  const Made = errors[name]
   if (Made === undefined) throw new Error('kafkajs renamed its errors')
-  // As its retrier makes them.
-  return new Made(cause, { retryCount: 8, retryTime: 1, cause })
+  return new Made(cause, details)
 }
+const names = {
+  connection: 'KafkaJSConnectionError',
+  final: 'KafkaJSNonRetriableError',
+  exhausted: 'KafkaJSNumberOfRetriesExceeded',
+} as const
+/** As kafkajs's retrier makes them. */
+const made = (name: keyof typeof names, cause: unknown): Error =>
+  kafkajs(names[name], cause, { retryCount: 8, retryTime: 1, cause })
 const protocol = (type: string) =>
   Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable: false })
 
@@ -40,12 +42,22 @@ test('who is not let in waits, and says what is to be mended', () => {
     [made('final', login), /account in PENSTOCK_KAFKA_SECURITY_FILE$/],
     [protocol('TOPIC_AUTHORIZATION_FAILED'), /rights of infra\/kafka\/acls.txt$/],
     [made('exhausted', protocol('GROUP_AUTHORIZATION_FAILED')), /rights of infra\/kafka\/acls.txt$/],
+    [made('final', protocol('UNSUPPORTED_SASL_MECHANISM')), /account in PENSTOCK_KAFKA_SECURITY_FILE$/],
+    [kafkajs('KafkaJSAggregateError', 'Topic creation errors', [protocol('TOPIC_AUTHORIZATION_FAILED')]), /acls.txt$/],
   ] as const)
     expect(transportError(error, 'x')).toMatchObject({
       code: 'ACCESS_DENIED',
       retriable: true,
       message: expect.stringMatching(fix),
     })
+})
+
+test('where nobody says who coordinates, a right may be missing', () => {
+  const error = kafkajs('KafkaJSGroupCoordinatorNotFound', 'Failed to find group coordinator')
+  expect(transportError(made('final', error), 'x')).toMatchObject({
+    code: 'BROKER_AWAY',
+    message: expect.stringContaining('rights of infra/kafka/acls.txt on groups and transactional ids'),
+  })
 })
 
 test('a lost place in the sequence of a producer passes: the next producer starts a new one', () => {

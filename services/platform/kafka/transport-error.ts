@@ -36,19 +36,24 @@ const fenced = new Set([
 /** The broker has lost, or does not believe, where an idempotent producer is. A new producer gets a new sequence. */
 const outOfSequence = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'DUPLICATE_SEQUENCE_NUMBER'])
 
+const coordinatorNotFound = 'KafkaJSGroupCoordinatorNotFound'
+
 const away = new Set([
   'KafkaJSConnectionError',
   'KafkaJSBrokerNotFound',
   'KafkaJSRequestTimeoutError',
   'KafkaJSConnectionClosedError',
   // kafkajs calls this final; it is what a broker answers that has just come back.
-  'KafkaJSGroupCoordinatorNotFound',
+  coordinatorNotFound,
 ])
 
 const accessFix = {
-  account: 'look at the account in PENSTOCK_KAFKA_SECURITY_FILE',
+  account: 'if it stays, look at the account in PENSTOCK_KAFKA_SECURITY_FILE',
   right: 'give the account the rights of infra/kafka/acls.txt',
 }
+
+/** Answers to who logs in otherwise than the broker wants, and to kafkajs when it logs in while it leaves. */
+const badLogin = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'])
 
 interface KafkajsError {
   readonly name?: string
@@ -56,6 +61,8 @@ interface KafkajsError {
   readonly message?: string
   readonly retriable?: boolean
   readonly cause?: unknown
+  /** Of what was asked for several things at once. */
+  readonly errors?: readonly unknown[]
 }
 
 /** What an error of kafkajs means to a caller. kafkajs wraps what it gives up on, and a wrapper says nothing: the innermost error decides. */
@@ -73,11 +80,14 @@ export function transportError(cause: unknown, doing: string): TransportError {
   const innermost = chain.at(-1)
   const text = innermost?.message ?? String(cause)
   // Rights and passwords come and change without this process, and what waits for them is not lost.
-  if (innermost?.name === 'KafkaJSSASLAuthenticationError')
+  if (innermost?.name === 'KafkaJSSASLAuthenticationError' || types.some((type) => badLogin.has(type)))
     return made('ACCESS_DENIED', `${text}; ${accessFix.account}`, true)
   if (types.some((type) => type.endsWith('_AUTHORIZATION_FAILED')))
     return made('ACCESS_DENIED', `${text}; ${accessFix.right}`, true)
   if (types.some((type) => outOfSequence.has(type))) return made('OUT_OF_SEQUENCE', text, true)
+  // kafkajs keeps to itself why nobody would say who coordinates.
+  if (innermost?.name === coordinatorNotFound)
+    return made('BROKER_AWAY', `${text}; if it stays, ${accessFix.right} on groups and transactional ids`, true)
   const passes = innermost?.retriable === true || away.has(innermost?.name ?? '')
   return made(passes ? 'BROKER_AWAY' : 'REFUSED', text, passes)
 }
@@ -85,7 +95,10 @@ export function transportError(cause: unknown, doing: string): TransportError {
 /** The error and what it was caused by, outermost first. */
 function chainOf(cause: unknown): readonly KafkajsError[] {
   const chain: KafkajsError[] = []
-  for (let next = cause; next instanceof Error && chain.length < 10; next = (next as KafkajsError).cause)
-    chain.push(next as KafkajsError)
+  for (let next = cause; next instanceof Error && chain.length < 10; ) {
+    const error: KafkajsError = next
+    chain.push(error)
+    next = error.cause ?? error.errors?.[0]
+  }
   return chain
 }

@@ -42,7 +42,8 @@ export interface ProducerOptions {
 
 /**
  * Idempotent, acks=all. Resolves when every record is acknowledged, each once, in input order per partition. A broker that is away is waited out,
- * however long: a rejection (TransportError) means that the record can never be accepted, that its topic is missing, or that the producer is closed.
+ * however long: a rejection (TransportError) means that the record can never be accepted, that its topic is missing or not to be seen (retriable), or that the
+ * producer is closed.
  */
 export interface Producer {
   send(records: readonly OutRecord[]): Promise<readonly Written[]>

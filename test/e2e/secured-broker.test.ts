@@ -12,17 +12,17 @@ import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-tr
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import { createScope } from '../../services/platform/lifecycle/process-scope.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
+import { gatewayConfig, startUpstream, token } from '../integration/gateway-rig.ts'
 import { type SecuredBroker, startSecuredBroker } from '../support/secured-broker.ts'
 import { serviceNames, startServiceInstallation } from '../support/service-installation.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { testServers } from '../support/stack.ts'
-import { gatewayConfig, startUpstream, token } from './gateway-rig.ts'
 
 const prefix = 'secured'
 const accountOf = (name: string) => principalOf(name).replace('User:', '')
 const accounts = [...Object.values<Service>(services).map(({ name }) => name), 'deploy'].map(accountOf)
 const rights = readFileSync(new URL('../../infra/kafka/acls.txt', import.meta.url), 'utf8')
-const rollout = readFileSync(new URL('../e2e/ledger-rollout.yaml', import.meta.url), 'utf8')
+const rollout = readFileSync(new URL('./ledger-rollout.yaml', import.meta.url), 'utf8')
 const price = { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }
 const prices = { 'gpt-4-0613': price, 'gpt-4-0314': price }
 
@@ -37,7 +37,12 @@ describe('a broker that asks who is there', () => {
 
   beforeAll(async () => {
     model = await startModelServer(arenaRecordings())
-    broker = await startSecuredBroker(testServers().dir, dir, [...accounts, 'penstock-late', 'penstock-nobody'])
+    broker = await startSecuredBroker(testServers().dir, dir, [
+      ...accounts,
+      'penstock-late',
+      'penstock-groupless',
+      'penstock-nobody',
+    ])
     const lines = rights.split('\n').filter((line) => line.startsWith('--'))
     await broker.allow(lines, `${prefix}.`)
   })
@@ -142,7 +147,9 @@ describe('a broker that asks who is there', () => {
     const wrong = { tls, sasl: sasl === null ? null : { ...sasl, password: 'guessed' } }
     expect(await asking(wrong)).toMatchObject({
       code: 'ACCESS_DENIED',
-      message: expect.stringMatching(/SASL SCRAM SHA512.*; look at the account in PENSTOCK_KAFKA_SECURITY_FILE$/),
+      message: expect.stringMatching(
+        /SASL SCRAM SHA512.*; if it stays, look at the account in PENSTOCK_KAFKA_SECURITY_FILE$/,
+      ),
     })
   })
 
@@ -152,6 +159,37 @@ describe('a broker that asks who is there', () => {
       code: 'ACCESS_DENIED',
       message: expect.stringMatching(/authoriz.*; give the account the rights of infra\/kafka\/acls.txt$/i),
     })
+  })
+
+  it('says that a consumer may lack the right to its group', async () => {
+    const told: (string | null)[] = []
+    const sinks = rights.split('\n').filter((line) => line.includes(`${principalOf('sink')} `))
+    await broker.allow(
+      sinks
+        .filter((line) => !line.includes('--group'))
+        .map((line) => line.replace('penstock-sink', 'penstock-groupless')),
+      `${prefix}.`,
+    )
+    const transport = createKafkajsTransport({
+      clientId: 'groupless',
+      brokers: broker.brokers,
+      security: readBrokerSecurity(broker.securityFileOf('penstock-groupless')),
+      topicPrefix: `${prefix}.`,
+      log: silentLog,
+      waits: (_, why) => void told.push(why),
+    })
+    const consumer = await transport.consume({
+      groupId: 'sink',
+      topics: [topics.exchanges.name],
+      onBatch: async () => undefined,
+    })
+    onTestFinished(async () => {
+      await consumer.stop()
+      await transport.close()
+    })
+    await expect
+      .poll(() => told.join('\n'), { timeout: 60_000, interval: 250 })
+      .toContain('give the account the rights of infra/kafka/acls.txt on groups and transactional ids')
   })
 
   it('says that the certificate is nobody’s that is believed', async () => {
