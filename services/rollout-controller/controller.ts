@@ -168,18 +168,24 @@ export class Controller {
   }
 
   #lost(partition: number, error: unknown): CommitResult {
-    const { clock, log, metrics } = this.#options
+    const { log } = this.#options
     const { code, retriable } = codeOf(error)
     if (code === 'FENCED') {
-      metrics.fenced()
-      this.#owned.delete(partition)
-      if (this.#wanted.has(partition)) this.#fencedAtMs.set(partition, clock.monoMs())
-      log.warn({ partition }, 'another controller owns the partition; nothing was written')
+      this.#yield(partition)
       return 'fenced'
     }
     if (!retriable) throw error
     log.warn({ partition, code, error: String(error) }, 'transaction failed')
     return { failed: String(error) }
+  }
+
+  /** Another controller took over: the group will say so, or nobody does and this process starts again. */
+  #yield(partition: number): void {
+    const { clock, log, metrics } = this.#options
+    metrics.fenced()
+    this.#owned.delete(partition)
+    if (this.#wanted.has(partition)) this.#fencedAtMs.set(partition, clock.monoMs())
+    log.warn({ partition }, 'another controller owns the partition; nothing was written')
   }
 
   /** The broker has it: memory may follow. */
@@ -282,6 +288,8 @@ export class Controller {
         waits(null)
         return
       } catch (error) {
+        // Between opening the id and using it another one took it.
+        if (codeOf(error).code === 'FENCED') return this.#yield(partition)
         if (!codeOf(error).retriable || tries >= attemptsMax) throw error
         waits(String(error))
         log.warn({ partition, tries, error: String(error) }, 'broker is away')

@@ -108,14 +108,21 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   }
 }
 
+/** What goes on failing for longer is an outage, which there are faults for: the pauses between tries would take the rest of a short schedule. */
+const faultsInARowMax = 4
+
 function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Draw, schedule: Schedule): Surroundings {
+  const inARow = new Map<string, number>()
   return {
     time,
     transport,
     sessionMs: schedule.sessionMs,
     latencyMs: () => 1 + Math.floor(uniform() * 6),
-    transactionFault: () => {
-      if (uniform() >= schedule.transactionFaults) return null
+    transactionFault: (id) => {
+      const before = inARow.get(id) ?? 0
+      const fails = uniform() < schedule.transactionFaults && before < faultsInARowMax
+      inARow.set(id, fails ? before + 1 : 0)
+      if (!fails) return null
       return uniform() < 0.5 ? 'before' : 'after'
     },
   }

@@ -50,8 +50,8 @@ describe('the installation under virtual time', () => {
   )
 
   // 115, 197, 209: a member comes back while it still takes over what it had lost. 244: taken back before anything was mirrored. 404, 920: a partition is lost and back while
-  // a commit is on its way.
-  it.each([115, 197, 209, 244, 404, 920])('keeps them in the short schedule of seed %i', async (seed) => {
+  // a commit is on its way. 2,000,051: another controller takes an id between its being opened and used.
+  it.each([115, 197, 209, 244, 404, 920, 2_000_051])('keeps them in the short schedule of seed %i', async (seed) => {
     expect(await violations(await runSchedule(scheduleOf(seed, paces.short)))).toEqual([])
   })
 

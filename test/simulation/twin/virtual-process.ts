@@ -26,8 +26,8 @@ export interface Surroundings {
   readonly sessionMs: number
   /** ms that one way to the broker takes. */
   latencyMs(): number
-  /** Whether the next transaction fails: before anything is written, or after it with the answer lost; null: neither. */
-  transactionFault(): 'before' | 'after' | null
+  /** Whether the next transaction of that id fails: before anything is written, or after it with the answer lost; null: neither. */
+  transactionFault(id: string): 'before' | 'after' | null
 }
 
 const restartMs = 500
@@ -148,7 +148,7 @@ class Life {
     const { transport } = this.#around
     return {
       producer: async (options) => this.#producer(await this.#pass(() => transport.producer(options))),
-      transactional: async (id) => this.#transactional(await this.#pass(() => transport.transactional(id))),
+      transactional: async (id) => this.#transactional(id, await this.#pass(() => transport.transactional(id))),
       consume: (options) => this.#pass(() => this.#consume(options)),
       read: (options) => this.#pass(() => this.#read(options)),
       ensureTopics: (specs) => this.#pass(() => transport.ensureTopics(specs)),
@@ -232,11 +232,11 @@ class Life {
     }
   }
 
-  #transactional(inner: TransactionalProducer): TransactionalProducer {
+  #transactional(id: string, inner: TransactionalProducer): TransactionalProducer {
     return {
       commit: (work) =>
         this.#pass(async () => {
-          const fault = this.#around.transactionFault()
+          const fault = this.#around.transactionFault(id)
           const lost = () => new TransportError('connection lost', { code: 'BROKER_AWAY', retriable: true })
           if (fault === 'before') throw lost()
           const written = await inner.commit(work)
