@@ -162,6 +162,7 @@ async function countAll(
   const calm = await undisturbedEvidence(transport, codec, runs, log.lastAppendMs)
   note('comparing evidence')
   const evidence = await countEvidence(transport, codec, times.legTimeoutMs)
+  await tellDifferences(codec, calm, evidence, note)
   const decisions = await countDecisions(transport, codec, reasons)
   const letters = await countDeadLetters(transport, codec, log.poison)
   note('reading the store')
@@ -229,6 +230,29 @@ function pairCount(log: ExchangeLog, evidence: EvidenceLog): Count {
   const found = [...evidence.pairs.keys()].filter((number) => expected.has(number)).length
   const given = [...evidence.pairs.values()].reduce((sum, times) => sum + times, 0)
   return { expected: expected.size, found, lost: expected.size - found, double: given - found }
+}
+
+const shownMax = 5
+
+/** Which pieces differ, as they are and as they should be: where to begin to look. */
+async function tellDifferences(
+  codec: LedgerInstallation['codec'],
+  { byId }: UndisturbedEvidence,
+  { first }: EvidenceLog,
+  note: (what: string) => void,
+): Promise<void> {
+  let shown = 0
+  for (const [id, value] of first) {
+    const should = byId.get(id)?.value
+    if (should?.equals(value) === true) continue
+    shown += 1
+    if (shown > shownMax) return
+    const texts = [value, should].map(async (one) =>
+      one === undefined ? 'nothing' : JSON.stringify(await codec.decode(one)),
+    )
+    const [is, was] = await Promise.all(texts)
+    note(`evidence ${id} is ${is} and should be ${was}`)
+  }
 }
 
 /** Whatever differs from the undisturbed is lost, and what it knows nothing of is one too many. */
