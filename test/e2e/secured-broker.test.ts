@@ -63,6 +63,7 @@ describe('a broker that asks who is there', () => {
       },
       securityFileOf: (name) => broker.securityFileOf(accountOf(name)),
     })
+    onTestFinished(() => penstock.stop())
     const { run } = await penstock.api.apply(rollout, null)
     const traffic = startTraffic({
       url: penstock.gatewayUrl,
@@ -90,7 +91,6 @@ describe('a broker that asks who is there', () => {
       expect(Object.values(penstock.restarts)).toEqual(serviceNames.map(() => 0))
     } finally {
       await traffic.stop()
-      await penstock.stop()
     }
   }, 240_000)
 

@@ -1,5 +1,6 @@
 import { type Service, services, type Topic, topics } from '../../flow.ts'
 import type { BrokerInspector, GroupFacts, PartitionBounds, TopicFacts } from '../../platform/kafka/broker-inspector.ts'
+import { TransportError } from '../../platform/kafka/transport-error.ts'
 import { type Check, count, fail, ok, unknown, warn, within } from './check.ts'
 import { judgeRights } from './rights-check.ts'
 
@@ -27,9 +28,11 @@ export async function lookAtBroker(look: BrokerLook): Promise<readonly Check[]> 
         : ok('broker', `${count(running, 'broker')} at ${brokers}`)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const fix = /TLS|certificate|SECURITY_FILE/i.test(why)
-      ? 'mend the file that PENSTOCK_KAFKA_SECURITY_FILE of the API names; others may be let in all the same'
-      : 'start Kafka (natively: npm run stack -- up), or mend PENSTOCK_KAFKA_BROKERS of the API; routers go by their lease meanwhile'
+    const isDenied = error instanceof TransportError && error.code === 'ACCESS_DENIED'
+    const fix =
+      isDenied || /TLS|certificate/i.test(why)
+        ? 'mend the file that PENSTOCK_KAFKA_SECURITY_FILE of the API names; others may be let in all the same'
+        : 'start Kafka (natively: npm run stack -- up), or mend PENSTOCK_KAFKA_BROKERS of the API; routers go by their lease meanwhile'
     const away = (['topics', 'rights', 'services', 'lag', 'dead letters'] as const).map((part) =>
       unknown(part, 'the broker does not answer'),
     )

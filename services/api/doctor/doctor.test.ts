@@ -5,7 +5,7 @@ import { migrationDigests } from '../../platform/clickhouse/migrations.ts'
 import type { BrokerInspector, TopicFacts } from '../../platform/kafka/broker-inspector.ts'
 import { TransportError } from '../../platform/kafka/transport-error.ts'
 import type { Signs } from '../signs.ts'
-import { lookAtGroups } from './broker-checks.ts'
+import { lookAtBroker, lookAtGroups } from './broker-checks.ts'
 import { createDoctor, type DoctorDeps } from './doctor.ts'
 
 const nowMs = 10_000_000
@@ -87,13 +87,18 @@ describe('the doctor', () => {
     ])
   })
 
-  it('tells a broker that does not let it in from one that is away', async () => {
-    const denying = inspectorOf({
-      cluster: () =>
-        Promise.reject(new TransportError('connecting to Kafka: SASL failed; look at …', { code: 'ACCESS_DENIED' })),
+  it.each([
+    ['ACCESS_DENIED', 'SASL failed', /PENSTOCK_KAFKA_SECURITY_FILE/],
+    ['BROKER_AWAY', 'self-signed certificate', /PENSTOCK_KAFKA_SECURITY_FILE/],
+    ['BROKER_AWAY', 'connect ECONNREFUSED', /^start Kafka/],
+  ] as const)('tells a broker that does not let it in from one that is away: %s, %s', async (code, why, fix) => {
+    const inspector = inspectorOf({ cluster: () => Promise.reject(new TransportError(why, { code })) })
+    const [broker] = await lookAtBroker({ inspector, brokers: 'kafka:9092', nowMs, withinMs: 1_000 })
+    expect(broker).toMatchObject({
+      state: 'fail',
+      what: `no answer from kafka:9092: ${why}`,
+      fix: expect.stringMatching(fix),
     })
-    const [first] = await complaints({ inspect: () => denying })
-    expect(first).toBe('fail broker: no answer from kafka:9092: connecting to Kafka: SASL failed; look at …')
   })
 
   it('says what the broker does not let it see', async () => {

@@ -10,13 +10,11 @@ export interface BrokerSecurity {
   /** PEM texts; without `ca` the authorities that Node knows are believed. Null: in clear. */
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | null
   /** Null: as nobody, or as the certificate says. */
-  readonly sasl: Account | null
-}
-
-export interface Account {
-  readonly mechanism: (typeof mechanisms)[number]
-  readonly username: string
-  readonly password: string
+  readonly sasl: {
+    readonly mechanism: (typeof mechanisms)[number]
+    readonly username: string
+    readonly password: string
+  } | null
 }
 
 const mechanisms = ['scram-sha-512', 'scram-sha-256', 'plain'] as const

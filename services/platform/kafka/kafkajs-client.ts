@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import type { Kafka, KafkaConfig } from 'kafkajs'
+import type { Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
-import { type Account, type BrokerSecurity, unsecured } from './broker-security.ts'
+import { type BrokerSecurity, unsecured } from './broker-security.ts'
 import { patchKafkajsChecksum } from './checksum-patch.ts'
 import { patchKafkajsCommits } from './commit-patch.ts'
 import { patchKafkajsCompaction } from './compaction-patch.ts'
@@ -49,17 +49,9 @@ export function createKafkajsClient(
 }
 
 function secured({ tls, sasl }: BrokerSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
-  return { ...(tls === null ? {} : { ssl: { ...tls } }), ...(sasl === null ? {} : { sasl: saslOf(sasl) }) }
-}
-
-/** kafkajs's types want to know which mechanism it is. */
-function saslOf({ mechanism, ...account }: Account): NonNullable<KafkaConfig['sasl']> {
-  switch (mechanism) {
-    case 'plain':
-      return { mechanism, ...account }
-    case 'scram-sha-256':
-      return { mechanism, ...account }
-    case 'scram-sha-512':
-      return { mechanism, ...account }
+  return {
+    ...(tls === null ? {} : { ssl: { ...tls } }),
+    // kafkajs has a type for each mechanism, and takes the same of all three.
+    ...(sasl === null ? {} : { sasl: { ...sasl } as SASLOptions }),
   }
 }

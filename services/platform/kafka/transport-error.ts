@@ -36,15 +36,11 @@ const fenced = new Set([
 /** The broker has lost, or does not believe, where an idempotent producer is. A new producer gets a new sequence. */
 const outOfSequence = new Set(['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'DUPLICATE_SEQUENCE_NUMBER'])
 
-const coordinatorNotFound = 'KafkaJSGroupCoordinatorNotFound'
-
 const away = new Set([
   'KafkaJSConnectionError',
   'KafkaJSBrokerNotFound',
   'KafkaJSRequestTimeoutError',
   'KafkaJSConnectionClosedError',
-  // kafkajs calls this final; it is what a broker answers that has just come back.
-  coordinatorNotFound,
 ])
 
 const accessFix = {
@@ -85,8 +81,8 @@ export function transportError(cause: unknown, doing: string): TransportError {
   if (types.some((type) => type.endsWith('_AUTHORIZATION_FAILED')))
     return made('ACCESS_DENIED', `${text}; ${accessFix.right}`, true)
   if (types.some((type) => outOfSequence.has(type))) return made('OUT_OF_SEQUENCE', text, true)
-  // kafkajs keeps to itself why nobody would say who coordinates.
-  if (innermost?.name === coordinatorNotFound)
+  // kafkajs calls this final and keeps to itself why; it is also what a broker answers that has just come back.
+  if (innermost?.name === 'KafkaJSGroupCoordinatorNotFound')
     return made('BROKER_AWAY', `${text}; if it stays, ${accessFix.right} on groups and transactional ids`, true)
   const passes = innermost?.retriable === true || away.has(innermost?.name ?? '')
   return made(passes ? 'BROKER_AWAY' : 'REFUSED', text, passes)
