@@ -18,9 +18,8 @@ interface Heard {
 
 interface Seen {
   requestMs: number | null
-  /** When the first of the records that wait for the request was appended. */
-  waitingSinceMs: number
-  waiting: Heard[]
+  /** What waits for the request, and when it was appended. */
+  waiting: { readonly heard: Heard; readonly appendMs: number }[]
   late: boolean
   /** The first of each kind counts. */
   readonly counted: Map<RecordKind, Heard>
@@ -54,7 +53,6 @@ export function expectPairs({ legTimeoutMs, graceMs, shadowStartDelayMs }: PairT
     note(number, heard, appendMs) {
       const state: Seen = seen.get(number) ?? {
         requestMs: null,
-        waitingSinceMs: appendMs,
         waiting: [],
         late: false,
         counted: new Map(),
@@ -65,17 +63,13 @@ export function expectPairs({ legTimeoutMs, graceMs, shadowStartDelayMs }: PairT
         else if (!state.counted.has(heard.kind) && heard.kind !== 'request') state.late = true
         return
       }
-      if (state.waiting.length > 0 && state.waitingSinceMs + orphanMs <= appendMs) {
-        state.waiting = []
-        state.late = true
-      }
+      const inTime = state.waiting.filter((early) => appendMs < early.appendMs + orphanMs)
+      if (inTime.length < state.waiting.length) state.late = true
+      state.waiting = inTime
       if (heard.kind === 'request') {
         state.requestMs = appendMs
-        for (const early of state.waiting) count(state, early)
-      } else {
-        if (state.waiting.length === 0) state.waitingSinceMs = appendMs
-        state.waiting.push(heard)
-      }
+        for (const early of state.waiting) count(state, early.heard)
+      } else state.waiting.push({ heard, appendMs })
     },
     paired: () => new Set([...seen].filter(([, state]) => isWhole(state)).map(([number]) => number)),
     late: () => [...seen.values()].filter(({ late }) => late).length,

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  advance,
-  applyHead,
-  applyPlan,
-  applyRequest,
-  applyResponse,
-  createJoin,
-} from '../../services/domain/pairing/join.ts'
+import { advance, createJoin } from '../../services/domain/pairing/join.ts'
+import { applyPlan, applyRequest, applyResponse } from '../../services/domain/pairing/sample-log.ts'
 import { expectPairs } from '../ledger/expected-pairs.ts'
 import { answerOf, feedExchange, feedPrefix, planOf, type RecordKind, requestOf } from '../ledger/feed-exchange.ts'
 import { feedRun } from '../ledger/feed-run.ts'
@@ -62,16 +56,9 @@ describe('the rules that the ledger holds pairing to', () => {
       const nowMs = startMs + atMs
       expected.note(number, { kind, isGivenUp: false }, nowMs)
       take(nowMs)
-      if (kind === 'request') {
-        const value = requestOf(exchange, place, nowMs)
-        if (!applyHead(join, { name: 'Request', value })) applyRequest(join, value, facts, nowMs, offset)
-      } else if (kind === 'plan') {
-        const value = planOf(exchange, place, nowMs)
-        if (!applyHead(join, { name: 'ShadowPlan', value })) applyPlan(join, value, nowMs, offset)
-      } else {
-        const value = answerOf(exchange, kind, nowMs)
-        if (!applyHead(join, { name: 'Response', value })) applyResponse(join, value, nowMs, offset)
-      }
+      if (kind === 'request') applyRequest(join, requestOf(exchange, place, nowMs), facts, nowMs, offset)
+      else if (kind === 'plan') applyPlan(join, planOf(exchange, place, nowMs), nowMs, offset)
+      else applyResponse(join, answerOf(exchange, kind, nowMs), nowMs, offset)
     }
     take(Number.MAX_SAFE_INTEGER)
     expect(new Set(paired.keys())).toEqual(expected.paired())

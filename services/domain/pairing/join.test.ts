@@ -1,70 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
+import type { Request, Response } from '../events/records.ts'
 import { sha256Hex } from '../scoring/normalise.ts'
 import { evidenceId } from './evidence-of.ts'
 import { lastUserMessageHash } from './exchange-facts.ts'
 import { planProblem, requestProblem, responseProblem } from './impossible-values.ts'
-import {
-  advance,
-  applyHead,
-  applyPlan as applyWholePlan,
-  applyRequest as applyWholeRequest,
-  applyResponse as applyWholeResponse,
-  createJoin,
-  type Join,
-  lowestOpenOffset,
-} from './join.ts'
-import type { RunFacts } from './run-facts.ts'
+import { advance, createJoin, lowestOpenOffset } from './join.ts'
 import { place, request, response, run, shadowPlan } from './sample-exchange.ts'
-
-// As the service does it: the head first, the rest only when the head does not settle it.
-function applyRequest(join: Join, value: Request, facts: RunFacts, appendMs: number, offset: number): void {
-  if (!applyHead(join, { name: 'Request', value })) applyWholeRequest(join, value, facts, appendMs, offset)
-}
-
-function applyPlan(join: Join, value: ShadowPlan, appendMs: number, offset: number): void {
-  if (!applyHead(join, { name: 'ShadowPlan', value })) applyWholePlan(join, value, appendMs, offset)
-}
-
-function applyResponse(join: Join, value: Response, appendMs: number, offset: number): void {
-  if (!applyHead(join, { name: 'Response', value })) applyWholeResponse(join, value, appendMs, offset)
-}
-
-type Step = (join: Join, offset: number) => void
-const at = 10_000
-
-/** All records of one exchange, each appended at the same broker millisecond so that their order is free. */
-function steps(id: string): Step[] {
-  return stepsAt(id, at)
-}
-
-function stepsAt(id: string, at: number): Step[] {
-  return [
-    (join, offset) => applyRequest(join, request(id), run, at, offset),
-    (join, offset) => applyPlan(join, shadowPlan(id), at, offset),
-    (join, offset) => applyResponse(join, response(id, 'baseline', 'live'), at, offset),
-    (join, offset) =>
-      applyResponse(join, response(id, 'candidate', 'shadow', { resolution: 'failed', output: '' }), at, offset),
-    (join, offset) => applyResponse(join, response(id, 'baseline', 'shadow'), at, offset),
-  ]
-}
-
-interface Logged {
-  readonly id: string
-  readonly step: number
-  readonly appendMs: number
-  readonly offset: number
-  readonly idle: boolean
-}
-
-function play(join: Join, order: readonly Step[]): void {
-  for (const [offset, step] of order.entries()) step(join, offset)
-}
-
-const fresh = () => createJoin({ limit: 1_000, resumeThroughMs: 0 })
-const byId = (evidence: readonly Evidence[]) => [...evidence].sort((a, b) => (a.id < b.id ? -1 : 1))
-const through = at + 60_000
+import {
+  applyPlan,
+  applyRequest,
+  applyResponse,
+  at,
+  byId,
+  fresh,
+  play,
+  type Step,
+  steps,
+  through,
+} from './sample-log.ts'
 
 describe('the join of one exchange partition', () => {
   it('reads every leg at every horizon once', () => {
@@ -147,50 +101,18 @@ describe('the join of one exchange partition', () => {
     )
   })
 
-  it('a restart from the low watermark makes nothing twice and loses nothing', () => {
-    const whole = fresh()
-    play(whole, steps('x'))
-    const expected = byId(advance(whole, through))
-    const before = fresh()
-    play(before, steps('x'))
-    const first = advance(before, at + 3_200)
-    const after = createJoin({ limit: 1_000, resumeThroughMs: at + 3_200 })
-    play(after, steps('x').slice(lowestOpenOffset(before) ?? 0))
-    expect(byId([...first, ...advance(after, through)])).toEqual(expected)
-  })
-
-  it('what a new owner makes again is what the former one sent, also whether it was late, so that no store prefers the wrong one', () => {
-    const gap = fc.integer({ min: 0, max: 2_500 })
-    const log = fc.array(fc.record({ id: fc.constantFrom('x', 'y', 'z'), step: fc.nat(4), gap, idle: fc.boolean() }), {
-      minLength: 4,
-      maxLength: 25,
-    })
-    const play = (join: Join, records: readonly Logged[], owner: 'former' | 'new') => {
-      const made: Evidence[] = []
-      for (const { id, step, appendMs, offset, idle } of records) {
-        made.push(...advance(join, appendMs))
-        stepsAt(id, appendMs)[step]?.(join, offset)
-        // Only who reads at the end of the log moves time by the clock.
-        if (idle && owner === 'former') made.push(...advance(join, appendMs + 400))
-      }
-      return [...made, ...advance(join, through)]
-    }
-    fc.assert(
-      fc.property(log, fc.nat(24), (entries, from) => {
-        let appendMs = at
-        const records = entries.map((entry, offset): Logged => {
-          // What is appended after the reader was at the end is later than the time it has moved to.
-          const logged = { ...entry, offset, appendMs }
-          appendMs += entry.gap + (entry.idle ? 401 : 0)
-          return logged
-        })
-        const sent = new Map(play(fresh(), records, 'former').map((evidence) => [evidence.id, evidence]))
-        const seen = new Set(records.slice(0, from).map(({ id }) => id))
-        for (const again of play(fresh(), records.slice(from), 'new'))
-          if (!seen.has(again.exchange_id)) expect(again).toEqual(sent.get(again.id))
-      }),
-      { numRuns: 200 },
-    )
+  it('an answer waits for its request by its own age, whatever else of its exchange has waited longer', () => {
+    const join = fresh()
+    applyResponse(join, response('x', 'baseline', 'live'), at, 0)
+    advance(join, at + 3_000)
+    applyResponse(join, response('x', 'candidate', 'shadow'), at + 3_000, 1)
+    advance(join, at + 6_000)
+    expect(lowestOpenOffset(join)).toBe(1)
+    applyRequest(join, request('x'), run, at + 6_000, 2)
+    applyPlan(join, shadowPlan('x'), at + 6_000, 3)
+    const content = advance(join, at + 60_000).find((entry) => entry.comparison === 'content_ab')
+    expect(content).toMatchObject({ baseline_resolution: null, candidate_resolution: 'answered' })
+    expect(join.counts.late).toBe(1)
   })
 
   it('a leg that is never heard of is lost: no outcome at the full horizon, counted against completeness', () => {

@@ -6,7 +6,7 @@ import { type Sha256Hex, sha256Hex } from '../scoring/normalise.ts'
 import { createDueQueue, type Due, type DueQueue } from './due-queue.ts'
 import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evidence-of.ts'
 import { type AskedRequest, exchangeFacts } from './exchange-facts.ts'
-import { createOpenExchanges, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
+import { createOpenExchanges, type KeptPlan, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
 import { type Reading, readingsOf, wantedOf } from './plan-readings.ts'
 import { createRecentIds, type RecentIds } from './recent-ids.ts'
 import type { RunFacts } from './run-facts.ts'
@@ -73,8 +73,8 @@ export function createJoin(options: {
         counts.lost += Math.max(1, exchange.plan?.legs.length ?? 0)
         giveUp(join, exchange)
       },
-      onOrphaned(exchange) {
-        counts.late += exchange.early.length
+      onOrphaned({ kind }) {
+        if (kind === 'answer') counts.late += 1
       },
     }),
     due: createDueQueue(),
@@ -122,33 +122,35 @@ export function applyHead(join: Join, head: Head): boolean {
 
 /** Forgets a request that nobody watches, and remembers to pass over its answer. */
 export function ignoreExchange(join: Join, id: string): void {
-  const answered = join.open.get(id)?.early.some(({ leg }) => leg === 'live') === true
-  join.open.close(id)
-  if (!answered) join.ignored.add(id)
+  const waited = join.open.close(id)
+  if (!waited.some((record) => record.kind === 'answer' && record.answer.leg === 'live')) join.ignored.add(id)
 }
 
 /** Applies a request of a run. Whatever `applyHead` has dealt with is not applied. */
 export function applyRequest(join: Join, request: AskedRequest, run: RunFacts, appendMs: number, offset: number): void {
-  const exchange = join.open.open(request.exchange_id, offset, appendMs)
+  const exchange = join.open.open(request.exchange_id)
   exchange.facts = exchangeFacts(request, appendMs, join, run)
   exchange.run = run
   if (request.shadow_plan !== null) exchange.plan = keptPlan(join, request.shadow_plan)
   schedule(join, exchange, run.plan, request, appendMs)
-  for (const response of join.open.adopt(exchange)) addLeg(join, exchange, response)
+  for (const early of join.open.adopt(exchange, offset))
+    if (early.kind === 'plan') setPlan(join, exchange, early.plan)
+    else addLeg(join, exchange, early.answer)
 }
 
 /** Applies a shadow plan; the first per exchange counts. */
 export function applyPlan(join: Join, plan: ShadowPlan, appendMs: number, offset: number): void {
-  const exchange = join.open.open(plan.exchange_id, offset, appendMs)
-  if (exchange.plan === null) exchange.plan = keptPlan(join, plan)
-  else join.counts.duplicates += 1
+  const exchange = join.open.open(plan.exchange_id)
+  const kept = keptPlan(join, plan)
+  if (exchange.facts === null) join.open.wait(exchange, { kind: 'plan', plan: kept }, { offset, appendMs })
+  else setPlan(join, exchange, kept)
 }
 
 /** Applies a response; the first per (exchange, arm, leg) in log order counts. */
 export function applyResponse(join: Join, response: Answer, appendMs: number, offset: number): void {
-  // Possibly ahead of its request: kept for a while; if none comes it is swept as late.
-  const exchange = join.open.open(response.exchange_id, offset, appendMs)
-  if (exchange.facts === null) join.open.keepEarly(exchange, response)
+  const exchange = join.open.open(response.exchange_id)
+  // Ahead of its request: kept for a while; if none comes it is swept as late.
+  if (exchange.facts === null) join.open.wait(exchange, { kind: 'answer', answer: response }, { offset, appendMs })
   else addLeg(join, exchange, response)
 }
 
@@ -249,7 +251,12 @@ function giveUp(join: Join, exchange: OpenExchange): void {
 
 const noLegs: ReadonlyMap<string, LegFacts> = new Map()
 
-function keptPlan({ shared }: Join, { place, legs }: ShadowPlan): OpenExchange['plan'] {
+function setPlan(join: Join, exchange: OpenExchange, plan: KeptPlan): void {
+  if (exchange.plan === null) exchange.plan = plan
+  else join.counts.duplicates += 1
+}
+
+function keptPlan({ shared }: Join, { place, legs }: ShadowPlan): KeptPlan {
   return { place: place === null ? null : shared.place(place), legs: shared.legs(legs) }
 }
 
