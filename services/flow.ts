@@ -164,7 +164,7 @@ export const services = {
     name: 'pairing',
     purpose: 'reduces exchanges to facts and joins baseline and candidate by exchange id',
     consumes: [topics.exchanges.name, topics.runs.name, topics.progress.name],
-    produces: [topics.evidence.name, topics.progress.name, topics.deadLetters.name],
+    produces: [topics.exchanges.name, topics.evidence.name, topics.progress.name, topics.deadLetters.name],
     stores: [],
     usesRegistry: true,
   },

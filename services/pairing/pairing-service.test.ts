@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Evidence, Records, Request, Response } from '../domain/events/records.ts'
 import type { RunFacts } from '../domain/pairing/run-facts.ts'
+import { response } from '../domain/pairing/sample-exchange.ts'
 import { samplePlan } from '../domain/rollout/sample-run.ts'
 import { topics } from '../flow.ts'
 import type { InRecord, OutRecord, Written } from '../platform/kafka/transport.ts'
@@ -45,7 +46,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
   const held: (() => void)[] = []
   const sent: OutRecord[] = []
   const letters: string[] = []
-  const state = { holding: false, monoMs: 0, evidenceOffset: 0 }
+  const state = { holding: false, monoMs: 0, written: 0, markOffset: 1_000_000, refusing: false }
   const runs = change.runs ?? new Map([['run', run]])
   let release: () => void = () => undefined
   const deps: PairingDeps = {
@@ -61,9 +62,13 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
     runs: { facts: (id) => runs.get(id) ?? null },
     openMax: change.openMax ?? 100,
     async send(outputs) {
+      if (state.refusing) throw new Error('refused')
       if (state.holding) await new Promise<void>((resolve) => held.push(resolve))
       sent.push(...outputs)
-      return outputs.map(({ topic }): Written => ({ topic, partition: 0, offset: state.evidenceOffset++ }))
+      return outputs.map(({ topic, value }): Written => {
+        const offset = value === null ? state.markOffset : state.written++
+        return { topic, partition: 0, offset }
+      })
     },
     deadLetter: async (_, code) => void letters.push(code),
     usable: () => undefined,
@@ -76,6 +81,9 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
   const service = createPairingService(deps)
   const at = { topic: topics.exchanges.name, partition: 0 }
   service.onAssigned([{ ...at, committed: 0 }])
+  const mark = (offset: number, timestampMs: number): InRecord => {
+    return { ...at, offset, timestampMs, value: null, key: null, headers: {} }
+  }
   const record = (offset: number, timestampMs: number, known: Known): InRecord => {
     const value = Buffer.from(String(offset))
     records.set(value, known)
@@ -88,7 +96,9 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
     state,
     letters,
     record,
+    mark,
     at,
+    marks: () => sent.filter(({ topic, value }) => topic === topics.exchanges.name && value === null),
     batch: (...inputs: readonly InRecord[]) => service.onBatch({ ...at, records: inputs, endOffset: 1_000 }),
     acknowledge: () => {
       state.holding = false
@@ -106,13 +116,12 @@ const aRequest = (id: string): Known => ({ name: 'Request', value: request(id) }
 
 describe('progress and offsets', () => {
   it('follow acknowledged evidence, also that of a batch in the middle', async () => {
-    const { service, state, batch, record, acknowledge, progress, committed, evidence, at } = setUp()
+    const { service, state, batch, record, acknowledge, progress, committed, evidence } = setUp()
     await batch(record(0, 10_000, aRequest('a')))
     await service.tick()
     state.holding = true
     const applied = batch(record(1, 20_000, aRequest('b')))
     await turn()
-    service.onCaughtUp(at, 0)
     await service.tick()
     expect(progress().map(({ read_through: through }) => through)).toEqual([10_000])
     expect(committed()).toBe(0)
@@ -188,31 +197,72 @@ describe('progress and offsets', () => {
     expect(committed()).toBe(1)
   })
 
-  it('stand further back while the broker is slow to say where the ends are', async () => {
-    const { service, state, batch, record, progress, at } = setUp()
-    await batch(record(0, 50_000, aRequest('a')))
-    const through = async (monoMs: number, askedAgoMs: number) => {
-      state.monoMs = monoMs
-      service.onCaughtUp(at, askedAgoMs)
-      await turn()
-      await service.tick()
-      return progress().at(-1)?.read_through
-    }
-    expect(await through(2_000, 400)).toBe(52_000 - 400 - 400)
-    expect(await through(2_500, 5)).toBe(52_500 - 5 - 400)
-    expect(await through(4_000, 5)).toBe(54_000 - 5 - 50)
-  })
-
-  it('go on from what the former owner published: its evidence offsets are named again, and time does not stand still', async () => {
+  it('go on from what the former owner published: its evidence offsets are named again', async () => {
     const published = { throughMs: 50_000, evidenceOffsets: [[2, 77]] as const }
-    const { service, state, batch, record, progress, evidence, at } = setUp({ published })
-    await batch(record(0, 10_000, aRequest('old')))
-    state.monoMs = 2_000
-    service.onCaughtUp(at, 0)
-    await turn()
+    const { service, batch, record, mark, progress, evidence } = setUp({ published })
+    await batch(record(0, 10_000, aRequest('old')), mark(1, 52_000))
     await service.tick()
     expect(evidence()).toEqual([])
-    expect(progress()).toMatchObject([{ read_through: 51_950, evidence_offsets: { 2: 77 } }])
+    expect(progress()).toMatchObject([{ read_through: 52_000, evidence_offsets: { 2: 77 } }])
+  })
+})
+
+describe('a quiet partition', () => {
+  it('is marked, and its time moves when the mark is read, to where the broker has put it', async () => {
+    const { service, state, batch, record, mark, marks, progress, evidence, at } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    await service.tick()
+    expect(marks()).toEqual([])
+    state.monoMs = 60_000
+    await service.tick()
+    expect(marks()).toMatchObject([{ ...at, value: null }])
+    expect(progress().at(-1)?.read_through).toBe(10_000)
+    await batch(mark(1_000_000, 12_000))
+    await turn()
+    expect(evidence().map(({ exchange_id: id }) => id)).toEqual(['a'])
+    await service.tick()
+    expect(progress().at(-1)?.read_through).toBe(12_000)
+  })
+
+  it('has one mark at a time, also when it is read before it is acknowledged, and gets another when it could not be written', async () => {
+    const { service, state, batch, record, mark, marks, acknowledge } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    const tickAfter = (ms: number) => {
+      state.monoMs += ms
+      return service.tick()
+    }
+    await tickAfter(100)
+    await tickAfter(100)
+    expect(marks()).toHaveLength(1)
+    await batch(mark(1_000_000, 10_100))
+    state.markOffset = 1_000_001
+    state.holding = true
+    const writing = tickAfter(100)
+    await turn()
+    await batch(mark(1_000_001, 10_200))
+    acknowledge()
+    await writing
+    state.markOffset = 1_000_002
+    await tickAfter(100)
+    expect(marks()).toHaveLength(3)
+    await batch(mark(1_000_002, 10_300))
+    state.refusing = true
+    await expect(tickAfter(100)).rejects.toThrow()
+    state.refusing = false
+    await tickAfter(0)
+    expect(marks()).toHaveLength(4)
+  })
+
+  it('keeps its time when what was written is not shown: an answer that was stamped in time counts whenever it is seen', async () => {
+    const { service, state, batch, record, mark, evidence } = setUp()
+    await batch(record(0, 10_000, aRequest('a')))
+    state.monoMs = 60_000
+    await service.tick()
+    await service.tick()
+    const answer: Known = { name: 'Response', value: response('a', 'baseline', 'live') }
+    await batch(record(1, 11_400, answer), mark(2, 70_000))
+    await turn()
+    expect(evidence()).toMatchObject([{ exchange_id: 'a', baseline_resolution: 'answered', late: false }])
   })
 })
 

@@ -16,7 +16,6 @@ import {
 import type { RunFacts } from '../domain/pairing/run-facts.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'
-import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time.ts'
 import type {
   ConsumedOffset,
   InRecord,
@@ -71,8 +70,10 @@ interface PartitionState {
   readonly evidenceOffsets: Map<number, number>
   /** Evidence is sent in the order in which it was made. */
   sending: Promise<void>
-  /** In the middle of a batch the clock knows nothing: what comes later in it was appended before now. */
-  applying: boolean
+  /** When something of it was read last, ms of the monotonic clock. */
+  readAtMs: number
+  /** Offset of the mark that has been written and not been read; infinite while it is being written. */
+  awaited: number | null
   /** How far it has come with everything that was made on the way acknowledged. */
   reached: Reached
   /** What of it the last published progress covers; offsets follow that, so that the next owner makes again what no progress speaks of. */
@@ -84,9 +85,7 @@ export interface PairingService {
   onAssigned(partitions: readonly (TopicPartition & { readonly committed: number | null })[]): void
   onRevoked(partitions: readonly TopicPartition[]): void
   onBatch(batch: RecordBatch): Promise<void>
-  /** The partition was read to its end: its time moves on by the clock. */
-  onCaughtUp(partition: TopicPartition, askedAgoMs: number): void
-  /** Publishes the progress of partitions that advanced. */
+  /** Publishes the progress of partitions that advanced, and marks those that are quiet. */
   tick(): Promise<void>
   /** Exchanges of a run are open: their evidence is to come, and a gate waits for it. */
   watched(): boolean
@@ -94,13 +93,10 @@ export interface PairingService {
   readonly partitions: ReadonlyMap<number, { readonly join: Join }>
 }
 
-/**
- * A partition read to its end may hold records that are appended and not yet visible: wall time moves it only up to here. A record that takes longer
- * to be seen is late only if it takes longer by the grace as well: nothing falls due before its own age and the grace are over.
- */
-const idleMarginMs = 50
-/** A broker that answers slowly shows slowly what it has appended. Its longest answer is the margin, if that is more, for so long or until a longer one comes. */
-const answerCountsMs = 1_000
+/** A partition of which nothing was read for so long is marked. */
+const quietMs = 40
+/** For people who look into the log. */
+const markKey = 'pairing/mark'
 const evidencePerSend = 500
 /** A partition that was away for long has hundreds of thousands fall due at one record: no more than this is made before it is acknowledged. */
 const evidenceAheadMax = 10_000
@@ -112,13 +108,9 @@ export function createPairingService(deps: PairingDeps): PairingService {
 class Pairing implements PairingService {
   readonly #deps: PairingDeps
   readonly #states = new Map<number, PartitionState>()
-  readonly #brokerTime: BrokerTime
-  /** The longest that the broker took of late to say where the ends are. */
-  #slowest = { ms: 0, atMs: 0 }
 
   constructor(deps: PairingDeps) {
     this.#deps = deps
-    this.#brokerTime = createBrokerTime(deps.clock)
   }
 
   get partitions(): ReadonlyMap<number, { readonly join: Join }> {
@@ -129,15 +121,14 @@ class Pairing implements PairingService {
     for (const { partition, committed } of partitions) {
       const published = this.#deps.published(partition)
       const throughMs = published?.throughMs ?? 0
-      // The broker's clock had come this far. Old records alone would make it seem to stand where they were appended.
-      if (published !== null) this.#brokerTime.observe(throughMs)
       const reached = { throughMs, offset: committed ?? 0 }
       this.#states.set(partition, {
         join: createJoin({ limit: this.#deps.openMax, resumeThroughMs: throughMs, hash: nativeSha256 }),
         nextOffset: reached.offset,
         evidenceOffsets: new Map(published?.evidenceOffsets ?? []),
         sending: Promise.resolve(),
-        applying: false,
+        readAtMs: this.#deps.clock.monoMs(),
+        awaited: null,
         reached,
         published: reached,
       })
@@ -155,12 +146,10 @@ class Pairing implements PairingService {
     const collect = (made: readonly Evidence[]) => {
       for (const entry of made) evidence.push(entry)
     }
-    state.applying = true
     for (const record of batch.records) {
       // Delivered again while it was under way: a rebalance in the middle of a batch.
       if (record.offset < state.nextOffset) continue
       state.nextOffset = record.offset + 1
-      this.#brokerTime.observe(record.timestampMs)
       // Time first: a record never changes what fell due before it was appended.
       collect(advance(state.join, record.timestampMs, evidenceAheadMax))
       while (evidence.length >= evidenceAheadMax) {
@@ -171,51 +160,43 @@ class Pairing implements PairingService {
       if (applying !== null) await applying
     }
     collect(takeGivenUp(state.join))
-    state.applying = false
+    state.readAtMs = this.#deps.clock.monoMs()
+    if (state.awaited !== null && state.nextOffset > state.awaited) state.awaited = null
     // The next batch is applied while this one's evidence travels; no more than that waits in memory.
     const before = state.sending
     this.#send(state, evidence)
     await before
   }
 
-  onCaughtUp({ partition }: TopicPartition, askedAgoMs: number): void {
-    const state = this.#states.get(partition)
-    if (state === undefined || state.applying) return
-    const nowMs = Math.floor(this.#brokerTime.nowMs() - askedAgoMs - this.#marginAfter(askedAgoMs))
-    this.#advanceIdle(state, nowMs).catch(this.#deps.onLost)
-  }
-
-  #marginAfter(askedAgoMs: number): number {
-    const atMs = this.#deps.clock.monoMs()
-    if (askedAgoMs >= this.#slowest.ms || atMs - this.#slowest.atMs > answerCountsMs)
-      this.#slowest = { ms: askedAgoMs, atMs }
-    return Math.max(idleMarginMs, this.#slowest.ms)
-  }
-
-  async #advanceIdle(state: PartitionState, nowMs: number): Promise<void> {
-    let made = advance(state.join, nowMs, evidenceAheadMax)
-    while (made.length >= evidenceAheadMax) {
-      await this.#sendPart(state, made)
-      // A batch has begun meanwhile: it reads what is left before it applies anything, and says how far that has come.
-      if (state.applying) return
-      made = advance(state.join, nowMs, evidenceAheadMax)
-    }
-    this.#send(state, made)
-  }
-
   async tick(): Promise<void> {
     const moved = [...this.#states]
       .filter(([, state]) => state.reached.throughMs > state.published.throughMs)
       .map(([partition, state]) => ({ partition, state, reached: state.reached }))
-    if (moved.length === 0) return
-    await this.#deps.send(
-      moved.map(({ partition, state }) => ({
-        topic: topics.progress.name,
-        key: `pairing/${partition}`,
-        value: this.#deps.encode('Progress', progressOf(partition, state)),
-      })),
-    )
+    const quiet = this.#quiet()
+    if (moved.length + quiet.length === 0) return
+    for (const [, state] of quiet) state.awaited = Number.POSITIVE_INFINITY
+    const progress = moved.map(({ partition, state }) => ({
+      topic: topics.progress.name,
+      key: `pairing/${partition}`,
+      value: this.#deps.encode('Progress', progressOf(partition, state)),
+    }))
+    let written: readonly Written[] = []
+    try {
+      written = await this.#deps.send([...progress, ...quiet.map(([partition]) => markOf(partition))])
+    } finally {
+      for (const [index, [, state]] of quiet.entries()) {
+        const offset = written[moved.length + index]?.offset ?? -1
+        // It may have been read before it was acknowledged.
+        state.awaited = offset < state.nextOffset ? null : offset
+      }
+    }
     for (const { state, reached } of moved) state.published = reached
+  }
+
+  /** One mark at a time: a partition whose mark is not read is behind, and has records to move its time by. */
+  #quiet(): readonly (readonly [number, PartitionState])[] {
+    const nowMs = this.#deps.clock.monoMs()
+    return [...this.#states].filter(([, { awaited, readAtMs }]) => awaited === null && nowMs - readAtMs >= quietMs)
   }
 
   watched(): boolean {
@@ -326,6 +307,11 @@ class Pairing implements PairingService {
       }
     }
   }
+}
+
+/** Its append time says how late it is there; it has no value, and readers pass over it. */
+function markOf(partition: number): OutRecord {
+  return { topic: topics.exchanges.name, partition, key: markKey, value: null }
 }
 
 function impossible(reason: string | null): Problem | null {

@@ -100,9 +100,6 @@ export async function startPairingOn(
       },
       onRevoked: (partitions) => service.onRevoked(partitions),
       onBatch: (batch) => service.onBatch(batch),
-      onCaughtUp: (partition, _, askedAgoMs) => service.onCaughtUp(partition, askedAgoMs),
-      // A partition that is read to its end holds up the frontier of all until it says so.
-      caughtUpPollMs: publishMs,
     })
   const consumer = await scope.use('exchanges', () => persistently('joining the group', join, scope))
   consumer.crashed.catch((error: unknown) => scope.fail(error))

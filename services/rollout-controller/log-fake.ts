@@ -134,7 +134,7 @@ export class LogFake implements Transport {
       const records = this.of(topic).slice(position)
       position += records.length
       if (records.length > 0) await options.onBatch({ topic, partition: 0, records, endOffset: position })
-      options.onCaughtUp?.({ topic, partition: 0 }, position, 0)
+      options.onCaughtUp?.({ topic, partition: 0 }, position)
     }
     const run = (): Promise<void> => {
       line = line.then(step).catch(fail)

@@ -165,6 +165,32 @@ describe('what passes by itself', () => {
     await arrived(store, 9)
   })
 
+  it('is nothing but marks of a quiet partition: they are committed, and neither announced nor written', async () => {
+    const { log } = await openLog(0)
+    const producer = await log.producer()
+    const mark = { topic, key: 'pairing/mark', partition: 0, value: null }
+    await producer.send([mark, mark])
+    const store = new TokenStore()
+    const commits: unknown[] = []
+    const transport: Transport = {
+      ...facade(log),
+      async consume(options) {
+        const consumer = await log.consume(options)
+        const commit = (offsets: Parameters<typeof consumer.commit>[0]) => {
+          commits.push(...offsets)
+          return consumer.commit(offsets)
+        }
+        return { ...consumer, commit }
+      },
+    }
+    await startProcess(transport, store, immortal)
+    await vi.waitFor(() => expect(commits).toEqual([{ topic, partition: 0, offset: 2, metadata: '' }]))
+    await producer.send([mark, { ...mark, value: Buffer.from('r0') }, mark])
+    await vi.waitFor(() => expect(commits).toHaveLength(3))
+    expect(commits.at(-1)).toEqual({ topic, partition: 0, offset: 5, metadata: '' })
+    expect(store.calls).toBe(1)
+  })
+
   it('bears a full partition while its consumer is starting over and cannot be paused', async () => {
     const { log } = await openLog(0)
     const producer = await log.producer()

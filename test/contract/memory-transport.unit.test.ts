@@ -85,6 +85,29 @@ describe('what only the fake can do', () => {
     await reader.stop()
   })
 
+  test('what is written while a replica is behind has its place, and is neither acknowledged nor shown before the replica is back', async () => {
+    const transport = await made()
+    const producer = await transport.producer()
+    const got = collect()
+    const reader = await transport.read({ topics: ['t'], startAt: 'beginning', onBatch: got.onBatch })
+    transport.replicaBehind()
+    let acknowledged = false
+    const sent = producer.send([record]).then((written) => {
+      acknowledged = true
+      return written
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    transport.poll()
+    await new Promise((resolve) => setImmediate(resolve))
+    const ends = await transport.endOffsets('t')
+    expect([acknowledged, got.records.length, ends[0]?.offset]).toEqual([false, 0, 0])
+    transport.replicaBack()
+    expect(await sent).toMatchObject([{ offset: 0 }])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(got.records).toHaveLength(1)
+    await reader.stop()
+  })
+
   test('a commit told to fail rejects, and commits nothing', async () => {
     const transport = await made()
     const options = { groupId: 'g', topics: ['t'], onBatch: async () => undefined }

@@ -128,9 +128,7 @@ async function atRest({ transport, penstock }: LedgerInstallation, note: (what: 
     if (performance.now() > untilMs) throw new Error(`never came to rest: ${before}`)
     await delay(restMs)
     const ends = await Promise.all(
-      [topics.exchanges, topics.evidence, topics.decisions, topics.deadLetters].map(({ name }) =>
-        transport.endOffsets(name),
-      ),
+      [topics.evidence, topics.decisions, topics.deadLetters].map(({ name }) => transport.endOffsets(name)),
     )
     const [rows] = await penstock.query(
       'SELECT (SELECT count() FROM legs) AS legs, (SELECT uniqExact(id) FROM evidence) AS evidence',

@@ -25,7 +25,7 @@ export interface KafkajsConsumerOptions {
   onJoin(assigned: readonly TopicPartition[], memberId: string): Promise<void>
   /** Membership is in doubt until the next join. */
   onRebalance(): void
-  onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
+  onCaughtUp?(partition: TopicPartition, endOffset: number): void
   readonly caughtUpPollMs?: number
   readonly maxWaitMs?: number
   readonly maxBatchBytesPerPartition?: number
@@ -63,8 +63,6 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
   readonly #doing: string
   readonly #names: TopicNames
   readonly #poll: { stop(): void } | null
-  /** When the latest fetch from each broker began. */
-  readonly #fetching = new Map<unknown, number>()
   #joined: Promise<void> = new Promise(() => undefined)
   /** What follows the last join is done: before that, nothing may be delivered or said about a partition. */
   #ready = false
@@ -100,8 +98,8 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       onCaughtUp === undefined
         ? null
         : pollCaughtUp(admin, names, this.positions, options.caughtUpPollMs ?? defaultCaughtUpPollMs, {
-            onCaughtUp: (partition, endOffset, askedAgoMs) => {
-              if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset, askedAgoMs)
+            onCaughtUp: (partition, endOffset) => {
+              if (this.#ready && !this.#dead) onCaughtUp(partition, endOffset)
             },
             asked: (error) => {
               if (!this.#dead) options.waits?.('asking for ends', error)
@@ -191,7 +189,6 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       log.warn({ group: groupId, err: error.message }, 'consuming broke off; starting over')
       this.#again()
     })
-    consumer.on(events.FETCH_START, ({ payload }) => void this.#fetching.set(payload.nodeId, performance.now()))
     // Batches that hold only control records or aborted data reach no handler, but they are behind us all the same.
     consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize > 0) return
@@ -229,9 +226,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     }
     const next = Number(batch.lastOffset()) + 1
     this.positions.advance(partition, next)
-    // The end is as old as the fetch that brought it; nothing tells which broker that asked, so the oldest counts.
-    const askedAgoMs = performance.now() - Math.min(performance.now(), ...this.#fetching.values())
-    if (next >= endOffset) this.#options.onCaughtUp?.(partition, endOffset, askedAgoMs)
+    if (next >= endOffset) this.#options.onCaughtUp?.(partition, endOffset)
   }
 }
 
@@ -242,7 +237,7 @@ function pollCaughtUp(
   positions: PartitionPositions,
   everyMs: number,
   told: {
-    onCaughtUp(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
+    onCaughtUp(partition: TopicPartition, endOffset: number): void
     /** Why the broker did not answer; null: it did. */
     asked(why: string | null): void
   },
@@ -252,14 +247,12 @@ function pollCaughtUp(
   const poll = async () => {
     const owned = positions.owned()
     for (const topic of new Set(owned.map((partition) => partition.topic))) {
-      const askedAtMs = performance.now()
       const ends = await admin.ask('asking for ends', (client) => client.fetchTopicOffsets(names.toBroker(topic)))
       for (const { partition, low, high } of ends) {
         const position = positions.position({ topic, partition })
         if (position === null) continue
         // Where retention has removed everything, there is nothing left to read below the end.
-        if (Math.max(position, Number(low)) >= Number(high))
-          told.onCaughtUp({ topic, partition }, Number(high), performance.now() - askedAtMs)
+        if (Math.max(position, Number(low)) >= Number(high)) told.onCaughtUp({ topic, partition }, Number(high))
       }
     }
   }

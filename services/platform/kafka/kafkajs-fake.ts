@@ -44,7 +44,6 @@ export function createKafkajsFake(): KafkajsFake {
       REBALANCING: 'rebalancing',
       GROUP_JOIN: 'join',
       COMMIT_OFFSETS: 'commit',
-      FETCH_START: 'fetch',
       END_BATCH_PROCESS: 'end',
     },
     on: (event: string, handler: Handler) => void handlers.set(event, handler),

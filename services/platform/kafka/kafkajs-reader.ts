@@ -43,9 +43,9 @@ export async function startKafkajsReader(
     ...(options.maxBatchBytesPerPartition === undefined
       ? {}
       : { maxBatchBytesPerPartition: options.maxBatchBytesPerPartition }),
-    onCaughtUp(partition, endOffset, askedAgoMs) {
+    onCaughtUp(partition, endOffset) {
       reached(partition)
-      options.onCaughtUp?.(partition, endOffset, askedAgoMs)
+      options.onCaughtUp?.(partition, endOffset)
     },
     onRebalance: () => undefined,
     async onJoin(assigned) {

@@ -7,6 +7,8 @@ export class MemoryPartition {
   #records: InRecord[] = []
   #low = 0
   #next = 0
+  /** Where readers see the end while a replica is behind; null: where it is. */
+  #shown: number | null = null
 
   constructor(at: TopicPartition) {
     this.#at = at
@@ -16,9 +18,18 @@ export class MemoryPartition {
     return this.#low
   }
 
-  /** The high watermark: the offset that the next record gets. */
+  /** The high watermark: the offset that the next record gets, or the first that is not on every replica. */
   get end(): number {
-    return this.#next
+    return this.#shown ?? this.#next
+  }
+
+  /** What is appended from now on has its offset and time, and is not shown. */
+  hold(): void {
+    this.#shown ??= this.#next
+  }
+
+  show(): void {
+    this.#shown = null
   }
 
   append(record: OutRecord, timestampMs: number): number {
@@ -38,8 +49,8 @@ export class MemoryPartition {
   fetch(position: number, maxBytes: number): { readonly batch: RecordBatch; readonly next: number } {
     const records: InRecord[] = []
     let bytes = 0
-    let next = this.#next
-    for (const record of this.#records.slice(this.#indexOf(position))) {
+    let next = this.end
+    for (const record of this.#records.slice(this.#indexOf(position), this.#indexOf(next))) {
       bytes += recordBytes(record)
       if (records.length > 0 && bytes > maxBytes) {
         next = record.offset
@@ -47,7 +58,7 @@ export class MemoryPartition {
       }
       records.push(record)
     }
-    return { batch: { ...this.#at, records, endOffset: this.#next }, next }
+    return { batch: { ...this.#at, records, endOffset: this.end }, next }
   }
 
   /** Keeps the last record of each key, as log compaction does in the end. */
@@ -58,7 +69,7 @@ export class MemoryPartition {
 
   /** Retention: everything below `offset` is gone. */
   truncateBefore(offset: number): void {
-    this.#low = Math.min(Math.max(this.#low, offset), this.#next)
+    this.#low = Math.min(Math.max(this.#low, offset), this.end)
     this.#records = this.#records.slice(this.#indexOf(this.#low))
   }
 

@@ -3,7 +3,7 @@ import type { RecordBatch, TopicPartition } from './transport.ts'
 
 export interface PumpOptions {
   onBatch(batch: RecordBatch): Promise<void>
-  onCaughtUp?(partition: TopicPartition, endOffset: number, askedAgoMs: number): void
+  onCaughtUp?(partition: TopicPartition, endOffset: number): void
   readonly maxBatchBytesPerPartition?: number
 }
 
@@ -122,7 +122,7 @@ export class MemoryPump {
       if (batch.records.length > 0) await this.#options.onBatch(batch)
       lane.position = next
     }
-    if (this.#live(lane)) this.#options.onCaughtUp?.(lane.at, lane.log.end, 0)
+    if (this.#live(lane)) this.#options.onCaughtUp?.(lane.at, lane.log.end)
   }
 }
 

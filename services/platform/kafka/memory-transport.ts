@@ -41,6 +41,7 @@ export class MemoryTransport implements Transport {
   readonly #epochs = new Map<string, number>()
   readonly #failures = new Map<FailingCall, Failure[]>()
   #stalled: PromiseWithResolvers<void> | null = null
+  #behind: PromiseWithResolvers<void> | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -59,6 +60,21 @@ export class MemoryTransport implements Transport {
   unstall(): void {
     this.#stalled?.resolve()
     this.#stalled = null
+    this.poll()
+  }
+
+  /**
+   * From now on a replica is behind: what is written stands in the log with its time, and is neither acknowledged nor shown. Ends are told as fast as ever.
+   */
+  replicaBehind(): void {
+    this.#behind ??= Promise.withResolvers()
+    for (const log of [...this.#topics.values()].flat()) log.hold()
+  }
+
+  replicaBack(): void {
+    for (const log of [...this.#topics.values()].flat()) log.show()
+    this.#behind?.resolve()
+    this.#behind = null
     this.poll()
   }
 
@@ -84,7 +100,9 @@ export class MemoryTransport implements Transport {
         if (closed) throw new TransportError('the producer is closed', { code: 'CLOSED' })
         refuseTooLarge(records, options.maxBatchBytes ?? defaultMaxBatchBytes)
         await this.#stalled?.promise
-        return this.#failing('send', () => this.#append(records))
+        const written = this.#failing('send', () => this.#append(records))
+        await this.#behind?.promise
+        return written
       },
       close: async () => {
         closed = true
@@ -94,6 +112,8 @@ export class MemoryTransport implements Transport {
 
   async transactional(transactionalId: string): Promise<TransactionalProducer> {
     await this.#stalled?.promise
+    // The markers of what the former producer had under way must be on every replica first.
+    await this.#behind?.promise
     const epoch = (this.#epochs.get(transactionalId) ?? 0) + 1
     this.#epochs.set(transactionalId, epoch)
     return {
@@ -102,12 +122,14 @@ export class MemoryTransport implements Transport {
         await this.#stalled?.promise
         if (this.#epochs.get(transactionalId) !== epoch)
           throw new TransportError(`another producer with the id ${transactionalId} took over`, { code: 'FENCED' })
-        return this.#failing('transaction', () => {
+        const done = this.#failing('transaction', () => {
           const written = this.#append(records)
           for (const at of distinct(written)) this.#logOf(at).appendHidden()
           this.#group(groupId).commitOffsets(offsets)
           return written
         })
+        await this.#behind?.promise
+        return done
       },
       close: async () => undefined,
     }
@@ -131,13 +153,13 @@ export class MemoryTransport implements Transport {
     const pump: MemoryPump = new MemoryPump(
       {
         ...options,
-        onCaughtUp: (at, endOffset, askedAgoMs) => {
+        onCaughtUp: (at, endOffset) => {
           if (targets.size > 0) {
             const key = laneKey(at)
             if ((targets.get(key) ?? Number.POSITIVE_INFINITY) <= endOffset) targets.delete(key)
             if (targets.size === 0) caughtUp.resolve()
           }
-          options.onCaughtUp?.(at, endOffset, askedAgoMs)
+          options.onCaughtUp?.(at, endOffset)
         },
       },
       () => this.#stalled !== null,
@@ -182,6 +204,7 @@ export class MemoryTransport implements Transport {
 
   async close(): Promise<void> {
     this.unstall()
+    this.replicaBack()
   }
 
   #group(groupId: string): MemoryGroup {

@@ -55,9 +55,9 @@ export function observeTransport(inner: Transport, observed: ObservedBy): Transp
             made.disown(partitions)
             options.onRevoked?.(partitions)
           },
-          onCaughtUp(partition, endOffset, askedAgoMs) {
+          onCaughtUp(partition, endOffset) {
             made.caughtUp(partition)
-            options.onCaughtUp?.(partition, endOffset, askedAgoMs)
+            options.onCaughtUp?.(partition, endOffset)
           },
         }),
       )
@@ -85,9 +85,9 @@ export function observeTransport(inner: Transport, observed: ObservedBy): Transp
         inner.read({
           ...options,
           onBatch: (batch) => made.handle(batch, () => options.onBatch(batch)),
-          onCaughtUp(partition, endOffset, askedAgoMs) {
+          onCaughtUp(partition, endOffset) {
             made.caughtUp(partition)
-            options.onCaughtUp?.(partition, endOffset, askedAgoMs)
+            options.onCaughtUp?.(partition, endOffset)
           },
         }),
       )

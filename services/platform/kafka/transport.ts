@@ -78,10 +78,10 @@ export interface RecordBatch extends TopicPartition {
 }
 
 /**
- * Told about once a poll for partitions read to their end, also when idle. `endOffset` is the high watermark, and it was asked for `askedAgoMs` ago:
- * what was appended since may not have been read, however short that seemed to a process that was stopped meanwhile.
+ * Told about once a poll for partitions read to their end, also when idle. `endOffset` is the high watermark as it was a moment ago: what has been
+ * appended since, or is not shown yet, may not have been read.
  */
-type OnCaughtUp = (partition: TopicPartition, endOffset: number, askedAgoMs: number) => void
+type OnCaughtUp = (partition: TopicPartition, endOffset: number) => void
 
 export interface GroupConsumerOptions {
   readonly groupId: string

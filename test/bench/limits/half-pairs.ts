@@ -13,7 +13,7 @@ import { createKafkajsTransport } from '../../../services/platform/kafka/kafkajs
 import type { Transport } from '../../../services/platform/kafka/transport.ts'
 import type { ProjectingCodec } from '../../../services/platform/registry/codec.ts'
 import { openCodec } from '../../../services/platform/registry/open-codec.ts'
-import { eachRecord } from '../../ledger/count-log.ts'
+import { eachRecord } from '../../support/each-record.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { benchRun, evidenceOfOne, exchangeOf } from '../pairing/exchanges.ts'
 import { preload } from '../pairing/preload.ts'
@@ -64,6 +64,8 @@ const spanS = 60
 const run = benchRun('legTimeout: 30m\n')
 /** Of an exchange come its request and its live answer. */
 const heard = 2
+/** Longer than all of it takes. */
+const aheadMs = 3_600_000
 const withinS = 900
 const lateAnswers = 1_000
 const shownWithinMs = 6_000
@@ -100,13 +102,24 @@ async function feedAndKill(course: Course, pairs: number, limit: number | null):
   const kafka = createKafkajsClient({ clientId: 'bench-preload', brokers: stack.kafka.brokers, log: silentLog })
   const admin = kafka.admin()
   await admin.connect()
-  // The records' own times stand for a minute, however long they take to be written.
-  const configEntries = [{ name: 'message.timestamp.type', value: 'CreateTime' }]
+  // The records' own times stand for a minute, however long they take to be written, and ahead of the marks that are written when all has been read.
+  const configEntries = [
+    { name: 'message.timestamp.type', value: 'CreateTime' },
+    { name: 'message.timestamp.after.max.ms', value: String(24 * 3_600_000) },
+  ]
   const resources = [{ type: 2, name: prefix + topics.exchanges.name, configEntries }]
   await admin.alterConfigs({ validateOnly: false, resources })
   await admin.disconnect()
   noted(`${prefix}: writing ${pairs} half pairs`)
-  const close = await preload(kafka, codec, { prefix, run, size: 1, pairs, perSecond: pairs / spanS, heard })
+  const close = await preload(kafka, codec, {
+    prefix,
+    run,
+    size: 1,
+    pairs,
+    perSecond: pairs / spanS,
+    ageMs: -aheadMs,
+    heard,
+  })
   const first = await startPairingProcess(stack, { ...course, openMax: limit })
   let second: PairingProcess | null = null
   try {
@@ -132,7 +145,9 @@ async function feedAndKill(course: Course, pairs: number, limit: number | null):
 }
 
 async function hasRead(pairing: PairingProcess): Promise<{ readonly seconds: number; readonly at: OpenPairs }> {
-  await until('everything to be read', withinS, async () => (await pairing.look()).unread === 0)
+  // But for marks, of which each partition has one at a time.
+  const isRead = ({ unread }: OpenPairs) => unread !== null && unread <= topics.exchanges.partitions
+  await until('everything to be read', withinS, async () => isRead(await pairing.look()))
   const seconds = pairing.ageS()
   // Memory is shown every few seconds.
   await delay(shownWithinMs)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { topics } from '../../../services/flow.ts'
-import { eachRecord } from '../../ledger/count-log.ts'
+import { eachRecord } from '../../support/each-record.ts'
 import { legTimeoutMs, observedRollout } from '../revert/rollouts.ts'
 import { noted, type OpenPenstock } from '../support/open-penstock.ts'
 import { standUp } from '../support/standing-run.ts'

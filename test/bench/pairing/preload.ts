@@ -12,7 +12,7 @@ const liveAfter = 200
 const shadowAfter = 300
 const bytesPerSend = 2_000_000
 const closingAfterMs = 300_000
-const ageMs = 2 * 3_600_000
+const defaultAgeMs = 2 * 3_600_000
 
 export interface Preloaded {
   readonly prefix: string
@@ -21,6 +21,8 @@ export interface Preloaded {
   readonly pairs: number
   /** Default 200. */
   readonly perSecond?: number
+  /** How long ago the first exchange began, by the records' own times; negative: how long from now. Default: two hours. */
+  readonly ageMs?: number
   /** How many of the records of an exchange come: its request, its live answer, its shadow answer. Default: all. */
   readonly heard?: 1 | 2 | 3
 }
@@ -30,7 +32,7 @@ export interface Preloaded {
  * partition, beyond every horizon: it makes all that is open fall due.
  */
 export async function preload(kafka: Kafka, codec: Codec<Records>, to: Preloaded): Promise<() => Promise<void>> {
-  const { perSecond = defaultPerSecond, heard = 3 } = to
+  const { perSecond = defaultPerSecond, ageMs = defaultAgeMs, heard = 3 } = to
   const producer = kafka.producer({ allowAutoTopicCreation: false })
   await producer.connect()
   const topic = to.prefix + topics.exchanges.name

@@ -118,8 +118,9 @@ export function sinkProgram(name: string, store: RecordStore): Program {
           },
         },
         async encode(records) {
-          const places = records.map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`)
-          return new Map([['legs' as const, { rows: records.length, bytes: Buffer.from(places.join('\n')) }]])
+          const rows = records.filter(({ value }) => value !== null)
+          const places = rows.map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`)
+          return new Map([['legs' as const, { rows: rows.length, bytes: Buffer.from(places.join('\n')) }]])
         },
       }),
   }

@@ -6,7 +6,7 @@ import type { Asked, Played } from './play-worker.ts'
 
 const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>] [-- --long]
 
-Plays schedules of faults (kills, pauses, broker stalls, clocks an hour off, failing transactions, odd exchanges) through the real pairing, gate, controller,
+Plays schedules of faults (kills, pauses, broker stalls, replicas behind, clocks an hour off, failing transactions, odd exchanges) through the real pairing, gate, controller,
 sink and routers in one process under virtual time, and checks after each what Penstock promises. A seed gives the same schedule everywhere.
 
   --schedules <n>  how many (default 200)

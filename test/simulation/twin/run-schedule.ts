@@ -137,6 +137,10 @@ interface Struck {
 
 function strike(fault: Fault, { time, broker, store, processes }: Struck): void {
   switch (fault.kind) {
+    case 'replica-behind':
+      broker.replicaBehind()
+      time.after(fault.forMs, () => broker.replicaBack())
+      break
     case 'broker-stall':
       broker.stall()
       time.after(fault.forMs, () => broker.unstall())

@@ -3,7 +3,7 @@ import { uniforms } from '../draws.ts'
 /** What happens to an installation, and when; times are ms from the start of the traffic. */
 export type Fault =
   | { readonly kind: 'kill' | 'pause'; readonly process: string; readonly atMs: number; readonly forMs: number }
-  | { readonly kind: 'broker-stall' | 'store-away'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'broker-stall' | 'replica-behind' | 'store-away'; readonly atMs: number; readonly forMs: number }
 
 /** What people do meanwhile. A hold is resumed, and a kill released, `forMs` later. */
 export interface Deed {
@@ -91,7 +91,7 @@ const processNames = [
 
 const hourMs = 3_600_000
 
-/** A schedule from a seed: kills and pauses of every process, stalls of the broker, a store that is away, clocks an hour off, odd exchanges, and what people do. */
+/** A schedule from a seed: kills and pauses of every process, stalls of the broker, replicas that are behind, a store that is away, clocks an hour off, odd exchanges, and what people do. */
 export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
   const uniform = uniforms(seed * 7 + 3)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)] as T
@@ -109,7 +109,7 @@ export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
     atMs: Math.round(uniform() * trafficMs),
     forMs: Math.round(uniform() * Math.min(5_000, faultMsMax)),
   })
-  return {
+  const schedule: Schedule = {
     ...pace,
     seed,
     harm: uniform() < 0.5 ? 'errors' : 'none',
@@ -121,6 +121,7 @@ export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
     faults: [...faults, ...some(0.3, () => lasting('broker-stall')), ...some(0.2, () => lasting('store-away'))],
     deeds: some(0.3, () => lasting(pick(['hold', 'kill', 'rollback'] as const))),
   }
+  return { ...schedule, faults: [...schedule.faults, ...some(0.3, () => lasting('replica-behind'))] }
 }
 
 /** The same traffic with nothing going wrong. */

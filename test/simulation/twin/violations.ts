@@ -28,7 +28,8 @@ async function storeViolations({ broker, store, endMs }: Outcome): Promise<reado
   const counted = new Map<string, number>()
   for (const place of store.places()) counted.set(place, (counted.get(place) ?? 0) + 1)
   for (const topic of storedTopics)
-    for (const { partition, offset, timestampMs } of await recordsOf(broker, topic)) {
+    for (const { partition, offset, timestampMs, value } of await recordsOf(broker, topic)) {
+      if (value === null) continue
       // Of the last moments something may still be on its way.
       if (timestampMs > endMs - 2_000) continue
       const times = counted.get(`${topic}/${partition}/${offset}`) ?? 0
@@ -89,7 +90,10 @@ const beatTakesMs = 100
 async function leaseViolations({ broker, served, schedule }: Outcome): Promise<readonly string[]> {
   const beats = (await recordsOf(broker, topics.heartbeats.name)).map(({ timestampMs }) => timestampMs)
   const stood = schedule.faults.filter(
-    (fault) => fault.kind === 'broker-stall' || (fault.kind === 'pause' && fault.process.startsWith('gateway')),
+    (fault) =>
+      fault.kind === 'broker-stall' ||
+      fault.kind === 'replica-behind' ||
+      (fault.kind === 'pause' && fault.process.startsWith('gateway')),
   )
   const leaseMs = schedule.leaseMs + beatTakesMs + Math.max(0, ...stood.map(({ forMs }) => forMs))
   const unguarded = served.filter(
@@ -119,24 +123,36 @@ async function evidenceViolations(outcome: Outcome): Promise<readonly string[]> 
   }
   for (const [id, evidence] of was)
     if (!should.has(id)) found.push(`evidence: ${evidence.comparison} of ${evidence.exchange_id} is not due`)
-  return [...found, ...(await gateViolations(outcome.broker, should))]
+  return [...found, ...(await gateViolations(outcome, should))]
 }
 
 /** What the gate knew when it was last heard of is what this evidence says up to there, whatever happened to the gate on the way. */
-async function gateViolations(
-  broker: MemoryTransport,
-  evidence: ReadonlyMap<string, Evidence>,
-): Promise<readonly string[]> {
+async function gateViolations(outcome: Outcome, evidence: ReadonlyMap<string, Evidence>): Promise<readonly string[]> {
+  const { broker } = outcome
   const snapshots = createSnapshotCollector()
   for (const { key, value } of await recordsOf(broker, topics.snapshots.name)) snapshots.onRecord(key ?? '', value)
   const data = snapshots.snapshotOf(runId)?.data
   const run = await lastRun(broker)
   if (run === null) return []
-  // Of a run that was taken back before anything was mirrored a gate has nothing to say.
-  if (data === undefined) return evidence.size === 0 ? [] : ['gate: no snapshot']
+  if (data === undefined) return (await hadEvidence(outcome)) ? ['gate: no snapshot'] : []
   const difference = await gateDifference(run, data, [...evidence.values()])
   return difference === null ? [] : [`gate: its state differs\n  ${difference.was}\n  ${difference.should}`]
 }
+
+/** A gate was there for some evidence of a run that was not over. One that comes back to a run that is, or to one of which nothing was mirrored, has nothing to say. */
+async function hadEvidence({ broker, schedule, endMs }: Outcome): Promise<boolean> {
+  const beganMs = endMs - schedule.trafficMs - schedule.settlingMs
+  const decisions = await valuesOf(broker, topics.decisions.name, 'Decision')
+  const ended = decisions.find(({ decoded }) => decoded.to_phase === 'rolled_back' || decoded.to_phase === 'completed')
+  const overMs = ended?.timestampMs ?? Number.POSITIVE_INFINITY
+  const away = schedule.faults.filter((fault) => 'process' in fault && fault.process === 'gate')
+  const isAway = (ms: number) =>
+    away.some(({ atMs, forMs }) => ms > beganMs + atMs && ms < beganMs + atMs + forMs + gateStartsWithinMs)
+  const evidence = await valuesOf(broker, topics.evidence.name, 'Evidence')
+  return evidence.some(({ timestampMs }) => timestampMs < overMs && !isAway(timestampMs))
+}
+
+const gateStartsWithinMs = 1_000
 
 /** First record of each piece of evidence: later ones are repetitions. */
 async function firstEvidence(broker: MemoryTransport): Promise<ReadonlyMap<string, Evidence>> {

@@ -258,11 +258,7 @@ class Life {
   }
 
   #caughtUp(tell: GroupConsumerOptions['onCaughtUp']): NonNullable<GroupConsumerOptions['onCaughtUp']> {
-    const { time } = this.#around
-    return (partition, endOffset) => {
-      const askedMs = time.nowMs
-      this.#alive(() => tell?.(partition, endOffset, time.nowMs - askedMs))
-    }
+    return (partition, endOffset) => this.#alive(() => tell?.(partition, endOffset))
   }
 
   async #consume(options: GroupConsumerOptions): Promise<GroupConsumer> {

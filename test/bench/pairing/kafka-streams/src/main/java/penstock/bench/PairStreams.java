@@ -57,7 +57,8 @@ public final class PairStreams {
   private static StreamsBuilder topology(
       Exchanges exchanges, boolean factsFirst, String input, String output, Duration window) {
     StreamsBuilder builder = new StreamsBuilder();
-    KStream<byte[], byte[]> all = builder.stream(input);
+    // Marks of quiet partitions have no value.
+    KStream<byte[], byte[]> all = builder.<byte[], byte[]>stream(input).filter((key, value) -> value != null);
     KStream<byte[], byte[]> requests = all.filter((key, value) -> exchanges.isRequest(value));
     KStream<byte[], byte[]> answers = all.filter((key, value) -> !exchanges.isRequest(value));
     KStream<byte[], byte[]> live = answers.filter((key, value) -> exchanges.isLive(value));
