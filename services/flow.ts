@@ -193,7 +193,14 @@ export const services = {
   rolloutController: {
     name: 'rollout-controller',
     purpose: 'the only writer of splits: moves runs through their stages and records every decision',
-    consumes: [topics.commands.name, topics.runs.name, topics.splits.name, topics.brakes.name, topics.acks.name],
+    consumes: [
+      topics.commands.name,
+      topics.runs.name,
+      topics.splits.name,
+      topics.decisions.name,
+      topics.brakes.name,
+      topics.acks.name,
+    ],
     produces: [topics.splits.name, topics.runs.name, topics.decisions.name, topics.deadLetters.name],
     stores: [],
     usesRegistry: true,

@@ -278,6 +278,26 @@ describe('restarts and faults', () => {
     expect(instance.failures).toEqual([])
   })
 
+  it('a refused command of no run has one decision, although its transaction was not answered, and although it is given once more', async () => {
+    for (const item of [applyCommand('run-2', shortSpec(), { id: 'a' }), command('nobody', 'hold', { id: 'b' })]) {
+      const log = new LogFake()
+      const clock = new Clockwork()
+      const first = await start(log, clock)
+      const kill = killOf('k1')
+      log.append({ topic: topics.brakes.name, key: 'chat/kill/k1', value: codec.encode('Kill', kill) })
+      await settle(log)
+      log.fault = 'after'
+      await tell(log, item)
+      expect(decisions(log)).toMatchObject([{ from_phase: 'none', to_phase: 'none' }])
+      await first.stop()
+      log.committed.clear()
+      await start(log, clock)
+      await settle(log)
+      expect(decisions(log)).toHaveLength(1)
+      expect(log.committed.get('controllers/rollout.commands.v1')).toBe(1)
+    }
+  })
+
   it('whatever transaction breaks, before or after it is written, the run ends the same', async () => {
     const outcome = async (faults: readonly ('before' | 'after' | 'restart' | null)[]) => {
       const log = new LogFake()

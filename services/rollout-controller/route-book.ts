@@ -1,4 +1,5 @@
-import type { Ack, Kill, Latch, Split } from '../domain/events/records.ts'
+import type { Ack, Decision, Kill, Latch, Split } from '../domain/events/records.ts'
+import { createRecentIds } from '../domain/pairing/recent-ids.ts'
 import type { RouteView } from '../domain/rollout/apply-run.ts'
 import type { RunEvent } from '../domain/rollout/events.ts'
 import { isActive } from '../domain/rollout/moves.ts'
@@ -9,6 +10,9 @@ const brakesMax = 100
 
 /** Acks waiting for the next sweep; at the limit the oldest go, the last of each router stays known in any case. */
 export const pendingAcksMax = 1_000
+
+/** Decisions on commands for which there was no run; whatever a run decided, it remembers itself. */
+const decidedMax = 10_000
 
 interface RunEntry {
   readonly run: Run
@@ -33,6 +37,7 @@ export class RouteBook {
   readonly #latches = new Map<string, Map<string, Latch>>()
   readonly #kills = new Map<string, Kill>()
   readonly #lastAcks = new Map<string, Ack>()
+  readonly #decided = createRecentIds(decidedMax)
   #pending: readonly Ack[] = []
 
   run(id: string): Run | null {
@@ -110,6 +115,15 @@ export class RouteBook {
   seenAck(ack: Ack): void {
     this.#lastAcks.set(`${ack.route}\u001f${ack.router}`, ack)
     this.#pending = [...this.#pending, ack].slice(-pendingAcksMax)
+  }
+
+  seenDecision({ id, from_phase: from }: Decision): void {
+    if (from === 'none') this.#decided.add(id)
+  }
+
+  /** A command for which there was no run was decided on, as the log says: it may be given once more by whoever was not told so. */
+  isDecided(decision: string): boolean {
+    return this.#decided.has(decision)
   }
 
   pendingAcks(): number {

@@ -12,6 +12,8 @@ import { partitionHeader } from './work.ts'
 
 /** How many acks before the end are read at start: routers repeat theirs, so the last few of each are enough. */
 const acksTail = 20_000
+/** As many decisions: a command is given again within moments of its decision, or not at all. */
+const decisionsTail = 1_000
 
 export interface WatchOptions {
   readonly transport: Transport
@@ -25,19 +27,24 @@ export interface WatchOptions {
 }
 
 export interface Watch {
-  /** Resolves when runs and splits have been read to where they end now: nothing written before the call is unknown after it. */
+  /** Resolves when runs, splits and decisions have been read to where they end now: nothing written before the call is unknown after it. */
   caughtUp(): Promise<void>
   readonly crashed: Promise<never>
   stop(): Promise<void>
 }
 
-/** Keeps the book up to date from runs, splits, brakes and acks. Resolves when all four have been read to their ends. */
+/** Keeps the book up to date from runs, splits, decisions, brakes and acks. Resolves when all have been read to their ends. */
 export async function watchControl(options: WatchOptions): Promise<Watch> {
   const { transport } = options
   const positions = createPositions()
   const onCaughtUp = ({ topic }: { readonly topic: string }, endOffset: number): void =>
     positions.reached(topic, endOffset)
-  const acksEnd = await transport.endOffsets(topics.acks.name)
+  const nearEnd = async (topic: string, tail: number) =>
+    (await transport.endOffsets(topic)).map((end) => ({ ...end, offset: Math.max(0, end.offset - tail) }))
+  const startOf = {
+    acks: await nearEnd(topics.acks.name, acksTail),
+    decisions: await nearEnd(topics.decisions.name, decisionsTail),
+  }
   const onBatch =
     (take: (record: InRecord) => Promise<void>) => async (batch: { readonly records: readonly InRecord[] }) => {
       for (const record of batch.records) await take(record)
@@ -57,12 +64,9 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
   const openAll = async () => {
     await open(topics.runs.name, 'beginning', async (record) => takeRun(options, record))
     await open(topics.splits.name, 'beginning', take)
+    await open(topics.decisions.name, startOf.decisions, take)
     await open(topics.brakes.name, 'beginning', take)
-    await open(
-      topics.acks.name,
-      acksEnd.map((end) => ({ ...end, offset: Math.max(0, end.offset - acksTail) })),
-      take,
-    )
+    await open(topics.acks.name, startOf.acks, take)
   }
   const stop = async () => void (await Promise.all(readers.map((reader) => reader.stop())))
   try {
@@ -78,7 +82,7 @@ export async function watchControl(options: WatchOptions): Promise<Watch> {
   return {
     crashed,
     async caughtUp() {
-      for (const topic of [topics.runs.name, topics.splits.name]) {
+      for (const topic of [topics.runs.name, topics.splits.name, topics.decisions.name]) {
         const ends = await transport.endOffsets(topic)
         await positions.atLeast(topic, Math.max(0, ...ends.map((end) => end.offset)))
       }
@@ -122,6 +126,7 @@ async function takeControl(options: WatchOptions, record: InRecord, latchAcks: L
   const { book } = options
   if (decoded.kind === 'bad') bad(options, record, decoded.reason)
   else if (decoded.name === 'Split' && record.topic === topics.splits.name) book.seenSplit(decoded.value)
+  else if (decoded.name === 'Decision' && record.topic === topics.decisions.name) book.seenDecision(decoded.value)
   else if (decoded.name === 'Latch' && record.topic === topics.brakes.name) {
     book.seenLatch(decoded.value)
     latchAcks?.heardLatch(decoded.value.id)

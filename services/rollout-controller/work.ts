@@ -1,5 +1,5 @@
 import type { Command, DeadLetter, Decision, Records, Split } from '../domain/events/records.ts'
-import { applyRun, refuseWithoutRun, routeOfApply } from '../domain/rollout/apply-run.ts'
+import { applyRun, decisionIdOf, refuseWithoutRun, routeOfApply } from '../domain/rollout/apply-run.ts'
 import type { Effect, RunEvent } from '../domain/rollout/events.ts'
 import type { Run } from '../domain/rollout/run.ts'
 import { writeRun } from '../domain/rollout/run-document.ts'
@@ -87,6 +87,8 @@ export function createWork(book: RouteBook, partition: number, observe: Transiti
       const run = current(command.run)
       if (run !== null) {
         step(command.run, { kind: 'command', command, successor: book.successorOf(run) }, nowMs)
+      } else if (book.isDecided(decisionIdOf(command))) {
+        observe('command', 'unchanged')
       } else if (command.kind === 'apply') {
         apply(command, nowMs)
       } else {

@@ -49,6 +49,11 @@ const noState: Omit<RolloutState, 'waves' | 'epoch' | 'since' | 'handled'> = {
   revision: 0,
 }
 
+/** Of what a command decides where there is no run that could remember it. */
+export function decisionIdOf({ run, id }: Command): string {
+  return `${run}/command/${id}`
+}
+
 function decide(
   command: Command,
   toPhase: string,
@@ -59,7 +64,7 @@ function decide(
   return {
     kind: 'decision',
     decision: {
-      id: `${command.run}/command/${command.id}`,
+      id: decisionIdOf(command),
       run: command.run,
       wave: '',
       stage_entry: 0,
