@@ -99,7 +99,7 @@ describe('a broker that asks who is there', () => {
   const as = async <T>(security: BrokerSecurity, act: (transport: Transport) => Promise<T>): Promise<T> => {
     const { brokers } = broker
     const topicPrefix = `${prefix}.`
-    const transport = createKafkajsTransport({ clientId: 'asking', brokers, security, topicPrefix, log: silentLog })
+    const transport = createKafkajsTransport({ clientId: 'pairing', brokers, security, topicPrefix, log: silentLog })
     try {
       return await act(transport)
     } finally {
