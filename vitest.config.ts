@@ -20,7 +20,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{services,scripts,infra,schemas}/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
           exclude: ignored,
-          testTimeout: 20_000,
+          // The longest properties take 6 s alone, and there are machines that do other things, too.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
