@@ -46,6 +46,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
   const held: (() => void)[] = []
   const sent: OutRecord[] = []
   const letters: string[] = []
+  const usable: number[] = []
   const state = { holding: false, monoMs: 0, written: 0, markOffset: 1_000_000, refusing: false }
   const runs = change.runs ?? new Map([['run', run]])
   let release: () => void = () => undefined
@@ -71,7 +72,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
       })
     },
     deadLetter: async (_, code) => void letters.push(code),
-    usable: () => undefined,
+    usable: ({ offset }) => void usable.push(offset),
     published: () => change.published ?? null,
     waitForRun: () => new Promise((resolve) => (release = resolve)),
     onLost: (cause) => {
@@ -95,6 +96,7 @@ function setUp(change: { published?: PublishedProgress; runs?: Map<string, RunFa
     service,
     state,
     letters,
+    usable,
     record,
     mark,
     at,
@@ -267,6 +269,12 @@ describe('a quiet partition', () => {
 })
 
 describe('records', () => {
+  it('are counted as usable, and marks are not: poison with a mark between any two records is as much poison', async () => {
+    const { batch, record, mark, usable } = setUp()
+    await batch(record(0, 10_000, aRequest('a')), mark(1, 10_050))
+    expect(usable).toEqual([0])
+  })
+
   it('are applied once, however often they are delivered', async () => {
     const { batch, record, service } = setUp()
     const first = record(0, 10_000, aRequest('a'))

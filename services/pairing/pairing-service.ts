@@ -215,7 +215,8 @@ class Pairing implements PairingService {
   /** A promise only where something has to be waited for: there are tens of thousands of records a second. */
   #apply(state: PartitionState, record: InRecord): Promise<void> | null {
     const { value } = record
-    if (value === null) return this.#told(record, null)
+    // A mark: it has moved the time, and is no record that could be used or not.
+    if (value === null) return null
     const decoded = this.#deps.decoder.decode(value, (head) => applyHead(state.join, head))
     const problem =
       decoded instanceof Promise

@@ -28,6 +28,7 @@ function setUp(unacknowledgedBytesMax: number) {
     new Promise<readonly Written[]>((resolve) => {
       waiting.push({ records, acknowledge: () => resolve([]) })
     })
+  const usable: number[] = []
   const service = createShadowService({
     codec,
     producer: { send, close: async () => undefined },
@@ -38,7 +39,7 @@ function setUp(unacknowledgedBytesMax: number) {
     allowedProviders: () => new Set(),
     promptOf: () => 'unknown',
     deadLetter: unused,
-    usable: () => undefined,
+    usable: ({ offset }) => void usable.push(offset),
     onLost: unused,
     unacknowledgedBytesMax,
   })
@@ -52,13 +53,14 @@ function setUp(unacknowledgedBytesMax: number) {
     headers: {},
     timestampMs: 0,
   })
+  const mark = (offset: number): InRecord => ({ ...record(offset), value: null })
   const deliver = (from: number, count: number) =>
     service.onBatch({
       ...at,
       records: Array.from({ length: count }, (_, index) => record(from + index)),
       endOffset: from + count,
     })
-  return { service, waiting, deliver }
+  return { service, waiting, deliver, at, mark, usable }
 }
 
 describe('a broker that takes records slower than it gives them', () => {
@@ -86,5 +88,14 @@ describe('a broker that takes records slower than it gives them', () => {
     service.onRevoked([{ topic: topics.exchanges.name, partition: 0 }])
     await delivering
     expect(waiting.length).toBeLessThan(22)
+  })
+})
+
+describe('a mark of a quiet partition', () => {
+  it('is passed over: it can be committed, and is not counted as a record that could be used', async () => {
+    const { service, at, mark, usable } = setUp(20_000)
+    await service.onBatch({ ...at, records: [mark(0), mark(1)], endOffset: 2 })
+    expect(usable).toEqual([])
+    expect(service.commitOffsets()).toEqual([{ ...at, offset: 2 }])
   })
 })

@@ -106,9 +106,10 @@ class LoggedPlanner implements ShadowService {
       this.#brokerTime.observe(record.timestampMs)
       // Open until it is dealt with: a commit in between must not pass it.
       state.watermark.read(record.offset, 'open')
+      // Marks of quiet partitions have no value, and are neither usable nor not.
       const decoded = record.value === null ? null : await this.#deps.codec.decode(record.value)
       if (decoded?.kind === 'bad') await this.#deps.deadLetter(record, decoded.code, decoded.reason)
-      else this.#deps.usable(record)
+      else if (decoded !== null) this.#deps.usable(record)
       if (decoded?.kind === 'record' && decoded.name === 'Response') this.#onResponse(decoded.value)
       const isOpen = decoded?.kind === 'record' && decoded.name === 'Request' && this.#onRequest(record, decoded.value)
       if (!isOpen) state.watermark.finish(record.offset)

@@ -11,6 +11,7 @@ import { createAvroCodec } from '../../../services/platform/registry/avro-codec.
 import type { ProjectingCodec } from '../../../services/platform/registry/codec.ts'
 import { startController } from '../../../services/rollout-controller/start-controller.ts'
 import { startLane } from '../../../services/sink/lane.ts'
+import { eachRecord } from '../../support/each-record.ts'
 import type { Program } from './virtual-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -129,13 +130,7 @@ export function sinkProgram(name: string, store: RecordStore): Program {
 /** Every record of a topic, partition by partition. */
 export async function recordsOf(broker: Transport, topic: string): Promise<readonly InRecord[]> {
   const records: InRecord[] = []
-  const reader = await broker.read({
-    topics: [topic],
-    startAt: 'beginning',
-    onBatch: async (batch) => void records.push(...batch.records),
-  })
-  await reader.caughtUp
-  await reader.stop()
+  await eachRecord(broker, topic, (record) => void records.push(record))
   return records
 }
 
