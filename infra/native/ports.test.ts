@@ -1,7 +1,15 @@
 import { createServer } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { choosePorts, machinePorts, type PortChoice, type PortSource, parsePorts, portNames } from './ports.ts'
+import {
+  choosePorts,
+  freePort,
+  machinePorts,
+  type PortChoice,
+  type PortSource,
+  parsePorts,
+  portNames,
+} from './ports.ts'
 
 const nobody = new Set<never>()
 
@@ -73,6 +81,16 @@ describe('choosePorts', () => {
     expect(await machinePorts.isFree(port)).toBe(false)
     await new Promise((done) => server.close(done))
     expect(await machinePorts.isFree(port)).toBe(true)
+  })
+})
+
+describe('freePort', () => {
+  it('gives another port each time, from below those that the kernel gives to outgoing connections, also before anybody listens there', async () => {
+    const source: PortSource = { isFree: async (port) => port % 2 === 0, random: () => 0.5 }
+    const ports = await Promise.all([0, 1, 2].map(() => freePort(source)))
+    ports.push(await freePort(source))
+    expect(new Set(ports).size).toBe(4)
+    for (const port of ports) expect([port % 2, port >= 20_000, port < 32_000]).toEqual([0, true, true])
   })
 })
 

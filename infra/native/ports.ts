@@ -102,6 +102,23 @@ async function pickFree(taken: ReadonlySet<number>, source: PortSource): Promise
   )
 }
 
+const handedOut = new Set<number>()
+let asked: Promise<unknown> = Promise.resolve()
+
+/**
+ * A port for a process that will listen there in a moment; another each time. From the range of the servers' ports: one of the kernel's own an outgoing
+ * connection may take first.
+ */
+export function freePort(source: PortSource = machinePorts): Promise<number> {
+  const picked = asked.then(() => pickFree(handedOut, source))
+  // One after the other: two that look at the same time would find the same.
+  asked = picked.then(
+    (port) => handedOut.add(port),
+    () => undefined,
+  )
+  return picked
+}
+
 /** Reads `kafka=9092,redis=6379`. Throws StackError (USAGE) naming what is wrong. */
 export function parsePorts(text: string): Partial<Ports> {
   const ports: Partial<Record<PortName, number>> = {}

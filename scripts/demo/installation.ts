@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../../infra/native/ports.ts'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { deployOnStack } from '../installation/deploy-on-stack.ts'
 import { environmentOf } from '../installation/environment.ts'
@@ -10,7 +11,7 @@ import {
   writePrivate,
   writeTokensFile,
 } from '../installation/installation-files.ts'
-import { awaitAnswer, freePort, startServiceProcess } from '../installation/service-process.ts'
+import { awaitAnswer, startServiceProcess } from '../installation/service-process.ts'
 
 /** A running Penstock: the native stack, everything deployed on it, and all services in one process. */
 export interface Installation {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../../scripts/installation/service-process.ts'
+import { freePort } from '../../../infra/native/ports.ts'
 import { type Place, startProgram, type Target } from './place.ts'
 
 /** A gateway of somebody else's. Null versions are not there. */

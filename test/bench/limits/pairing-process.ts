@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { freePort } from '../../../infra/native/ports.ts'
 import type { Stack } from '../../../infra/native/stack.ts'
-import { awaitAnswer, freePort } from '../../../scripts/installation/service-process.ts'
+import { awaitAnswer } from '../../../scripts/installation/service-process.ts'
 import { topics } from '../../../services/flow.ts'
 import { startMarkedService } from '../../support/marked-service.ts'
 import { usageOf } from '../support/process-usage.ts'
