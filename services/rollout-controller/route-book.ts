@@ -1,5 +1,5 @@
+import { createRecentIds } from '../domain/events/recent-ids.ts'
 import type { Ack, Decision, Kill, Latch, Split } from '../domain/events/records.ts'
-import { createRecentIds } from '../domain/pairing/recent-ids.ts'
 import type { RouteView } from '../domain/rollout/apply-run.ts'
 import type { RunEvent } from '../domain/rollout/events.ts'
 import { isActive } from '../domain/rollout/moves.ts'

@@ -1,5 +1,5 @@
+import { createRecentIds, type RecentIds } from '../domain/events/recent-ids.ts'
 import type { Arm, Place, Records, Request, Response, ShadowPlan, Split } from '../domain/events/records.ts'
-import { createRecentIds, type RecentIds } from '../domain/pairing/recent-ids.ts'
 import { planShadow } from '../domain/sampling/plan-shadow.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { topics } from '../flow.ts'

@@ -1,3 +1,4 @@
+import { createRecentIds, type RecentIds } from '../events/recent-ids.ts'
 import type { Evidence, Request, Response, ShadowPlan } from '../events/records.ts'
 import type { AnalysisPlan } from '../gate/plan.ts'
 import { type Answer, type LegFacts, legFacts } from '../scoring/leg-facts.ts'
@@ -8,7 +9,6 @@ import { type KnownExchange, legKey, liveEvidence, pairedEvidence } from './evid
 import { type AskedRequest, exchangeFacts } from './exchange-facts.ts'
 import { createOpenExchanges, type KeptPlan, type OpenExchange, type OpenExchanges } from './open-exchanges.ts'
 import { type Reading, readingsOf, wantedOf } from './plan-readings.ts'
-import { createRecentIds, type RecentIds } from './recent-ids.ts'
 import type { RunFacts } from './run-facts.ts'
 import { createSharedValues, type SharedValues } from './shared-values.ts'
 
