@@ -25,6 +25,7 @@ const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 const closing = Uint8Array.from({ length: 128 }, (_, code) => Number('.!? '.includes(String.fromCharCode(code))))
 
+const asciiMax = 0x7f
 const space = 0x20
 const nothing = 0
 /** One of the marks that become nothing: put behind texts of an odd length. */
@@ -35,18 +36,23 @@ const beginsWithSpaceAt = 18
 const isNothingAt = 19
 const endsWithSpaceAt = 20
 const isForeignAt = 21
-/** By two bytes as a number, the first the lower. Whatever is not ASCII or has a NUL in it is foreign. */
+const isNulAt = 22
+/** By two bytes as a number, the first the lower. What is not ASCII stays as it is and is foreign; of a NUL nothing can be said here. */
 const become = tableOfPairs()
 
 function tableOfPairs(): Uint32Array {
-  const table = new Uint32Array(65_536).fill(1 << isForeignAt)
-  const alone = Uint8Array.from({ length: 128 }, (_, code) => {
+  const table = new Uint32Array(65_536).fill((1 << isForeignAt) | (1 << isNulAt))
+  const alone = Uint8Array.from({ length: 256 }, (_, code) => {
+    if (code > asciiMax) return code
     const character = String.fromCharCode(code)
     if ('*_`#>'.includes(character)) return nothing
     return /\s/.test(character) ? space : character.toLowerCase().charCodeAt(0)
   })
-  for (let second = 1; second < 128; second += 1)
-    for (let first = 1; first < 128; first += 1) table[first | (second << 8)] = pairOf(alone[first], alone[second])
+  for (let second = 1; second < 256; second += 1)
+    for (let first = 1; first < 256; first += 1) {
+      const foreign = Number(first > asciiMax || second > asciiMax) << isForeignAt
+      table[first | (second << 8)] = pairOf(alone[first], alone[second]) | foreign
+    }
   return table
 }
 
@@ -76,11 +82,28 @@ function bytesOf(text: string): Uint8Array {
   return scratch.subarray(0, encoder.encodeInto(text, scratch).written)
 }
 
-/**
- * Normalises, in one pass, the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. What it returns
- * lies in memory that the next call uses again.
- */
+/** Bytes that are gone over before it is asked whether one of them is refused; even. */
+const stretch = 1_024
+
+/** Normalises, in one pass, the bytes of a text of ASCII alone, which NFKC leaves as it is; null for any other, and for one with a NUL in it. */
 function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
+  return strip(bytes, (1 << isForeignAt) | (1 << isNulAt))
+}
+
+/** What the pattern `\s` means and NFKC does not make a space of. */
+const otherSpaces = /[\u1680\u2028\u2029\ufeff]/g
+
+/** Normalises any text: NFKC and lower case by the platform, the rest as of ASCII; null for one with a NUL in it. */
+function normaliseUnicode(text: string): Uint8Array | null {
+  const lower = text.normalize('NFKC').toLowerCase().replace(otherSpaces, ' ')
+  return strip(bytesOf(lower), 1 << isNulAt)
+}
+
+/**
+ * Lower case, marks, spaces and closing punctuation of ASCII, in one pass; null for bytes that have what is refused. What it returns lies in memory that the
+ * next call uses again.
+ */
+function strip(bytes: Uint8Array, refused: number): Uint8Array | null {
   const memory = bytes.length < scratch.length ? scratch : new Uint8Array(bytes.length + 1)
   memory.set(bytes)
   memory[bytes.length] = mark
@@ -89,16 +112,18 @@ function normaliseAscii(bytes: Uint8Array): Uint8Array | null {
   // 1 where the last that was written is a space, or nothing was written.
   let last = 1
   let seen = 0
-  // Without branches, which texts make the processor guess wrong: two bytes are written each time, and the next ones over those that do not count.
-  for (let at = 0; at < bytes.length; at += 2) {
-    const next = become[view.getUint16(at, true)] as number
-    seen |= next
-    const dropped = (next >>> beginsWithSpaceAt) & last
-    view.setUint16(end, (next & 0xffff) >>> (dropped << 3), true)
-    end += ((next >>> countAt) & 3) - dropped
-    last = ((next >>> isNothingAt) & last) | ((next >>> endsWithSpaceAt) & 1)
+  for (let at = 0; at < bytes.length; ) {
+    // Without branches, which texts make the processor guess wrong: two bytes are written each time, and the next ones over those that do not count.
+    for (const stop = Math.min(at + stretch, bytes.length); at < stop; at += 2) {
+      const next = become[view.getUint16(at, true)] as number
+      seen |= next
+      const dropped = (next >>> beginsWithSpaceAt) & last
+      view.setUint16(end, (next & 0xffff) >>> (dropped << 3), true)
+      end += ((next >>> countAt) & 3) - dropped
+      last = ((next >>> isNothingAt) & last) | ((next >>> endsWithSpaceAt) & 1)
+    }
+    if ((seen & refused) !== 0) return null
   }
-  if (((seen >>> isForeignAt) & 1) === 1) return null
   while (end > 0 && closing[memory[end - 1] ?? 0] === 1) end -= 1
   return memory.subarray(0, end)
 }
@@ -120,5 +145,6 @@ export function answerHashes(
   const bytes = typeof text === 'string' ? bytesOf(text) : text
   const exactHash = wanted.exact ? hash(bytes).slice(0, 16) : null
   if (!wanted.normalised) return { exactHash, normalisedHash: null }
-  return { exactHash, normalisedHash: hash(normaliseAscii(bytes) ?? normalisedOther(textOf(text))).slice(0, 16) }
+  const normalised = normaliseAscii(bytes) ?? normaliseUnicode(textOf(text)) ?? normalisedOther(textOf(text))
+  return { exactHash, normalisedHash: hash(normalised).slice(0, 16) }
 }
