@@ -1,4 +1,5 @@
 import type { Evidence } from '../../services/domain/events/records.ts'
+import type { Approval } from '../../services/domain/gate/approval-guard.ts'
 import {
   accept,
   createRunGate,
@@ -10,14 +11,15 @@ import {
 import { type RunGateData, runGateToData } from '../../services/domain/gate/run-gate-data.ts'
 import type { Run } from '../../services/domain/rollout/run.ts'
 
-/** A gate to which nothing happened, and that has entered what had been released by `throughMs`. */
+/** A gate to which nothing happened, that has entered what had been released by `throughMs`, and that knew of those approvals; by default of all that the run has. */
 export async function undisturbedGate(
   run: Run,
   throughMs: number,
   evidence: readonly { readonly releaseMs: number; read(): Evidence | Promise<Evidence> }[],
+  approvals: readonly Approval[] = run.state.overrides,
 ): Promise<RunGate> {
   const gate = createRunGate(run.id, run.plan, { waitingMax: Number.MAX_SAFE_INTEGER, unitsMax: 1_000_000 })
-  noteApprovals(gate, run.state.overrides)
+  noteApprovals(gate, approvals)
   let offset = 0
   for (const { releaseMs, read } of [...evidence].sort((a, b) => a.releaseMs - b.releaseMs)) {
     if (releaseMs > throughMs) break
@@ -40,7 +42,22 @@ export async function gateDifference(
   evidence: readonly Evidence[],
 ): Promise<{ readonly was: string; readonly should: string } | null> {
   const released = evidence.map((record) => ({ releaseMs: releaseTimeOf(run.plan, record), read: () => record }))
-  return stateDifference(data, await undisturbedGate(run, data.enteredThroughMs, released))
+  const throughMs = data.enteredThroughMs
+  const latestEntry = Math.max(
+    0,
+    ...evidence.filter((_, index) => (released[index]?.releaseMs ?? 0) <= throughMs).map(stageEntryOf),
+  )
+  const approvals = run.state.overrides.filter(
+    ({ wave, stageEntry }) =>
+      // It has to know of an approval before evidence of a later stage enters, and no earlier.
+      stageEntry < latestEntry ||
+      data.approvals.some((known) => known.wave === wave && known.stageEntry === stageEntry),
+  )
+  return stateDifference(data, await undisturbedGate(run, throughMs, released, approvals))
+}
+
+function stageEntryOf({ place }: Evidence): number {
+  return place.stage_entry
 }
 
 export function stateDifference(

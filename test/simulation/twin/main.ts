@@ -3,16 +3,20 @@ import { Worker } from 'node:worker_threads'
 import { positive, readOptions, refuse } from '../../support/options.ts'
 import { askWorker } from '../ask-worker.ts'
 import type { Asked, Played } from './play-worker.ts'
+import { paces } from './schedule.ts'
 
-const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>] [-- --long]
+const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>] [-- --pace <name>]
 
 Plays schedules of faults (kills, pauses, broker stalls, replicas behind, clocks an hour off, failing transactions, odd exchanges) through the real pairing, gate, controller,
 sink and routers in one process under virtual time, and checks after each what Penstock promises. A seed gives the same schedule everywhere.
 
   --schedules <n>  how many (default 200)
   --seed <n>       the first seed (default 1); with --schedules 1 it plays that one again
-  --long           schedules of 25 s of traffic instead of 10, with faults three times as long: fewer, each with time for what must not happen long after
+  --pace <name>    long: 25 s of traffic and faults of up to 12 s, with time for what must not happen long after; short: 10 s, the whole life of a run (default);
+                   brief: 2 s, and somebody promotes the run: several in the time of a short one
 `
+
+const paceNames = Object.keys(paces) as Asked['pace'][]
 
 process.exitCode = await main()
 
@@ -20,13 +24,15 @@ async function main(): Promise<number> {
   const values = readOptions(usage, {
     schedules: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
-    long: { type: 'boolean', default: false },
+    pace: { type: 'string', default: 'short' },
   })
   const schedules = Math.ceil(positive(usage, '--schedules', values.schedules))
   const first = Number(values.seed)
   if (!Number.isSafeInteger(first)) refuse(usage, `--seed is a whole number, not '${values.seed}'`)
+  const pace = paceNames.find((name) => name === values.pace)
+  if (pace === undefined) refuse(usage, `--pace is one of ${paceNames.join(', ')}, not '${values.pace}'`)
   const beganMs = Date.now()
-  const broken = await playAll(first, schedules, values.long ? 'long' : 'short')
+  const broken = await playAll(first, schedules, pace)
   const seconds = (Date.now() - beganMs) / 1_000
   const rate = Math.round((schedules / seconds) * 60)
   process.stdout.write(`${schedules} schedules, ${broken} broken, ${Math.round(seconds)} s, ${rate} a minute\n`)

@@ -60,7 +60,7 @@ export async function createPeople(time: VirtualTime, broker: MemoryTransport): 
       command('apply', { spec: compiled.spec, plan: compiled.plan })
     },
     act({ kind, forMs }) {
-      if (kind === 'rollback') command('rollback')
+      if (kind === 'rollback' || kind === 'promote') command(kind)
       if (kind === 'hold') {
         command('hold')
         time.after(forMs, () => command('resume'))

@@ -11,9 +11,11 @@ import { type Surroundings, VirtualProcess } from './virtual-process.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 export const startMs = 1_800_000_000_000
+/** Everything is up when the traffic begins. */
+const bootMs = 2_000
 
 /** Short stages and wide margins, so that a run of seconds can advance and be taken back; side by side: for two tenants. */
-function documentOf({ leaseMs, shadowMs, canaryMs, bakeMs, together }: Schedule): RolloutDocument {
+function documentOf({ legTimeoutMs, leaseMs, shadowMs, canaryMs, bakeMs, together }: Schedule): RolloutDocument {
   return {
     name: 'twin',
     route,
@@ -22,9 +24,14 @@ function documentOf({ leaseMs, shadowMs, canaryMs, bakeMs, together }: Schedule)
     candidate: { id: 'new', provider: 'p', model: 'm-2' },
     routers: ['gateway-1', 'gateway-2'],
     stickyKey: 'session',
-    shadow: { share: 1, secondLegShare: 0.5, startWithin: '500ms', budget: { usd: 1_000, calls: 100_000 } },
-    legTimeout: '1s',
-    grace: '500ms',
+    shadow: {
+      share: 1,
+      secondLegShare: 0.5,
+      startWithin: `${legTimeoutMs / 2}ms`,
+      budget: { usd: 1_000, calls: 100_000 },
+    },
+    legTimeout: `${legTimeoutMs}ms`,
+    grace: `${legTimeoutMs / 2}ms`,
     lease: `${leaseMs}ms`,
     calibrationPairs: 20,
     stages: [
@@ -40,8 +47,8 @@ function documentOf({ leaseMs, shadowMs, canaryMs, bakeMs, together }: Schedule)
       fast_error: { margin: { absolute: 0.4 }, assumedRate: 0.02, mustHaveData: false },
       refusal: { role: 'signal' },
       fast_refusal: { role: 'signal' },
-      latency_over_budget: { role: 'signal', budget: '900ms' },
-      ttft_over_budget: { role: 'signal', budget: '800ms' },
+      latency_over_budget: { role: 'signal', budget: `${legTimeoutMs * 0.9}ms` },
+      ttft_over_budget: { role: 'signal', budget: `${legTimeoutMs * 0.8}ms` },
       abandoned: { role: 'signal' },
     },
     ...(together === true
@@ -81,7 +88,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   ]
   const processes = new Map(programs.map((program) => [program.name, new VirtualProcess(program, around)]))
   for (const process of processes.values()) process.boot()
-  await time.run(startMs + 2_000)
+  await time.run(startMs + bootMs)
   const people = await createPeople(time, broker)
   people.apply(documentOf(schedule))
   const beganMs = time.nowMs
@@ -120,7 +127,8 @@ function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Dr
     latencyMs: () => 1 + Math.floor(uniform() * 6),
     transactionFault: (id) => {
       const before = inARow.get(id) ?? 0
-      const fails = uniform() < schedule.transactionFaults && before < faultsInARowMax
+      const isOver = time.nowMs > startMs + bootMs + schedule.transactionFaultsForMs
+      const fails = uniform() < schedule.transactionFaults && before < faultsInARowMax && !isOver
       inARow.set(id, fails ? before + 1 : 0)
       if (!fails) return null
       return uniform() < 0.5 ? 'before' : 'after'
@@ -168,7 +176,7 @@ function visits(time: VirtualTime, uniform: Draw, schedule: Schedule, each: (vis
     const harmed = schedule.harm === 'errors' && time.nowMs > beganMs + schedule.trafficMs / 2
     const answer = (arm: Arm) => ({
       failed: uniform() < (arm === 'candidate' && harmed ? 0.8 : 0.02),
-      durationMs: 50 + Math.floor(uniform() * 300),
+      durationMs: schedule.legTimeoutMs * 0.05 + Math.floor(uniform() * schedule.legTimeoutMs * 0.3),
     })
     const user = Math.floor(serial * 0.6)
     each({
@@ -188,7 +196,7 @@ async function shadowCaller(
   time: VirtualTime,
   broker: MemoryTransport,
   uniform: Draw,
-  { oddities }: Schedule,
+  { oddities, legTimeoutMs }: Schedule,
 ): Promise<(plan: ShadowPlan, visit: Visit) => void> {
   const producer: Producer = await broker.producer()
   const send = (record: OutRecord) => void producer.send([record]).catch(() => undefined)
@@ -199,10 +207,10 @@ async function shadowCaller(
       if (drawn.odd < oddities.missing) continue
       const isLate = drawn.odd < oddities.missing + oddities.late
       const isShuffled = drawn.odd > 1 - oddities.shuffled
-      const delayMs = isLate ? 3_000 + drawn.delay * 3_000 : isShuffled ? 0 : durationMs + 20
+      const delayMs = isLate ? (3 + drawn.delay * 3) * legTimeoutMs : isShuffled ? 0 : durationMs + 20
       const answer = () => send(answerRecord(visit, arm, 'shadow', time.nowMs, failed))
       time.after(delayMs, answer)
-      if (uniform() < oddities.twice) time.after(delayMs + drawn.delay * 5_000, answer)
+      if (uniform() < oddities.twice) time.after(delayMs + drawn.delay * 5 * legTimeoutMs, answer)
     }
   }
 }

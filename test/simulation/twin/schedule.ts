@@ -7,17 +7,23 @@ export type Fault =
 
 /** What people do meanwhile. A hold is resumed, and a kill released, `forMs` later. */
 export interface Deed {
-  readonly kind: 'hold' | 'kill' | 'rollback'
+  readonly kind: 'hold' | 'kill' | 'rollback' | 'promote'
   readonly atMs: number
   readonly forMs: number
 }
 
-/** How long things take. A short schedule has the whole life of a run in two fifths of the requests; a long one has time for whatever must not happen long after. */
+/**
+ * How long things take. A short schedule has the whole life of a run in two fifths of the requests of a long one, which has time for whatever must not happen long
+ * after. A brief one has a few dozen requests and somebody who promotes the run without waiting for its gate: several are played in the time of a short one, each
+ * with its faults close together.
+ */
 export interface Pace {
   readonly trafficMs: number
   /** From the last request to the end: sessions expire, ranges are inserted, leases lapse, horizons pass. */
   readonly settlingMs: number
   readonly perSecond: number
+  /** Leg timeout of the run. Answers take up to .35 of it, late ones come 3 to 6 of it after their time. */
+  readonly legTimeoutMs: number
   /** Longest kill or pause. */
   readonly faultMsMax: number
   readonly leaseMs: number
@@ -27,6 +33,10 @@ export interface Pace {
   readonly shadowMs: number
   readonly canaryMs: number
   readonly bakeMs: number
+  /** Transactions fail up to then, ms from the start of the traffic; trying again takes longer and longer, and a brief schedule has no time for it at the end. */
+  readonly transactionFaultsForMs: number
+  /** Somebody promotes the run in the first half of the traffic. */
+  readonly promoted: boolean
   /** Shares of exchanges whose records come late, twice, out of order, or never. A gate advances nothing where too many are missing. */
   readonly oddities: {
     readonly late: number
@@ -41,24 +51,45 @@ export const paces = {
     trafficMs: 25_000,
     settlingMs: 30_000,
     perSecond: 16,
+    legTimeoutMs: 1_000,
     faultMsMax: 12_000,
     leaseMs: 8_000,
     sessionMs: 6_000,
     shadowMs: 3_000,
     canaryMs: 5_000,
     bakeMs: 5_000,
+    transactionFaultsForMs: Number.POSITIVE_INFINITY,
+    promoted: false,
     oddities: { late: 0.02, twice: 0.02, shuffled: 0.05, missing: 0.01 },
   },
   short: {
     trafficMs: 10_000,
     settlingMs: 12_000,
     perSecond: 16,
+    legTimeoutMs: 1_000,
     faultMsMax: 4_000,
     leaseMs: 5_000,
     sessionMs: 3_000,
     shadowMs: 1_000,
     canaryMs: 2_000,
     bakeMs: 2_000,
+    transactionFaultsForMs: Number.POSITIVE_INFINITY,
+    promoted: false,
+    oddities: { late: 0.005, twice: 0.02, shuffled: 0.05, missing: 0.0025 },
+  },
+  brief: {
+    trafficMs: 2_000,
+    settlingMs: 4_000,
+    perSecond: 20,
+    legTimeoutMs: 300,
+    faultMsMax: 1_500,
+    leaseMs: 5_000,
+    sessionMs: 1_000,
+    shadowMs: 300,
+    canaryMs: 500,
+    bakeMs: 500,
+    transactionFaultsForMs: 2_000,
+    promoted: true,
     oddities: { late: 0.005, twice: 0.02, shuffled: 0.05, missing: 0.0025 },
   },
 } as const satisfies Readonly<Record<string, Pace>>
@@ -121,7 +152,15 @@ export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
     faults: [...faults, ...some(0.3, () => lasting('broker-stall')), ...some(0.2, () => lasting('store-away'))],
     deeds: some(0.3, () => lasting(pick(['hold', 'kill', 'rollback'] as const))),
   }
-  return { ...schedule, faults: [...schedule.faults, ...some(0.3, () => lasting('replica-behind'))] }
+  return {
+    ...schedule,
+    faults: [...schedule.faults, ...some(0.3, () => lasting('replica-behind'))],
+    deeds: [...schedule.deeds, ...(pace.promoted ? [promotion(uniform() * trafficMs * 0.5)] : [])],
+  }
+}
+
+function promotion(atMs: number): Deed {
+  return { kind: 'promote', atMs: Math.round(atMs), forMs: 0 }
 }
 
 /** The same traffic with nothing going wrong. */

@@ -49,6 +49,13 @@ describe('the installation under virtual time', () => {
     },
   )
 
+  it.each(Array.from({ length: 30 }, (_, index) => 3_000 + index))(
+    'keeps them in the brief schedule of seed %i',
+    async (seed) => {
+      expect(await violations(await runSchedule(scheduleOf(seed, paces.brief)))).toEqual([])
+    },
+  )
+
   // 115, 197, 209: a member comes back while it still takes over what it had lost. 244: taken back before anything was mirrored. 404, 920: a partition is lost and back while
   // a commit is on its way. 2,000,051: another controller takes an id between its being opened and used. 5,000,092: a refused apply
   // whose transaction was not answered. 5,100,150: a gate is away until the run is over.

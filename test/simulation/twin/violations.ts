@@ -139,7 +139,7 @@ async function gateViolations(outcome: Outcome, evidence: ReadonlyMap<string, Ev
   return difference === null ? [] : [`gate: its state differs\n  ${difference.was}\n  ${difference.should}`]
 }
 
-/** A gate was there for some evidence of a run that was not over. One that comes back to a run that is, or to one of which nothing was mirrored, has nothing to say. */
+/** A gate was there for some evidence of a run that was not over, and for as long as a snapshot takes. One that comes back to a run that is, or to one of which nothing was mirrored, has nothing to say. */
 async function hadEvidence({ broker, schedule, endMs }: Outcome): Promise<boolean> {
   const beganMs = endMs - schedule.trafficMs - schedule.settlingMs
   const decisions = await valuesOf(broker, topics.decisions.name, 'Decision')
@@ -147,12 +147,15 @@ async function hadEvidence({ broker, schedule, endMs }: Outcome): Promise<boolea
   const overMs = ended?.timestampMs ?? Number.POSITIVE_INFINITY
   const away = schedule.faults.filter((fault) => 'process' in fault && fault.process === 'gate')
   const isAway = (ms: number) =>
-    away.some(({ atMs, forMs }) => ms > beganMs + atMs && ms < beganMs + atMs + forMs + gateStartsWithinMs)
+    away.some(
+      ({ atMs, forMs }) => ms + snapshotsWithinMs > beganMs + atMs && ms < beganMs + atMs + forMs + gateStartsWithinMs,
+    )
   const evidence = await valuesOf(broker, topics.evidence.name, 'Evidence')
   return evidence.some(({ timestampMs }) => timestampMs < overMs && !isAway(timestampMs))
 }
 
 const gateStartsWithinMs = 1_000
+const snapshotsWithinMs = 1_000
 
 /** First record of each piece of evidence: later ones are repetitions. */
 async function firstEvidence(broker: MemoryTransport): Promise<ReadonlyMap<string, Evidence>> {
