@@ -167,6 +167,10 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
     'Age of the least that any owned partition has reached',
   )
   const fullest = metrics.gauge('penstock_pairing_open_share', 'Open exchanges of the fullest partition, of its limit')
+  const early = metrics.gauge(
+    'penstock_pairing_early_text_share',
+    'Text of answers that wait for their request, of what may wait, in the fullest partition',
+  )
   const counted = metrics.gauge('penstock_pairing_exchanges', 'What became of exchanges and legs, since this owner', [
     'outcome',
   ])
@@ -185,6 +189,7 @@ function keepTime(scope: Scope, service: PairingService, consumer: GroupConsumer
     const reached = joins.map((join) => join.readThroughMs).filter((throughMs) => throughMs > 0)
     behind.set(Math.max(0, scope.clock.nowMs() - Math.min(scope.clock.nowMs(), ...reached)) / 1_000)
     fullest.set(Math.max(0, ...sizes) / openMax)
+    early.set(Math.max(0, ...joins.map((join) => join.open.earlyShare)))
     for (const outcome of [
       'planned',
       'paired',

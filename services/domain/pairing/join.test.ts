@@ -217,8 +217,10 @@ describe('the join of one exchange partition', () => {
     for (let index = 0; index < 50; index += 1)
       applyResponse(join, response(`o${index}`, 'baseline', 'live', { output }), at, index)
     expect(join.open.size).toBe(8)
+    expect(join.open.earlyShare).toBe(1)
     expect(join.counts.late).toBe(42)
     applyRequest(join, request('o49'), run, at, 60)
+    expect(join.open.earlyShare).toBe(7 / 8)
     expect(advance(join, through).find((entry) => entry.comparison === 'live_ab')?.baseline_resolution).toBe('answered')
   })
 

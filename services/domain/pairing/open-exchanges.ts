@@ -37,6 +37,8 @@ export interface GivenUp {
 /** The open exchanges of one partition, oldest first, within fixed bounds of number and of text held. */
 export interface OpenExchanges {
   readonly size: number
+  /** Text that waits for requests, as a share of what may. */
+  readonly earlyShare: number
   get(id: string): OpenExchange | undefined
   /** Opens it when it is not; at the limit the oldest exchange is given up, so that the newest can be judged. */
   open(id: string): OpenExchange
@@ -89,6 +91,10 @@ class BoundedExchanges implements OpenExchanges {
 
   get size(): number {
     return this.#all.size
+  }
+
+  get earlyShare(): number {
+    return this.#characters / earlyCharactersMax
   }
 
   get(id: string): OpenExchange | undefined {
