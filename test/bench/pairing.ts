@@ -4,7 +4,7 @@ import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
 import { readOptions, refuse } from '../support/options.ts'
 import { type Contestant, contestants, penstock } from './pairing/contestants.ts'
-import { benchRun, evidenceOfOne, type Size, sizes } from './pairing/exchanges.ts'
+import { benchRun, evidenceOfOne, metricsOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
 import { type Result, race } from './pairing/race.ts'
 import { type PairingRun, tablesOf } from './pairing/tables.ts'
@@ -88,6 +88,7 @@ async function main(javaDir: string): Promise<void> {
       command: 'TMPDIR=/dev/shm node test/bench/pairing.ts --write',
       evidencePerPair: evidenceOfOne(run),
       metrics: run.plan.metrics.length,
+      metricsComputed: metricsOfOne(run),
       cells: all,
     }
     const text = tablesOf(measured)

@@ -22,13 +22,15 @@ export interface ManyRollouts {
   readonly listBytes: number
   /** Seconds from the first promotion until all candidates had their share, acked by the gateway. */
   readonly promotedS: number
-  /** Ms from the acknowledgement of decisive evidence: the latch is written, and in force at the gateway. */
-  readonly latch: Quantiles
-  readonly applied: Quantiles
+  /** Latches one after the other, and as many at once; both under traffic. */
+  readonly oneByOne: LatchTimes
+  readonly atOnce: LatchTimes
   /** Processors kept busy while traffic ran and nothing was changed. */
   readonly processors: BusyProcessors
   /** Records and bytes a second of the topics that grow with the number of runs. */
   readonly topics: Readonly<Record<string, { readonly records: number; readonly bytes: number }>>
+  /** Ms that calls took before there was any rollout, and with all of them. */
+  readonly throughBefore: Quantiles
   readonly through: Quantiles
   readonly failed: number
   readonly before: Look
@@ -37,12 +39,20 @@ export interface ManyRollouts {
   readonly restarts: number
 }
 
+/** Ms from the acknowledgement of decisive evidence: the latch is written, and in force at the gateway. */
+export interface LatchTimes {
+  readonly latch: Quantiles
+  readonly applied: Quantiles
+}
+
 export const manyRoutes = (rollouts: number): readonly string[] =>
   Array.from({ length: rollouts }, (_, index) => `route-${index}`)
 
 const perSecond = 100
 const people = 300
+/** Of each kind. */
 const latches = 10
+const latchingS = 30
 const lists = 20
 const standWithinS = 300
 const watched: readonly Topic[] = [
@@ -59,30 +69,39 @@ const watched: readonly Topic[] = [
 export async function measureManyRollouts(place: Place, rollouts: number, seconds: number): Promise<ManyRollouts> {
   const { penstock, stack } = place
   const routes = manyRoutes(rollouts)
+  const askAll = async (forS: number) =>
+    (
+      await Promise.all(
+        routes.map((route) => place.ask({ route, perSecond: perSecond / rollouts, seconds: forS, people })),
+      )
+    ).flat()
+  const samplesBefore = await askAll(seconds)
   const before = await lookAt(penstock)
   const applied = await applyAll(place, routes)
   const { runs, promotedS } = await promoteAll(place, applied.runs)
   noted(`${rollouts} candidates have their share after ${promotedS.toFixed(1)} s`)
   const sizes = await watchTopics(place)
   const busy = countProcessors(stack.dir)
-  const turns = await Promise.all(
-    routes.map((route) => place.ask({ route, perSecond: perSecond / rollouts, seconds, people })),
-  )
+  const samples = await askAll(seconds)
   const processors = busy()
   const grownTopics = await sizes.stop(seconds)
-  const samples = turns.flat()
   const lists = await timeLists(place)
-  const hops = await latchSome(place, runs.slice(0, latches))
+  const meanwhile = askAll(latchingS)
+  const oneByOne = await latchInTurn(place, runs.slice(0, latches))
+  const atOnce = await latchAtOnce(place, runs.slice(latches, 2 * latches))
+  samples.push(...(await meanwhile))
   return {
     rollouts,
     perSecond,
     apply: quantilesOf(applied.times),
     ...lists,
     promotedS,
-    ...hops,
+    oneByOne,
+    atOnce,
     processors,
     topics: grownTopics,
-    through: quantilesOf(samples.flatMap(({ answer }) => (answer === null ? [] : [answer.totalMs]))),
+    throughBefore: durations(samplesBefore),
+    through: durations(samples),
     failed: samples.filter(({ answer }) => answer === null).length,
     before,
     after: await lookAt(penstock),
@@ -161,24 +180,41 @@ async function timeLists({ penstock }: Place): Promise<Pick<ManyRollouts, 'list'
   return { list: quantilesOf(times), listBytes }
 }
 
-/** One after the other, while all routes go on being asked. */
-async function latchSome(place: Place, runs: readonly StandingRun[]): Promise<Pick<ManyRollouts, 'latch' | 'applied'>> {
-  const { log } = place
-  const [latch, applied]: [number[], number[]] = [[], []]
+function durations(samples: readonly { readonly answer: { readonly totalMs: number } | null }[]): Quantiles {
+  return quantilesOf(samples.flatMap(({ answer }) => (answer === null ? [] : [answer.totalMs])))
+}
+
+async function latchInTurn(place: Place, runs: readonly StandingRun[]): Promise<LatchTimes> {
+  const times: { readonly latch: number; readonly applied: number }[] = []
   for (const run of runs) {
     // Not in step with anybody's clock.
     await delay(300 + Math.random() * 500)
-    const { ackedMs, dueMs } = await untilLatched(place, run)
-    const { value } = await found(`a latch of ${run.run}`, () =>
-      log.latches.find(({ value: one }) => one.run === run.run),
-    )
-    const { value: ack } = await found(`an ack of ${value.id}`, () =>
-      log.acks.find(({ value: one }) => one.route === run.route && one.brakes.includes(value.id)),
-    )
-    const from = Math.max(ackedMs, dueMs)
-    latch.push(value.written_at - from)
-    applied.push(ack.applied_at - from)
-    log.progress.length = 0
+    times.push(await latched(place, run))
+    place.log.progress.length = 0
   }
-  return { latch: quantilesOf(latch), applied: quantilesOf(applied) }
+  return latchTimesOf(times)
+}
+
+async function latchAtOnce(place: Place, runs: readonly StandingRun[]): Promise<LatchTimes> {
+  return latchTimesOf(await Promise.all(runs.map((run) => latched(place, run))))
+}
+
+async function latched(place: Place, run: StandingRun): Promise<{ readonly latch: number; readonly applied: number }> {
+  const { log } = place
+  const { ackedMs, dueMs } = await untilLatched(place, run)
+  const { value } = await found(`a latch of ${run.run}`, () =>
+    log.latches.find(({ value: one }) => one.run === run.run),
+  )
+  const { value: ack } = await found(`an ack of ${value.id}`, () =>
+    log.acks.find(({ value: one }) => one.route === run.route && one.brakes.includes(value.id)),
+  )
+  const from = Math.max(ackedMs, dueMs)
+  return { latch: value.written_at - from, applied: ack.applied_at - from }
+}
+
+function latchTimesOf(times: readonly { readonly latch: number; readonly applied: number }[]): LatchTimes {
+  return {
+    latch: quantilesOf(times.map(({ latch }) => latch)),
+    applied: quantilesOf(times.map(({ applied }) => applied)),
+  }
 }

@@ -1,10 +1,11 @@
-import type { ManyRollouts } from './many-rollouts.ts'
+import type { LatchTimes, ManyRollouts } from './many-rollouts.ts'
 import { counted, held, memoryRows, ms } from './table-parts.ts'
 
 const mebibyte = 2 ** 20
 
 export function rolloutLines(results: ManyRollouts): readonly string[] {
-  const { rollouts, apply, list, listBytes, promotedS, latch, applied, topics, through, before, after } = results
+  const { rollouts, apply, list, listBytes, promotedS, topics, before, after } = results
+  const latches = ({ latch, applied }: LatchTimes) => `${ms(latch)}; ${ms(applied)} (${latch.count} latches)`
   const kibibyte = 1_024
   const rate = ({ records, bytes }: { readonly records: number; readonly bytes: number }) =>
     bytes > mebibyte / 10
@@ -16,9 +17,10 @@ export function rolloutLines(results: ManyRollouts): readonly string[] {
     `| the API applies a rollout, ms p50 / p99 | ${ms(apply)} |`,
     `| all ${rollouts} promoted until their splits are acked, s | ${promotedS.toFixed(1)} |`,
     `| the API lists all runs, ms p50 / p99 | ${ms(list)} (${(listBytes / kibibyte).toFixed(0)} KiB) |`,
-    `| decisive evidence → latch written, ms p50 / p99 | ${ms(latch)} (${latch.count} latches) |`,
-    `| decisive evidence → in force at the gateway, ms p50 / p99 | ${ms(applied)} |`,
-    `| ${results.perSecond} requests/s over all routes, ms p50 / p99 | ${ms(through)} |`,
+    `| decisive evidence → latch written; in force at the gateway, ms p50 / p99, one after the other | ${latches(results.oneByOne)} |`,
+    `| the same, all at once | ${latches(results.atOnce)} |`,
+    `| ${results.perSecond} requests/s over all routes, before the first rollout, ms p50 / p99 | ${ms(results.throughBefore)} |`,
+    `| the same with all of them | ${ms(results.through)} |`,
     '',
     '| topic | records/s | a second |',
     '| --- | --- | --- |',

@@ -73,13 +73,25 @@ export function exchangeOf(
 }
 
 /** How many records of evidence one exchange gives whose first `heard` records come and no others, by the join itself. */
-export function evidenceOfOne({ plan }: Run, heard: 1 | 2 | 3 = 3): number {
+export function evidenceOfOne(run: Run, heard: 1 | 2 | 3 = 3): number {
+  return madeOfOne(run, heard).length
+}
+
+/** How many metrics have a value in the evidence of an exchange: those that have what they are computed from. */
+export function metricsOfOne(run: Run): number {
+  const values = madeOfOne(run, 3).flatMap(({ metrics }) => metrics)
+  const names = values.flatMap(({ name, baseline, candidate }) => ((baseline ?? candidate) === null ? [] : [name]))
+  return new Set(names).size
+}
+
+function madeOfOne({ plan }: Run, heard: 1 | 2 | 3): readonly Records['Evidence'][] {
   const join = createJoin({ limit: 10, resumeThroughMs: 0 })
-  const run: RunFacts = { plan, goldenByPrompt: false, golden: () => null, price: () => null }
+  const price = { inputMicroUsdPerMillion: 30_000_000, outputMicroUsdPerMillion: 60_000_000 }
+  const run: RunFacts = { plan, goldenByPrompt: false, golden: () => null, price: () => price }
   const [asked, ...answers] = exchangeOf(0, 1)
   applyRequest(join, asked, run, 1_000_000, 0)
   for (const [index, answer] of answers.slice(0, heard - 1).entries()) applyResponse(join, answer, 1_000_001, index + 1)
-  return advance(join, 1_000_000 + plan.legTimeoutMs + longestMs).length
+  return advance(join, 1_000_000 + plan.legTimeoutMs + longestMs)
 }
 
 /** Of one request that is nobody's: it only moves time. */

@@ -7,14 +7,16 @@ export interface PairingRun {
   readonly machine: Machine
   readonly command: string
   readonly evidencePerPair: number
+  /** Of the plan, and those of them that have a value in evidence. */
   readonly metrics: number
+  readonly metricsComputed: number
   readonly cells: readonly { readonly size: Size; readonly results: readonly Result[] }[]
 }
 
 const peers = ['Kafka Streams 4.1.1 (one stream thread)', 'Java 17', 'kafkajs 2.2.4', 'Kafka 4.1.1']
 const goalPeer = 'Kafka Streams, facts first, at least once'
 
-export function tablesOf({ machine, command, evidencePerPair, metrics, cells }: PairingRun): string {
+export function tablesOf({ machine, command, evidencePerPair, metrics, metricsComputed, cells }: PairingRun): string {
   const rows = cells.flatMap(({ size, results }) =>
     results.map(({ name, pairs, pairsPerSecond, cpuSecondsPerMillion, peakMiB }) =>
       [
@@ -35,7 +37,7 @@ export function tablesOf({ machine, command, evidencePerPair, metrics, cells }: 
     `\`${command}\``,
     machineLine(machine, peers),
     '',
-    `Penstock computes ${metrics} metrics and writes ${evidencePerPair} records of evidence a pair; every other row writes one record a pair, or none.`,
+    `Penstock's plan has ${metrics} metrics, of which it computes ${metricsComputed} here, and it writes ${evidencePerPair} records of evidence a pair; every other row writes one record a pair, or none.`,
     '',
     '| bodies | who | pairs | pairs/s | CPU-s per million pairs | peak MiB |',
     '| --- | --- | --- | --- | --- | --- |',

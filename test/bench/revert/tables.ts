@@ -66,7 +66,7 @@ function killLines(kills: Part<Readonly<Record<KillBy, readonly KillTimes[]>>>):
     ...partHead(title, kills),
     ...killTable((Object.keys(killRows) as KillBy[]).map((by) => [by, values[by]] as const)),
     '',
-    verdictOn('asked → candidate gets nothing, of all three', worstOf(Object.values(values)).p99, goalMs),
+    verdictOn('asked → candidate gets nothing, the slowest of the three', worstOf(Object.values(values)).p99, goalMs),
     '',
   ]
 }
