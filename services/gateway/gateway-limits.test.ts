@@ -105,8 +105,8 @@ describe('limits', () => {
     },
   )
 
-  /** A gateway with a real tap, whose thread takes everything and lets nothing go. */
-  async function setUpTapped(behave: Provider) {
+  /** A gateway with a real tap, whose thread takes everything and lets nothing go; `broken`: the answer was broken off before the caller saw an end. */
+  async function setUpTapped(behave: Provider, legTimeoutMs = 60_000) {
     let posted = 0
     let end: TapEnd | null = null
     const take = (message: TapMessage) => {
@@ -115,7 +115,7 @@ describe('limits', () => {
     }
     const { ask, metrics } = await setUpGateway({
       behave,
-      config: { legTimeoutMs: 60_000 },
+      config: { legTimeoutMs },
       tap: (metrics) =>
         startTap({
           bytesMax: 64_000_000,
@@ -126,19 +126,24 @@ describe('limits', () => {
     })
     const response = await ask()
     const chunks: Buffer[] = []
-    for await (const chunk of response.body ?? []) chunks.push(Buffer.from(chunk))
+    let broken = false
+    try {
+      for await (const chunk of response.body ?? []) chunks.push(Buffer.from(chunk))
+    } catch {
+      broken = true
+    }
     await expect.poll(() => end).not.toBeNull()
-    return { body: Buffer.concat(chunks), posted, end, metrics: await metrics.text() }
+    return { body: Buffer.concat(chunks), broken, posted, end, metrics }
   }
 
   it('an answer of 20 MB passes whole, and the tap keeps a bounded part of it', async () => {
     const whole = Buffer.alloc(20_000_000, '{"a":"long answer"}')
-    const { body, posted, end, metrics } = await setUpTapped((response) => void response.end(whole))
-    expect(body.equals(whole)).toBe(true)
+    const { body, broken, posted, end, metrics } = await setUpTapped((response) => void response.end(whole))
+    expect([body.equals(whole), broken]).toEqual([true, false])
     expect(posted).toBeGreaterThan(0)
     expect(posted).toBeLessThanOrEqual(8 * 1024 * 1024)
     expect(end).toMatchObject({ resolution: 'answered', truncated: true })
-    expect(metrics).toContain('penstock_tap_drops_total{what="answer"} 1')
+    expect(await metrics.text()).toContain('penstock_tap_drops_total{what="answer"} 1')
   })
 
   it('a stream of 100,000 events passes whole, and the tap keeps a bounded part of it', async () => {
@@ -158,10 +163,33 @@ describe('limits', () => {
       }
       more()
     }
-    const { body, posted, end, metrics } = await setUpTapped(behave)
-    expect(body.length).toBe(100_000 * event.length)
+    const { body, broken, posted, end, metrics } = await setUpTapped(behave)
+    expect([body.length, broken]).toEqual([100_000 * event.length, false])
     expect(posted).toBeLessThanOrEqual(8 * 1024 * 1024)
     expect(end).toMatchObject({ resolution: 'answered', streamed: true, truncated: true })
-    expect(metrics).toContain('penstock_tap_drops_total{what="answer"} 1')
+    expect(await metrics.text()).toContain('penstock_tap_drops_total{what="answer"} 1')
   })
+
+  it('a stream without an end is broken off when its time is over, for caller and model, and the tap says so', async () => {
+    const event = `data: {"choices":[{"index":0,"delta":{"content":"${'word '.repeat(40_000)}"}}]}\n\n`
+    let cancelled = 0
+    // Often enough that no silence ends it, and no faster than the caller reads: that would be laid at its door.
+    const endless: Provider = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const sending = setInterval(() => response.write(event), 10)
+      response.on('close', () => {
+        clearInterval(sending)
+        cancelled += 1
+      })
+    }
+    const { body, broken, posted, end, metrics } = await setUpTapped(endless, 3_000)
+    expect(broken).toBe(true)
+    expect(end).toMatchObject({ resolution: 'timed_out', errorClass: 'timeout', status: 200, streamed: true })
+    await expect.poll(() => cancelled).toBe(1)
+    // The caller was passed more than the tap may keep of one answer.
+    expect(body.length).toBeGreaterThan(8 * 1024 * 1024)
+    expect(posted).toBeLessThanOrEqual(8 * 1024 * 1024)
+    expect(end).toMatchObject({ truncated: true })
+    await expect.poll(() => metrics.text()).toMatch(/penstock_gateway_running_requests 0\n/)
+  }, 20_000)
 })

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createRowBinaryWriter } from '../platform/clickhouse/row-binary.ts'
 import type { InRecord } from '../platform/kafka/transport.ts'
 import { createBatchCutter, type Range } from './batch-cutter.ts'
+import { redactorOf } from './start.ts'
 
 const record = (offset: number, bytes = 10): InRecord => ({
   topic: 't',
@@ -69,6 +71,34 @@ describe('cutting ranges', () => {
     cutter.add([{ ...record(0), value: shared }])
     shared.fill('x')
     expect(cutter.cut(10_000) ?? cutter.cut(20_000)?.records[0]?.value?.toString()).toBe('before')
+  })
+})
+
+describe('pseudonyms', () => {
+  const key = 'a-key-for-the-hashes'
+  const value = 'ada@example.com'
+  const prompt = JSON.stringify({ messages: [{ role: 'user', content: `write\n${value}, please` }] })
+  /** What stands for the value in a text, as a redactor that was made for this text alone writes it. */
+  const markIn = (text: string, hashKey = key) => redactorOf(hashKey)(text).text.match(/<EMAIL_[0-9a-f]{8}>/)?.[0]
+
+  it('are the same in prompt, answer and the arguments of a tool, in every process that has the key', () => {
+    const texts = [prompt, `I wrote to ${value}.`, JSON.stringify({ to: value.toUpperCase() })]
+    // By another implementation (openssl dgst -sha256 -hmac): rows of one process before this one are found by it, too.
+    expect(texts.map((text) => markIn(text))).toEqual(texts.map(() => '<EMAIL_88b705ba>'))
+  })
+
+  it('are others under another key, and for another value', () => {
+    const marks = [markIn(prompt), markIn(prompt, `${key}2`), markIn('to bob@example.com'), markIn(prompt, '')]
+    expect(marks).not.toContain(undefined)
+    expect(new Set(marks).size).toBe(4)
+  })
+
+  it('cannot be made from the value by somebody who has not the key', () => {
+    const guesses = [value, `EMAIL${value}`, `EMAIL\u001f${value}`, `${value}\u001fEMAIL`].flatMap((guess) =>
+      ['sha256', 'sha1', 'md5'].map((name) => createHash(name).update(guess).digest('hex').slice(0, 8)),
+    )
+    expect(markIn(prompt)).toBeDefined()
+    expect(guesses.map((guess) => `<EMAIL_${guess}>`)).not.toContain(markIn(prompt))
   })
 })
 

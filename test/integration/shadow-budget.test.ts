@@ -30,6 +30,7 @@ it.each([
   ['calls_per_minute', 2, minuteMs],
   ['tokens_per_minute', 200, minuteMs],
   ['micro_usd_per_day', 25, dayMs],
+  ['tokens_per_day', 250, dayMs],
 ])('what is limited by %s begins anew with the next', async (name, limit, windowMs) => {
   const limits = { calls: 100, [name]: limit }
   const at = 7 * windowMs

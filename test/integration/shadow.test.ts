@@ -57,6 +57,7 @@ async function startShadow(): Promise<{ readonly process: ServiceProcess; metric
 interface RouteOptions {
   readonly share?: number
   readonly second?: number
+  readonly counterfactual?: number
   readonly calls?: number
   readonly candidateProvider?: string
   readonly candidateModel?: string
@@ -83,7 +84,7 @@ async function startRun(route: string, options: RouteOptions = {}): Promise<void
     shadow: {
       share: options.share ?? 1,
       second_leg_share: options.second ?? 0,
-      counterfactual_share: 0,
+      counterfactual_share: options.counterfactual ?? 0,
       segment_shares: {},
       deadline_ms: 30_000 + legTimeoutMs,
       leg_timeout_ms: legTimeoutMs,
@@ -209,6 +210,20 @@ describe('shadow on a real broker and a real Redis', () => {
       tools: 'skipped_policy',
     })
     expect(callsOf('tools')).toEqual([])
+  })
+
+  it('asks the baseline what it would have said where the candidate answered a first turn live', async () => {
+    await startRun('counter', { share: 0, counterfactual: 1 })
+    await startShadow()
+    const body = Buffer.from(JSON.stringify({ model: 'model-b', messages: [{ role: 'user', content: 'go' }] }))
+    await send('counter', 'counter-first', '', { live_arm: 'candidate', body })
+    await send('counter', 'counter-later', '', { live_arm: 'candidate', turn: 1, body })
+    await send('counter', 'counter-baseline')
+    const { plannedLegs, responses } = await settled('counter-', 3)
+    expect(plannedLegs).toEqual(['counter-first/baseline'])
+    const counterfactual = { exchange_id: 'counter-first', arm: 'baseline', leg: 'shadow', resolution: 'answered' }
+    expect(responses).toMatchObject([{ ...counterfactual, model_requested: 'model-a', output: 'yes' }])
+    expect(callsOf('counter-').map((call) => call.body['model'])).toEqual(['model-a'])
   })
 
   it('loses no leg and answers none twice, although it is killed again and again', async () => {
