@@ -67,18 +67,24 @@ export function startServiceProcess({ service, environment, logPath }: ServicePr
   }
 }
 
-/** Waits until an address answers with success. Throws when the process ends first or the time is over. */
+/** Characters of an answer that an error repeats. */
+const saidMax = 500
+
+/** Waits until an address answers with success. Throws when the process ends first or the time is over, with what was answered last. */
 export async function awaitAnswer(
   serving: ServiceProcess,
   url: string,
   options: { readonly headers?: Readonly<Record<string, string>>; readonly withinMs: number; readonly logPath: string },
 ): Promise<void> {
   const { headers = {}, withinMs, logPath } = options
+  let said = 'nothing'
   for (const endMs = Date.now() + withinMs; Date.now() < endMs; await delay(100)) {
     if (!serving.running)
       throw new Error(`${serving.service} ended with code ${await serving.ended}; its log is ${logPath}`)
     const answer = await fetch(url, { headers }).catch(() => null)
     if (answer?.ok === true) return
+    said = (await answer?.text().catch(() => '')) || said
   }
-  throw new Error(`${serving.service} was not ready within ${withinMs / 1000} s; its log is ${logPath}`)
+  const ready = `${serving.service} was not ready within ${withinMs / 1000} s`
+  throw new Error(`${ready}; it says ${said.slice(0, saidMax)}; its log is ${logPath}`)
 }

@@ -8,15 +8,16 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 async function setUp(options: Partial<DrainOptions> = {}) {
   const answers: ServerResponse[] = []
   const drain = createDrain()
-  const warned: string[] = []
-  const log = { ...silent, warn: (_: unknown, message: string) => void warned.push(message), child: () => log }
+  const warned: object[] = []
+  const log = { ...silent, warn: (fields: object) => void warned.push(fields), child: () => log }
   const server = createServer((_, response) => {
     drain.follow(response)
     answers.push(response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const run = () => drain.run(server, { leadMs: 0, withinMs: 10_000, log, stopListening: () => undefined, ...options })
+  const given = { leadMs: 0, withinMs: 10_000, log, named: () => null, stopListening: () => undefined, ...options }
+  const run = () => drain.run(server, given)
   return { answers, drain, server, url, run, warned, port: (server.address() as AddressInfo).port }
 }
 
@@ -43,15 +44,16 @@ describe('draining', () => {
     expect(warned).toEqual([])
   })
 
-  it('cuts off what runs on after its time, and says so', async () => {
-    const { answers, url, run, warned } = await setUp({ withinMs: 50 })
+  it('cuts off what runs on after its time, and says so with the exchanges that are cut off', async () => {
+    const named = () => ({ exchange: 'a' })
+    const { answers, url, run, warned } = await setUp({ withinMs: 50, named })
     const begun = fetch(url)
     await expect.poll(() => answers.length).toBe(1)
     answers[0]?.write('endless')
     const streaming = await begun
     await run()
     await expect(streaming.text()).rejects.toThrow()
-    expect(warned).toHaveLength(1)
+    expect(warned).toEqual([{ answers: 1, withinMs: 50, exchanges: [{ exchange: 'a' }] }])
   })
 
   it('still takes connections while it says that it is not ready', async () => {

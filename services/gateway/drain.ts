@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Logger } from '../platform/log/logger.ts'
+import type { ExchangeFields } from './tap-messages.ts'
 
 export interface DrainOptions {
   /** New connections are still taken for this long, so that what balances load can see that it should send none. */
@@ -7,6 +8,8 @@ export interface DrainOptions {
   /** What still runs after this is cut off. */
   readonly withinMs: number
   readonly log: Logger
+  /** How the log names the exchange of an answer; null when it is none's. */
+  named(response: ServerResponse): ExchangeFields | null
   /** Whatever accepts connections for the server beside itself is to accept no more. */
   stopListening(): void
 }
@@ -21,6 +24,8 @@ export interface Drain {
 }
 
 const idleCheckMs = 100
+/** Of so many answers that are cut off the log names the exchanges: a line must stay one that can be read. */
+const namedMax = 100
 
 export function createDrain(): Drain {
   const running = new Set<ServerResponse>()
@@ -35,7 +40,7 @@ export function createDrain(): Drain {
       running.add(response)
       response.once('close', () => running.delete(response))
     },
-    async run(server, { leadMs, withinMs, log, stopListening }) {
+    async run(server, { leadMs, withinMs, log, named, stopListening }) {
       draining = true
       for (const response of running) if (!response.headersSent) response.shouldKeepAlive = false
       if (leadMs > 0) await new Promise((resolve) => setTimeout(resolve, leadMs))
@@ -43,7 +48,11 @@ export function createDrain(): Drain {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs)
       const late = setTimeout(() => {
-        log.warn({ answers: running.size, withinMs }, 'answers were cut off: they ran on after the time to drain')
+        const exchanges = [...running].flatMap((response) => named(response) ?? []).slice(0, namedMax)
+        log.warn(
+          { answers: running.size, withinMs, exchanges },
+          'answers were cut off: they ran on after the time to drain',
+        )
         server.closeAllConnections()
       }, withinMs)
       await closed

@@ -12,14 +12,16 @@ import { chooseVariant, type Oddity } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
 import { createDrain } from './drain.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import { listenWide } from './listen-wide.ts'
 import { localKill } from './local-kill.ts'
 import { answerMalformed, sendError } from './own-answers.ts'
 import { passThrough } from './pass-through.ts'
 import { type BodyRoom, createBodyRoom, readBody } from './read-body.ts'
-import { authenticate, mintExchangeId, pathOf, queryOf, type Tenant } from './request-context.ts'
+import { authenticate, headerOf, mintExchangeId, pathOf, queryOf, type Tenant } from './request-context.ts'
 import { serveCall } from './serve-call.ts'
 import type { Tap } from './tap.ts'
+import type { ExchangeFields } from './tap-messages.ts'
 
 export interface GatewayServer {
   readonly port: number
@@ -75,14 +77,14 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
   ])
   const count = ({ arm, outcome }: Counted) => requests.add(1, { arm, outcome })
   const answering = new WeakSet<Duplex>()
-  const exchanges = new WeakMap<ServerResponse, string>()
+  const exchanges = new WeakMap<ServerResponse, ExchangeFields>()
   const limited = limiter(deps)
   const answerDeps = {
     ...deps,
     agent,
     room: createBodyRoom(config.bodiesBytesMax, metrics),
     ready: () => !drain.draining,
-    onMinted: (response: ServerResponse, id: string) => void exchanges.set(response, id),
+    onMinted: (response: ServerResponse, fields: ExchangeFields) => void exchanges.set(response, fields),
     odd: (what: Oddity) => oddities.add(1, { what }),
     onRetry: (provider: string, why: string) => retries.add(1, { provider, why }),
   }
@@ -100,8 +102,8 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     response.once('close', () => answering.delete(request.socket))
     limited(request, response, () => answer(answerDeps, request, response))
       .catch((error: unknown): Counted => {
-        const exchange = exchanges.get(response) ?? null
-        deps.log.error({ exchange, err: errorText(error) }, 'a request could not be served')
+        const fields = exchanges.get(response) ?? { exchange: null }
+        deps.log.error({ ...fields, err: errorText(error) }, 'a request could not be served')
         response.destroy()
         return { arm: 'none', outcome: 'gateway_error' }
       })
@@ -117,7 +119,8 @@ export async function startGatewayServer(deps: GatewayDeps): Promise<GatewayServ
     port: listener.port,
     async stop() {
       const { drainLeadMs: leadMs, drainMs: withinMs } = config
-      await drain.run(server, { leadMs, withinMs, log: deps.log, stopListening: () => listener.close() })
+      const named = (response: ServerResponse) => exchanges.get(response) ?? null
+      await drain.run(server, { leadMs, withinMs, log: deps.log, named, stopListening: () => listener.close() })
       await agent.destroy()
     },
   }
@@ -149,8 +152,8 @@ interface AnswerDeps extends GatewayDeps {
   readonly room: BodyRoom
   ready(): boolean
   odd(what: Oddity): void
-  /** Under which id the call is recorded. */
-  onMinted(response: ServerResponse, id: string): void
+  /** Under which id the call is recorded, as the log names it. */
+  onMinted(response: ServerResponse, fields: ExchangeFields): void
   onRetry(provider: string, why: string): void
 }
 
@@ -218,7 +221,8 @@ async function route(deps: AnswerDeps, asked: Asked): Promise<Counted> {
   const { request, response, tenant, body, operation, refuse } = asked
   const { headers } = request
   const id = mintExchangeId()
-  deps.onMinted(response, id)
+  const traceparent = headerOf(headers, 'traceparent')
+  deps.onMinted(response, exchangeFields(id, { traceparent, capture: tenant.capture }))
   const arrival = { exchangeId: id, atMs: deps.clock.nowMs(), headers, query: queryOf(request) }
   const chosen = chooseVariant(deps, operation, arrival, tenant)
   if (chosen.kind === 'unknown_route')

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Split, Variant } from '../domain/events/records.ts'
 import { sampleSplit } from '../domain/routing/sample-split.ts'
 import { systemClock } from '../platform/lifecycle/clocks.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import { createPrometheusMetrics } from '../platform/metrics/prometheus-metrics.ts'
 import { createAdmission } from './admission.ts'
@@ -70,6 +71,8 @@ interface Options {
   readonly behave?: Provider
   readonly split?: Split
   readonly config?: Partial<GatewayConfig>
+  /** Default: says nothing. */
+  readonly log?: Logger
   readonly rewriter?: Pick<BodyRewriterOptions, 'startThread' | 'atOnceBytesMax'>
   /** Without it what the tap is told is kept in `tapped`. */
   readonly tap?: (metrics: Metrics) => Tap
@@ -121,7 +124,7 @@ export async function setUpGateway(options: Options = {}) {
     admission,
     clock: systemClock,
     metrics,
-    log: silentLog,
+    log: options.log ?? silentLog,
     onAssigned: () => undefined,
   })
   stops.push(() => server.stop())

@@ -1,18 +1,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Agent } from 'undici'
 import type { Clock } from '../domain/time/clock.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import { chooseDefault } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ControlState } from './control-state.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import { type Forwarded, forward } from './forward.ts'
 import { sendError } from './own-answers.ts'
-import { downstreamHeaders, mintExchangeId, pathOf, queryOf, type Tenant, upstreamHeaders } from './request-context.ts'
+import {
+  downstreamHeaders,
+  headerOf,
+  mintExchangeId,
+  pathOf,
+  queryOf,
+  type Tenant,
+  upstreamHeaders,
+} from './request-context.ts'
 
 interface PassDeps {
   readonly config: GatewayConfig
   readonly control: ControlState
   readonly agent: Agent
   readonly clock: Clock
+  readonly log: Logger
 }
 
 /**
@@ -76,6 +87,13 @@ export async function passThrough(
     headersDown: (names) => downstreamHeaders(names, id),
     onChunk: () => undefined,
   })
+  const { ended, errorClass: error_class, status } = forwarded
+  if (ended !== 'complete' || error_class !== null) {
+    const traceparent = headerOf(request.headers, 'traceparent')
+    const named = exchangeFields(id, { traceparent, capture: tenant.capture })
+    // No path: it is the caller's text.
+    deps.log.debug({ ...named, provider: to.provider.id, ended, error_class, status }, 'not answered: passed through')
+  }
   return concluded(request, response, forwarded)
 }
 

@@ -2,9 +2,11 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Agent } from 'undici'
 import type { Resolution } from '../domain/events/records.ts'
 import type { Clock } from '../domain/time/clock.ts'
+import type { Logger } from '../platform/log/logger.ts'
 import type { BodyRewriter } from './body-rewriter.ts'
 import type { Chosen } from './choose-variant.ts'
 import type { GatewayConfig } from './config.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import { type Forwarded, forward, nothingSeen, type RetryPolicy } from './forward.ts'
 import { sendError } from './own-answers.ts'
 import { downstreamHeaders, upstreamHeaders } from './request-context.ts'
@@ -16,6 +18,7 @@ export interface ServeDeps {
   readonly tap: Tap
   readonly rewriter: BodyRewriter
   readonly config: Pick<GatewayConfig, 'apiKeys' | 'legTimeoutMs'>
+  readonly log: Logger
   /** Told about each call that is made again. */
   onRetry(provider: string, why: string): void
 }
@@ -80,7 +83,17 @@ export async function serveCall(deps: ServeDeps, call: Call): Promise<Resolution
       quotaRemaining,
     })
   }
+  sayUnanswered(deps.log, call, ended)
   return resolutionOf(ended)
+}
+
+/** For who looks for one exchange; how many there are, metrics say. At `debug`: a provider that is down would fill the log with lines that all say the same. */
+function sayUnanswered(log: Logger, { id, chosen: { tapped } }: Call, ended: Ended): void {
+  const resolution = resolutionOf(ended)
+  if (resolution === 'answered') return
+  const { route, arm } = tapped
+  const { errorClass: error_class, status } = ended
+  log.debug({ ...exchangeFields(id, tapped), route, arm, resolution, error_class, status }, 'not answered')
 }
 
 /** As the provider is configured; another provider or arm is never asked instead. */

@@ -1,12 +1,13 @@
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
-import type { Lost } from './tap-messages.ts'
+import type { ExchangeFields, Lost } from './tap-messages.ts'
 
 export type LeftOut = Lost | 'answer' | 'exchange'
 
 /** What the tap leaves out is never silent: counted by name, said in the log now and then, and said of the last minute to whoever asks. */
 export interface TapLosses {
-  note(what: LeftOut, count: number): void
+  /** @param of null: of many, and it is not known of which */
+  note(what: LeftOut, count: number, of: ExchangeFields | null): void
   /** All of it since the start. */
   total(): number
   /** What was left out in the last minute, in words; null when nothing was. */
@@ -24,17 +25,22 @@ export function createTapLosses(metrics: Metrics, log: Logger, turnMs: number = 
   const drops: Counter = metrics.counter('penstock_tap_drops_total', 'What the tap left out', ['what'])
   let total = 0
   let turn: Record<string, number> = {}
+  let first: ExchangeFields | null = null
   let before: readonly Readonly<Record<string, number>>[] = []
   const say = () => {
     if (Object.keys(turn).length > 0)
-      log.warn({ left_out: turn }, 'not captured: the tap is at its budget, or a record could not be sent')
+      log.warn({ left_out: turn, ...first }, 'not captured: the tap is at its budget, or a record could not be sent')
     before = [turn, ...before].slice(0, turnsKept - 1)
     turn = {}
+    first = null
   }
   const timer = setInterval(say, turnMs)
   timer.unref()
   return {
-    note(what, count) {
+    note(what, count, of) {
+      // At `debug`: a tap at its budget would fill the log. The line that sums up a turn names its first exchange, to begin a search with.
+      if (of !== null) log.debug({ ...of, left_out: what }, 'not captured')
+      first ??= of
       total += count
       turn[what] = (turn[what] ?? 0) + count
       drops.add(count, { what })

@@ -20,6 +20,12 @@ export type TapMessage =
   | { readonly kind: 'ping' }
   | { readonly kind: 'stop' }
 
+/** How a line of the log names the exchange that it is about: by the id of its records, and by the trace that its caller asked in. */
+export interface ExchangeFields {
+  readonly exchange: string
+  readonly trace?: string
+}
+
 /** What a record lost on its way: its body, or all of it. */
 export type Lost = 'body' | 'record'
 
@@ -29,7 +35,7 @@ export type Irregular = Irregularity | 'truncated'
 /** What the worker answers. `settled`: both records of the exchange are acknowledged or lost, nothing of it is held any more. */
 export type TapReply =
   | { readonly kind: 'settled'; readonly id: string }
-  | { readonly kind: 'lost'; readonly what: Lost }
+  | { readonly kind: 'lost'; readonly what: Lost; readonly of: ExchangeFields }
   | { readonly kind: 'irregular'; readonly what: readonly Irregular[] }
   | { readonly kind: 'alive' }
   | { readonly kind: 'stopped' }

@@ -341,8 +341,8 @@ describe('sending', () => {
     expect(outputs[0]).toBeGreaterThan(2_000)
     expect(outputs.reduce((sum, length) => sum + length)).toBeLessThanOrEqual(3_000)
     expect(replies.filter(({ kind }) => kind === 'lost')).toEqual([
-      { kind: 'lost', what: 'body' },
-      { kind: 'lost', what: 'body' },
+      { kind: 'lost', what: 'body', of: { exchange: 'b' } },
+      { kind: 'lost', what: 'body', of: { exchange: 'c' } },
     ])
   })
 
@@ -365,7 +365,7 @@ describe('sending', () => {
     await recorder.idle()
     expect((await written()).map((record) => 'attempt_id' in record)).toEqual([true])
     expect(replies).toEqual([
-      { kind: 'lost', what: 'record' },
+      { kind: 'lost', what: 'record', of: { exchange: 'id' } },
       { kind: 'settled', id: 'id' },
     ])
   })

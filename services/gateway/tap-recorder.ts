@@ -9,12 +9,13 @@ import { decodeContent } from '../platform/http/decode-content.ts'
 import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
 import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
 import { promptTokens, textTokens } from '../platform/model-api/token-estimate.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import type { Irregular, Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
 
 export interface TapRecorderDeps {
   readonly redact: Redactor
-  /** Encodes and sends one record, once `after` has settled; resolves when it is acknowledged. `lost` says what did not get through. Never rejects. */
-  send(record: TapRecord, after: Promise<unknown>): Promise<{ readonly lost: Lost | null }>
+  /** Encodes and sends one record of `request`, once `after` has settled; resolves when it is acknowledged. `lost` says what did not get through. Never rejects. */
+  send(record: TapRecord, after: Promise<unknown>, request: TapRequest): Promise<{ readonly lost: Lost | null }>
   reply(reply: TapReply): void
 }
 
@@ -45,23 +46,25 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
   const busy = new Set<Promise<void>>()
   // Answers are unpacked and parsed one after the other: what they grow to is then in memory once and not for all that end at the same time.
   let reading: Promise<unknown> = Promise.resolve()
-  const write = (record: TapRecord, after: Promise<unknown>): Promise<unknown> =>
-    deps.send(record, after).then(({ lost }) => {
-      if (lost !== null) deps.reply({ kind: 'lost', what: lost })
+  const lose = (what: Lost, id: string, request: TapRequest) =>
+    deps.reply({ kind: 'lost', what, of: exchangeFields(id, request) })
+  const write = (record: TapRecord, after: Promise<unknown>, request: TapRequest): Promise<unknown> =>
+    deps.send(record, after, request).then(({ lost }) => {
+      if (lost !== null) lose(lost, record.value.exchange_id, request)
     })
   const finish = async (id: string, known: Open, end: TapEnd): Promise<void> => {
     const read = reading.then(async () => {
       const { value, irregular } = await responseOf(deps.redact, id, known, end)
       if (irregular.length > 0) deps.reply({ kind: 'irregular', what: irregular })
       // In one step, so that it is cut to its bounds before the next answer is read.
-      return { written: write({ name: 'Response', value }, known.written) }
+      return { written: write({ name: 'Response', value }, known.written, known.request) }
     })
     reading = read.catch(() => undefined)
     try {
       await (await read).written
     } catch {
       // Whatever a text does to a parser or a detector costs this record and no other.
-      deps.reply({ kind: 'lost', what: 'record' })
+      lose('record', id, known.request)
       await known.written
     }
     deps.reply({ kind: 'settled', id })
@@ -69,9 +72,9 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
   const begin = (id: string, request: TapRequest, body: Uint8Array | null, dropped: number): Open => {
     try {
       const value = requestOf(deps.redact, id, request, body, dropped)
-      return { request, body, chunks: [], written: write({ name: 'Request', value }, Promise.resolve()) }
+      return { request, body, chunks: [], written: write({ name: 'Request', value }, Promise.resolve(), request) }
     } catch {
-      deps.reply({ kind: 'lost', what: 'record' })
+      lose('record', id, request)
       return { request, body, chunks: [], written: Promise.resolve() }
     }
   }

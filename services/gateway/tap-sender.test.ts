@@ -2,12 +2,13 @@ import { expect, it } from 'vitest'
 import type { Records } from '../domain/events/records.ts'
 import type { OutRecord, Producer } from '../platform/kafka/transport.ts'
 import { TransportError } from '../platform/kafka/transport-error.ts'
-import { createPinoLogger } from '../platform/log/pino-logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
+import type { TapRequest } from './tap-messages.ts'
 import type { TapRecord } from './tap-recorder.ts'
 import { createTapSender } from './tap-sender.ts'
 
-const log = createPinoLogger({ name: 'tap-sender', level: 'silent' })
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+const tapped = { traceparent: `00-${trace}-00f067aa0ba902b7-01`, capture: 'full' } as unknown as TapRequest
 const codec = { encode: (name: string) => Buffer.from(name) } as unknown as Codec<Records>
 const request = (exchange_id: string, bytes = 1) =>
   ({ name: 'Request', value: { exchange_id, body: Buffer.alloc(bytes) } }) as unknown as TapRecord
@@ -20,6 +21,9 @@ const response = (exchange_id: string, bytes = 1) =>
 /** Sends the records of one exchange, and answers what was asked of the producer, call by call. */
 function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false) {
   const calls: string[] = []
+  const said: object[] = []
+  const note = (fields: object) => void said.push(fields)
+  const log = { debug: note, info: note, warn: note, error: note, child: () => log }
   const producer: Producer = {
     async send(records) {
       calls.push(records.map(({ key, value }) => `${value}-${key}`).join(' '))
@@ -31,12 +35,12 @@ function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false
   const { signal } = new AbortController()
   const send = createTapSender({ codec: Promise.resolve(codec), producer, waitingBytesMax: 1e9, signal, log })
   const exchange = async (asked: TapRecord, answered: TapRecord) => {
-    const written = send(asked, Promise.resolve())
+    const written = send(asked, Promise.resolve(), tapped)
     // An answer is read in a few steps of its own.
     for (let step = 0; step < 5; step += 1) await Promise.resolve()
-    return Promise.all([written, send(answered, written)])
+    return Promise.all([written, send(answered, written, tapped)])
   }
-  return { calls, exchange }
+  return { calls, said, exchange }
 }
 
 it('what is to be sent in one turn is one call of the producer, in order', async () => {
@@ -53,9 +57,10 @@ it('a large record goes by itself, and a response never before its request', asy
 })
 
 it('where some are refused together, each is sent alone and hears of itself', async () => {
-  const { calls, exchange } = setUp((records) => records.some(({ value }) => String(value) === 'Request'))
+  const { calls, said, exchange } = setUp((records) => records.some(({ value }) => String(value) === 'Request'))
   const [asked, answered] = await exchange(request('a'), response('a'))
   expect(calls).toEqual(['Request-a Response-a', 'Request-a', 'Response-a'])
   expect(asked).toEqual({ lost: 'record' })
+  expect(said).toEqual([{ exchange: 'a', trace, err: expect.stringContaining('never') }])
   expect(answered).toEqual({ lost: null })
 })

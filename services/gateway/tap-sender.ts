@@ -6,6 +6,7 @@ import type { OutRecord, Producer } from '../platform/kafka/transport.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Codec } from '../platform/registry/codec.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import type { Lost } from './tap-messages.ts'
 import type { TapRecord, TapRecorderDeps } from './tap-recorder.ts'
 
@@ -35,7 +36,7 @@ export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
   codec.catch(() => undefined)
   let waitingBytes = 0
   const turn = createTurn((records) => sendUntilKnown(deps, records))
-  return async (whole, after) => {
+  return async (whole, after, request) => {
     // Before anything is waited for: what waits is bounded.
     const { record, bytes, lost } = cut(whole, Math.min(textBytesMax, deps.waitingBytesMax - waitingBytes))
     waitingBytes += bytes
@@ -48,7 +49,7 @@ export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
       await (small ? turn.put(out) : sendUntilKnown(deps, [out]))
       return { lost }
     } catch (error) {
-      if (!signal.aborted) log.warn({ exchange: key, err: errorText(error) }, 'record not sent')
+      if (!signal.aborted) log.warn({ ...exchangeFields(key, request), err: errorText(error) }, 'record not sent')
       return { lost: 'record' }
     } finally {
       waitingBytes -= bytes

@@ -57,14 +57,21 @@ const bodiesIn = (thread: Thread | undefined) =>
 describe('the byte budget of the tap', () => {
   it('says what it leaves out in the log, once for all of a while, and to whoever asks for a minute', async () => {
     const warned: unknown[] = []
-    const noting = { ...log, warn: (fields: object) => void warned.push(fields) }
+    const each: unknown[] = []
+    const noting = {
+      ...log,
+      warn: (fields: object) => void warned.push(fields),
+      debug: (fields: object) => void each.push(fields),
+    }
     const startThread = () => ({ post: () => undefined, terminate: async () => undefined })
     const metrics = createPrometheusMetrics()
     const tap = startTap({ bytesMax: 20_000, metrics, log: noting, sayMs: 20, startThread })
     expect(tap.lossesLately()).toBeNull()
     for (let index = 0; index < 10; index += 1) tap.begin(`id-${index}`, request, Buffer.alloc(10_000)).end(end)
-    await expect.poll(() => warned).toEqual([{ left_out: { body: 4, exchange: 6 } }])
+    await expect.poll(() => warned).toEqual([{ left_out: { body: 4, exchange: 6 }, exchange: 'id-0' }])
     expect(tap.lossesLately()).toBe('not captured in the last minute: body 4, exchange 6')
+    expect(each).toHaveLength(10)
+    expect(each).toContainEqual({ exchange: 'id-9', left_out: 'exchange' })
     await expect.poll(() => tap.lossesLately()).toBeNull()
     expect(warned).toHaveLength(1)
   })

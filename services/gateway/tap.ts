@@ -2,8 +2,9 @@ import { Worker } from 'node:worker_threads'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
+import { exchangeFields } from './exchange-fields.ts'
 import { createTapLosses, type LeftOut, type TapLosses } from './tap-losses.ts'
-import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
+import type { ExchangeFields, TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
 import { createOutbox } from './tap-outbox.ts'
 
 /**
@@ -164,11 +165,11 @@ class ThreadTap implements CountingTap {
     const link = this.#link
     const head = exchangeBytes + writtenBytes(request) * copies
     if (link === null || this.#stopped !== null || !this.#admit(link, id, head, 1)) {
-      this.#drop('exchange')
+      this.#drop('exchange', exchangeFields(id, request))
       return untapped
     }
     const fits = body.length <= bodyBytesMax && this.#admit(link, id, body.length * copies, bodyShare)
-    if (!fits) this.#drop('body')
+    if (!fits) this.#drop('body', exchangeFields(id, request))
     // Copies of their own: the body goes to the provider, too, and the socket reuses what it read answers into.
     link.thread.post({
       kind: 'request',
@@ -185,7 +186,7 @@ class ThreadTap implements CountingTap {
         bytes += data.length
         if (bytes > answerBytesMax || !this.#admit(link, id, data.length * copies + chunkBytes, bodyShare)) {
           truncated = true
-          this.#drop('answer')
+          this.#drop('answer', exchangeFields(id, request))
           return
         }
         link.thread.post({ kind: 'chunk', id, data: new Uint8Array(data), atMs })
@@ -261,7 +262,7 @@ class ThreadTap implements CountingTap {
       link.bytes -= link.held.get(reply.id) ?? 0
       link.held.delete(reply.id)
       this.#show()
-    } else if (reply.kind === 'lost') this.#drop(reply.what)
+    } else if (reply.kind === 'lost') this.#drop(reply.what, reply.of)
     else if (reply.kind === 'irregular') for (const what of reply.what) this.#observed.irregular.add(1, { what })
     else if (reply.kind === 'stopped') this.#stopped?.resolve()
   }
@@ -278,7 +279,7 @@ class ThreadTap implements CountingTap {
 
   #brokeDown(cause: unknown, exchanges: number): void {
     this.#observed.breakdowns.add(1)
-    if (exchanges > 0) this.#drop('exchange', exchanges)
+    if (exchanges > 0) this.#drop('exchange', null, exchanges)
     this.#options.log.error({ err: errorText(cause), exchanges }, 'the tap broke down; starting it again')
     this.#restart = setTimeout(() => this.#start(), restartMs)
   }
@@ -291,8 +292,8 @@ class ThreadTap implements CountingTap {
     return true
   }
 
-  #drop(what: LeftOut, count = 1): void {
-    this.#losses.note(what, count)
+  #drop(what: LeftOut, of: ExchangeFields | null, count = 1): void {
+    this.#losses.note(what, count, of)
   }
 
   #show(): void {

@@ -9,24 +9,29 @@ import { createShadowService } from './shadow-service.ts'
 
 const place = { run: 'run', wave: 'all', stage_entry: 1, stage: 'shadow', epoch: 1, rule: 'all', candidate_weight: 0 }
 const split = { route: 'r', epoch: 1, run: 'run', rules: [], variants: [], shadow: null }
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
 const unused = () => {
   throw new Error('not asked for here')
 }
 
 /** A planner whose records are acknowledged only when it is told so; requests are told by their offset. */
-function setUp(unacknowledgedBytesMax: number) {
-  const waiting: { readonly records: readonly OutRecord[]; acknowledge(): void }[] = []
+function setUp(unacknowledgedBytesMax: number, change: Partial<Request> = { shadow_plan: null }) {
+  const waiting: { readonly records: readonly OutRecord[]; acknowledge(): void; refuse(cause: unknown): void }[] = []
+  const said: object[] = []
+  const note = (fields: object) => void said.push(fields)
+  const log = { debug: note, info: note, warn: note, error: note, child: () => log }
+  const lost: object[] = []
   const codec = {
     encode: (name: keyof Records) => Buffer.alloc(1_000, name),
     decode: async (value: Buffer) => ({
       kind: 'record',
       name: 'Request',
-      value: { exchange_id: value.toString(), route: 'r', place, live_arm: 'baseline', shadow_plan: null } as Request,
+      value: { exchange_id: value.toString(), route: 'r', place, live_arm: 'baseline', ...change } as Request,
     }),
   } as unknown as Codec<Records>
   const send = (records: readonly OutRecord[]) =>
-    new Promise<readonly Written[]>((resolve) => {
-      waiting.push({ records, acknowledge: () => resolve([]) })
+    new Promise<readonly Written[]>((resolve, refuse) => {
+      waiting.push({ records, acknowledge: () => resolve([]), refuse })
     })
   const usable: number[] = []
   const service = createShadowService({
@@ -36,11 +41,12 @@ function setUp(unacknowledgedBytesMax: number) {
     view: { split: () => split, blocked: () => false } as unknown as RouteView,
     runner: { submit: unused, observeBaseline: unused, pump: () => undefined, stop: async () => undefined },
     metrics: createPrometheusMetrics(),
+    log,
     allowedProviders: () => new Set(),
     promptOf: () => 'unknown',
     deadLetter: unused,
     usable: ({ offset }) => void usable.push(offset),
-    onLost: unused,
+    onLost: (_, of) => void lost.push(of),
     unacknowledgedBytesMax,
   })
   const at = { topic: topics.exchanges.name, partition: 0 }
@@ -60,7 +66,7 @@ function setUp(unacknowledgedBytesMax: number) {
       records: Array.from({ length: count }, (_, index) => record(from + index)),
       endOffset: from + count,
     })
-  return { service, waiting, deliver, at, mark, usable }
+  return { service, waiting, deliver, at, mark, usable, said, lost }
 }
 
 describe('a broker that takes records slower than it gives them', () => {
@@ -97,5 +103,29 @@ describe('a mark of a quiet partition', () => {
     await service.onBatch({ ...at, records: [mark(0), mark(1)], endOffset: 2 })
     expect(usable).toEqual([])
     expect(service.commitOffsets()).toEqual([{ ...at, offset: 2 }])
+  })
+})
+
+describe('what the log says of an exchange', () => {
+  const legs = [{ arm: 'candidate' as const, content_ab_p: 1, shadow_ab_p: 0, aa_p: 0 }]
+  const planned = { shadow_plan: { exchange_id: 'id-0', place, legs, deadline_at: 0 } }
+  const named = { exchange: 'id-0', trace, route: 'r' }
+
+  it('names exchange and trace of a leg that was not answered, and of an answer that the broker refuses', async () => {
+    const traceparent = `00-${trace}-00f067aa0ba902b7-01`
+    const { deliver, waiting, said, lost } = setUp(20_000, { ...planned, traceparent })
+    await deliver(0, 1)
+    const why = { resolution: 'shadow_infrastructure', error_class: 'run_ended', status: null }
+    expect(said).toEqual([{ ...named, arm: 'candidate', ...why }])
+    waiting[0]?.refuse(new Error('never'))
+    await expect.poll(() => lost).toEqual([named])
+  })
+
+  it('does not repeat what a caller wrote where a trace should be', async () => {
+    const { deliver, said } = setUp(20_000, { ...planned, traceparent: 'a text' })
+    await deliver(0, 1)
+    expect(said).toHaveLength(1)
+    expect(said[0]).not.toHaveProperty('trace')
+    expect(JSON.stringify(said)).not.toContain('a text')
   })
 })

@@ -7,6 +7,8 @@ import { type BrokerTime, createBrokerTime } from '../platform/kafka/broker-time
 import { createLowWatermark, type LowWatermark } from '../platform/kafka/low-watermark.ts'
 import { createSendRoom, type SendRoom } from '../platform/kafka/send-room.ts'
 import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from '../platform/kafka/transport.ts'
+import type { Logger } from '../platform/log/logger.ts'
+import { traceFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { type AwaitedAnswers, createAwaitedAnswers } from './awaited-answers.ts'
@@ -24,16 +26,24 @@ export interface ShadowServiceDeps {
   readonly view: RouteView
   readonly runner: LegRunner
   readonly metrics: Metrics
+  readonly log: Logger
   readonly allowedProviders: AllowedProviders
   readonly promptOf: PromptOf
   /** A record that cannot be used: resolves when its dead letter is acknowledged; throws when there is too much of it. */
   deadLetter(record: InRecord, code: string, reason: string): Promise<void>
   /** Called for every record that could be used, so that the share of the others is known. */
   usable(record: InRecord): void
-  /** A produced record was refused for good (not for a passing fault). */
-  onLost(cause: unknown): void
+  /** A produced record was refused for good (not for a passing fault). `of` names its exchange in the log. */
+  onLost(cause: unknown, of: ExchangeFields): void
   /** Bytes of plans and answers that may be without an acknowledgement; above it no more requests are read. Default 16 MiB. */
   readonly unacknowledgedBytesMax?: number
+}
+
+/** How the log names an exchange: by the id of its records, and by the trace that its caller asked in. */
+interface ExchangeFields {
+  readonly exchange: string
+  readonly trace?: string
+  readonly route: string
 }
 
 /** Plans each request of a run once and follows its legs; the log is the store of plans, answers and unfinished legs. */
@@ -59,6 +69,7 @@ interface PartitionState {
 }
 
 interface OpenExchange {
+  readonly named: ExchangeFields
   readonly state: PartitionState
   readonly offset: number
   /** Acknowledgements still to come. */
@@ -176,7 +187,7 @@ class LoggedPlanner implements ShadowService {
     if (record.offset >= below || planned === null) return null
     const missing = planned.filter((arm) => known?.answered.has(arm) !== true)
     if (missing.length === 0) return false
-    const exchange = this.#openExchange(state, record, request.exchange_id, missing.length)
+    const exchange = this.#openExchange(state, record, request, missing.length)
     for (const arm of missing) this.#skip(exchange, request, arm, 'interrupted')
     return true
   }
@@ -186,7 +197,7 @@ class LoggedPlanner implements ShadowService {
     if (request.shadow_plan !== null) {
       const { legs, place } = request.shadow_plan
       if (legs.length === 0) return false
-      const exchange = this.#openExchange(state, record, id, legs.length)
+      const exchange = this.#openExchange(state, record, request, legs.length)
       this.#startLegs(exchange, record, request, { legs, place: place ?? request.place })
       return true
     }
@@ -195,9 +206,9 @@ class LoggedPlanner implements ShadowService {
     const plan = planShadow(request, split, { blocked, arrivalMs: record.timestampMs })
     if (plan === null) return false
     // One more than the legs: the plan itself must be acknowledged, too, before any leg begins.
-    const exchange = this.#openExchange(state, record, id, plan.legs.length + 1)
+    const exchange = this.#openExchange(state, record, request, plan.legs.length + 1)
     const value = this.#deps.codec.encode('ShadowPlan', plan)
-    void this.#send([{ topic: topics.exchanges.name, key: id, value }]).then((written) => {
+    void this.#send([{ topic: topics.exchanges.name, key: id, value }], exchange).then((written) => {
       if (!written) return
       this.#acknowledged(id, exchange)
       if (!state.disowned.signal.aborted) this.#startLegs(exchange, record, request, plan)
@@ -205,8 +216,9 @@ class LoggedPlanner implements ShadowService {
     return true
   }
 
-  #openExchange(state: PartitionState, { offset }: InRecord, id: string, left: number): OpenExchange {
-    const exchange = { state, offset, left }
+  #openExchange(state: PartitionState, { offset }: InRecord, request: Request, left: number): OpenExchange {
+    const { exchange_id: id, traceparent, route } = request
+    const exchange = { named: { exchange: id, ...traceFields(traceparent), route }, state, offset, left }
     this.#open.set(id, exchange)
     return exchange
   }
@@ -270,9 +282,13 @@ class LoggedPlanner implements ShadowService {
   }
 
   #respond(exchange: OpenExchange, response: Response): void {
-    this.#legs.add(1, { resolution: response.resolution, why: response.error_class ?? '' })
+    const { arm, resolution, error_class, status } = response
+    this.#legs.add(1, { resolution, why: error_class ?? '' })
+    // At `debug`: a spent budget or a provider that is down would fill the log; how many there are, the counter says.
+    if (resolution !== 'answered')
+      this.#deps.log.debug({ ...exchange.named, arm, resolution, error_class, status }, 'leg not answered')
     const value = this.#deps.codec.encode('Response', response)
-    void this.#send([{ topic: topics.exchanges.name, key: response.exchange_id, value }]).then((written) => {
+    void this.#send([{ topic: topics.exchanges.name, key: response.exchange_id, value }], exchange).then((written) => {
       if (written) this.#acknowledged(response.exchange_id, exchange)
     })
   }
@@ -284,11 +300,11 @@ class LoggedPlanner implements ShadowService {
     exchange.state.watermark.finish(exchange.offset)
   }
 
-  #send(records: readonly OutRecord[]): Promise<boolean> {
+  #send(records: readonly OutRecord[], { named }: OpenExchange): Promise<boolean> {
     return this.#out.send(records).then(
       () => true,
       (cause: unknown) => {
-        this.#deps.onLost(cause)
+        this.#deps.onLost(cause, named)
         return false
       },
     )

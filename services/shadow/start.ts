@@ -8,6 +8,7 @@ import { sendPersistently } from '../platform/kafka/persistent-producer.ts'
 import type { Producer, Transport } from '../platform/kafka/transport.ts'
 import { persistently } from '../platform/lifecycle/persistently.ts'
 import type { Scope } from '../platform/lifecycle/scope.ts'
+import { errorText } from '../platform/log/error-text.ts'
 import { promptOf } from '../platform/model-api/prompt-settings.ts'
 import { serves } from '../platform/model-api/provider-settings.ts'
 import { openRedisScripts } from '../platform/redis/redis-scripts.ts'
@@ -165,6 +166,7 @@ function createService(
     },
     clock,
     metrics: scope.metrics,
+    log: scope.log,
     usable: (record) => guard.good(1, record),
     view,
     runner,
@@ -187,8 +189,10 @@ function createService(
       await persistent.send([{ topic: topics.deadLetters.name, key: topic, value: codec.encode('DeadLetter', letter) }])
       guard.bad(record)
     },
-    onLost: (cause) => {
-      if (!signal.aborted) scope.fail(cause)
+    onLost: (cause, of) => {
+      if (signal.aborted) return
+      scope.log.error({ ...of, err: errorText(cause) }, 'a plan or an answer was refused for good')
+      scope.fail(cause)
     },
   })
 }

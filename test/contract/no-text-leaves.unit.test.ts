@@ -27,10 +27,14 @@ const markers = {
   refused: 'MARKER-of-a-providers-error',
   session: 'MARKER-of-a-session',
   poison: 'MARKER-of-a-poisoned-record',
+  traceparent: 'MARKER-of-a-traceparent',
   shadowKey: 'MARKER-of-a-key-of-shadow',
   providerKey,
   tenantToken,
 } as const
+
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+const traceparent = `00-${trace}-00f067aa0ba902b7-01`
 
 const names = Object.keys(schemaTexts) as (keyof Records & string)[]
 const codec = createAvroCodec<Records>(
@@ -168,15 +172,16 @@ afterEach(async () => {
   await gateway?.stop()
 })
 
-/** One of each: answered, refused by the provider, garbled, and a body that nobody can read. */
+/** One of each: answered, refused by the provider, garbled, and a body that nobody can read, whose caller writes a text where its trace should be. */
 async function ask(url: string): Promise<void> {
-  const call = (path: string, body: string) =>
+  const call = (path: string, body: string, header = traceparent) =>
     fetch(`${url}/v1/${path}`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${tenantToken}`,
         'content-type': 'application/json',
         'x-penstock-session': markers.session,
+        traceparent: header,
       },
       body,
     })
@@ -189,7 +194,7 @@ async function ask(url: string): Promise<void> {
   await call('chat/completions', JSON.stringify({ model: 'm', messages: prompt }))
   await call('completions', JSON.stringify({ model: 'm', prompt: markers.prompt }))
   await call('responses', JSON.stringify({ model: 'm', stream: true, input: markers.prompt }))
-  await call('chat/completions', `{"model": "m", "messages": ${markers.broken}`)
+  await call('chat/completions', `{"model": "m", "messages": ${markers.broken}`, `00-${markers.traceparent}`)
 }
 
 /** What a foreign or broken writer leaves on the topics. */
@@ -274,11 +279,23 @@ it('prompts, answers and keys pass through gateway, shadow and pairing, and no l
   expect(rig.failures).toEqual([])
 
   const gatewaySaid = await gateway.said()
-  // What breaks is said under the id of the exchange, and where, without what it broke over.
-  expect(gatewaySaid).toMatch(/"exchange":"[0-9a-f]{32}","err":"SyntaxError/)
+  const legsSaid = rig.lines.join('\n')
+  // What breaks is said under the ids of exchange and trace, and where, without what it broke over.
+  const traced = `"exchange":"[0-9a-f]{32}","trace":"${trace}"`
+  expect(gatewaySaid).toMatch(new RegExp(`${traced},"err":"SyntaxError`))
+  const refused = '"resolution":"failed","error_class":"provider_5xx","status":500'
+  expect(gatewaySaid).toMatch(new RegExp(`${traced},"route":"chat","arm":"baseline",${refused}`))
+  for (const arm of ['baseline', 'candidate'])
+    expect(legsSaid).toMatch(new RegExp(`${traced},"route":"chat","arm":"${arm}",${refused}`))
+  // What is no trace id gives no field.
+  const untraced = '"exchange":"[0-9a-f]{32}","route":"chat","arm":"baseline"'
+  expect(gatewaySaid).toMatch(
+    new RegExp(`${untraced},"resolution":"failed","error_class":"unreadable_body","status":400`),
+  )
+  expect(legsSaid).toMatch(new RegExp(`${untraced},"resolution":"skipped_policy"`))
   const places = {
     'the log and metrics of the gateway': gatewaySaid,
-    'the logs of shadow and pairing': rig.lines.join('\n'),
+    'the logs of shadow and pairing': legsSaid,
     'the metrics of shadow and pairing': await rig.metrics.text(),
     'the dead letters': JSON.stringify(letters),
     'the evidence': (await rig.records(evidence)).map(({ value }) => String(value)).join('\n'),
