@@ -48,8 +48,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/regression/**/*.test.ts'],
-          // Most of their time is waiting for what was killed: three at once share two cores well.
-          maxWorkers: 3,
+          // Most of their time is waiting for what was killed: two at once share two cores well.
           sequence: { groupOrder: 3 },
           ...onRealParts,
         },
