@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { createAvroCodec } from './avro-codec.ts'
 import type { ProjectingCodec } from './codec.ts'
 import { createRegistryClient, RegistryError } from './registry-client.ts'
@@ -73,10 +74,10 @@ function readCache(path: string): Cache {
   }
 }
 
-/** Written whole and renamed: a crash leaves the former file. */
+/** Written whole and renamed: a crash leaves the former file. Under a name of this thread's own: a gateway opens a codec on its main thread and on its tap's. */
 function writeCache(path: string, cache: Cache): void {
   mkdirSync(join(path, '..'), { recursive: true })
-  const temporary = `${path}.${process.pid}.tmp`
+  const temporary = `${path}.${process.pid}.${threadId}.tmp`
   writeFileSync(temporary, JSON.stringify(cache))
   renameSync(temporary, path)
 }
