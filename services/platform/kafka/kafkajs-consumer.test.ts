@@ -13,12 +13,14 @@ afterEach(() => void vi.useRealTimers())
 
 async function setUp() {
   const { kafka, names, log, said, calls, configs, emit } = createKafkajsFake()
+  const waiting = new Map<string, string>()
   const consumer = createKafkajsConsumer(kafka, {} as SharedAdmin, names, log, {
     groupId: 'g',
     topics: ['t'],
     onBatch: async () => undefined,
     onJoin: async () => undefined,
     onRebalance() {},
+    waits: (what, why) => void (why === null ? waiting.delete(what) : waiting.set(what, why)),
   })
   await consumer.start()
   const crash = (Made: (new (message: string) => Error) | undefined) => {
@@ -26,7 +28,7 @@ async function setUp() {
     emit('crash', { error: new Made('x'), groupId: 'g', restart: false })
   }
   const startsOver = () => configs[0]?.retry?.restartOnFailure?.(new Error('crash'))
-  return { consumer, calls, crash, said, startsOver }
+  return { consumer, calls, crash, said, startsOver, waiting }
 }
 
 test('a coordinator that is not there yet is waited for, although kafkajs gives up', async () => {
@@ -43,6 +45,20 @@ test('a consumer that was stopped meanwhile stays stopped', async () => {
   await consumer.stop()
   await vi.advanceTimersByTimeAsync(2_000)
   expect(calls.run).toBe(1)
+})
+
+test('a consumer that is stopped waits for nothing, whether it broke off before or while it stopped', async () => {
+  const { consumer, calls, crash, waiting } = await setUp()
+  crash(KafkaJSGroupCoordinatorNotFound)
+  expect([...waiting.keys()]).toEqual(['consuming t'])
+  calls.joins = Promise.withResolvers()
+  await vi.advanceTimersByTimeAsync(2_000)
+  const stopped = consumer.stop()
+  expect([...waiting.keys()]).toEqual([])
+  crash(KafkaJSGroupCoordinatorNotFound)
+  calls.joins.resolve()
+  await stopped
+  expect([...waiting.keys()]).toEqual([])
 })
 
 test('kafkajs never starts over by itself: a stop that came meanwhile would be lost', async () => {

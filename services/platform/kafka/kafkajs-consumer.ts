@@ -148,6 +148,8 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
     clearTimeout(this.#restart)
     this.#end.abort()
     this.#poll?.stop()
+    // Between breaking off and joining again nobody else would say that it waits no longer: the service would never be ready.
+    this.#options.waits?.(this.#doing, null)
     // kafkajs cannot stop what has not joined yet; it would go on joining. With the broker away this lasts until its tries are used up.
     await this.#joining
     await this.consumer.disconnect()
@@ -181,6 +183,7 @@ class OnceDeliveringConsumer implements KafkajsConsumer {
       )
     })
     consumer.on(events.CRASH, ({ payload }) => {
+      if (this.#end.signal.aborted) return
       const { groupId } = this.#options
       const error = transportError(payload.error, this.#doing)
       // The broker is away or a leader moves. Everything else is final.
