@@ -118,7 +118,7 @@ describe('one process per service', () => {
     const stack = testStack()
     await stack.kill('kafka')
     try {
-      // The lease of this rollout is 12 s; what follows is longer.
+      // The lease of this rollout is 8 s; what follows is twice that.
       await delay(16_000)
       const lapsed = await candidateRequests()
       await delay(4_000)
