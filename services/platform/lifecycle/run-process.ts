@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { createAdminServer } from '../http/admin-server.ts'
 import { describe } from '../log/error-text.ts'
 import { createPinoLogger } from '../log/pino-logger.ts'
@@ -62,7 +63,11 @@ export async function runProcess(options: ProcessOptions, start: (scope: Scope) 
       signalled,
     ])
     started = early === 'started'
-    if (started) log.info({}, 'started')
+    if (started) {
+      log.info({}, 'started')
+      // Where NODE_COMPILE_CACHE names a folder: written now, since whoever is killed writes nothing at its end.
+      flushCompileCache()
+    }
     const end =
       early === 'started' ? await Promise.race([scope.failed.then(() => 'failed' as const), signalled]) : early
     if (end === 'failed') code = 1
