@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Logger } from '../platform/log/logger.ts'
-import type { ExchangeFields } from './tap-messages.ts'
+import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 
 export interface DrainOptions {
   /** New connections are still taken for this long, so that what balances load can see that it should send none. */

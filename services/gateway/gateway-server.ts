@@ -5,6 +5,7 @@ import { type Operation, operationAt } from '../domain/sampling/operations.ts'
 import type { Clock } from '../domain/time/clock.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
+import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
 import type { Admission } from './admission.ts'
 import type { BodyRewriter } from './body-rewriter.ts'
@@ -21,7 +22,6 @@ import { type BodyRoom, createBodyRoom, readBody } from './read-body.ts'
 import { authenticate, headerOf, mintExchangeId, pathOf, queryOf, type Tenant } from './request-context.ts'
 import { serveCall } from './serve-call.ts'
 import type { Tap } from './tap.ts'
-import type { ExchangeFields } from './tap-messages.ts'
 
 export interface GatewayServer {
   readonly port: number

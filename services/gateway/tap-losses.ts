@@ -1,6 +1,7 @@
 import type { Logger } from '../platform/log/logger.ts'
+import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
-import type { ExchangeFields, Lost } from './tap-messages.ts'
+import type { Lost } from './tap-messages.ts'
 
 export type LeftOut = Lost | 'answer' | 'exchange'
 

@@ -2,6 +2,7 @@ import type { Arm, Assignment, Place, Resolution } from '../domain/events/record
 import type { Operation } from '../domain/sampling/operations.ts'
 import type { VariantChange } from '../domain/sampling/variant-change.ts'
 import type { BrokerSecurity } from '../platform/kafka/broker-security.ts'
+import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Irregularity } from '../platform/model-api/answer.ts'
 
 /** What the proxy loop tells the tap's worker. Bodies are raw bytes: nothing is parsed or encoded on the loop that proxies. */
@@ -19,12 +20,6 @@ export type TapMessage =
   /** Asks for a sign of life. */
   | { readonly kind: 'ping' }
   | { readonly kind: 'stop' }
-
-/** How a line of the log names the exchange that it is about: by the id of its records, and by the trace that its caller asked in. */
-export interface ExchangeFields {
-  readonly exchange: string
-  readonly trace?: string
-}
 
 /** What a record lost on its way: its body, or all of it. */
 export type Lost = 'body' | 'record'

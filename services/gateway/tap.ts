@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
+import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import { exchangeFields } from './exchange-fields.ts'
 import { createTapLosses, type LeftOut, type TapLosses } from './tap-losses.ts'
-import type { ExchangeFields, TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
+import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
 import { createOutbox } from './tap-outbox.ts'
 
 /**

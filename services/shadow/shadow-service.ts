@@ -8,7 +8,7 @@ import { createLowWatermark, type LowWatermark } from '../platform/kafka/low-wat
 import { createSendRoom, type SendRoom } from '../platform/kafka/send-room.ts'
 import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from '../platform/kafka/transport.ts'
 import type { Logger } from '../platform/log/logger.ts'
-import { traceFields } from '../platform/log/trace-fields.ts'
+import { type ExchangeFields, traceFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { type AwaitedAnswers, createAwaitedAnswers } from './awaited-answers.ts'
@@ -34,17 +34,12 @@ export interface ShadowServiceDeps {
   /** Called for every record that could be used, so that the share of the others is known. */
   usable(record: InRecord): void
   /** A produced record was refused for good (not for a passing fault). `of` names its exchange in the log. */
-  onLost(cause: unknown, of: ExchangeFields): void
+  onLost(cause: unknown, of: NamedExchange): void
   /** Bytes of plans and answers that may be without an acknowledgement; above it no more requests are read. Default 16 MiB. */
   readonly unacknowledgedBytesMax?: number
 }
 
-/** How the log names an exchange: by the id of its records, and by the trace that its caller asked in. */
-interface ExchangeFields {
-  readonly exchange: string
-  readonly trace?: string
-  readonly route: string
-}
+type NamedExchange = ExchangeFields & { readonly route: string }
 
 /** Plans each request of a run once and follows its legs; the log is the store of plans, answers and unfinished legs. */
 export interface ShadowService {
@@ -69,7 +64,7 @@ interface PartitionState {
 }
 
 interface OpenExchange {
-  readonly named: ExchangeFields
+  readonly named: NamedExchange
   readonly state: PartitionState
   readonly offset: number
   /** Acknowledgements still to come. */
