@@ -7,7 +7,7 @@ import { openPlace, type Place, type PlaceOptions } from './limits/place.ts'
 import type { LimitsResults } from './limits/results.ts'
 import { measureSoak, soakRoutes } from './limits/soak.ts'
 import { tablesOf } from './limits/tables.ts'
-import { measureTenant, tenantRoutes, tenants } from './limits/tenant.ts'
+import { measureTenant, tenantRates, tenantRoutes, tenants } from './limits/tenant.ts'
 import { keepResults, keptResults } from './support/keep-results.ts'
 import { measured, type Part } from './support/measured-part.ts'
 
@@ -16,7 +16,7 @@ const help = `What happens at the limits, on a whole Penstock with one process a
   --overload MINUTES   finds the traffic that fits, then twice that; 10 minutes are kept
   --search SECONDS     how long each rate is tried before that (default 20)
   --soak MINUTES       steady traffic with rollouts that come and go: memory by the minute; 30 are kept
-  --tenant MINUTES     one tenant sends nine tenths of everything; 5 are kept
+  --tenant MINUTES     one tenant sends nine tenths of everything, of what fits and of more; 5 are kept
   --half-pairs N       pairing alone, with N exchanges whose other leg never comes; 1000000 are kept
   --rollouts N         so many rollouts at once; 200 are kept
   --write              keep the results in test/bench/README.md and limits.json, beside those of other parts
@@ -62,8 +62,9 @@ async function measurePart(part: (typeof parts)[number], amount: number): Promis
     case 'soak':
       return { soak: await inPlace({ routes: soakRoutes }, command, (place) => measureSoak(place, amount)) }
     case 'tenant': {
-      const measure = (place: Place) => measureTenant(place, amount)
-      return { tenant: await inPlace({ routes: tenantRoutes, tenants }, command, measure) }
+      const measure = (perSecond: number) =>
+        inPlace({ routes: tenantRoutes, tenants }, command, (place) => measureTenant(place, amount, perSecond))
+      return { tenant: await measure(tenantRates.plenty), tenantScarce: await measure(tenantRates.scarce) }
     }
     case 'rollouts': {
       const measure = (place: Place) => measureManyRollouts(place, amount, rolloutsSeconds)

@@ -7,10 +7,10 @@ import { type Contestant, contestants, penstock } from './pairing/contestants.ts
 import { benchRun, evidenceOfOne, metricsOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
 import { type Result, race } from './pairing/race.ts'
-import { type PairingRun, tablesOf } from './pairing/tables.ts'
+import { type PairingCell, type PairingRun, tablesOf } from './pairing/tables.ts'
 import { withExchangeLog } from './support/exchange-log.ts'
 import { keepResults } from './support/keep-results.ts'
-import { thisMachine } from './support/machine.ts'
+import { type Machine, thisMachine } from './support/machine.ts'
 
 const help = `node test/bench/pairing.ts [options]
 
@@ -61,7 +61,7 @@ async function measure(stack: Stack, javaDir: string, size: Size, chosen: readon
   })
 }
 
-function keptCells(): PairingRun['cells'] {
+function keptCells(): readonly PairingCell[] {
   try {
     return (JSON.parse(readFileSync(new URL('pairing.json', import.meta.url), 'utf8')) as PairingRun).cells
   } catch {
@@ -74,26 +74,43 @@ async function main(javaDir: string): Promise<void> {
   const wanted = values.only.split(';')
   const chosen = contestants.filter(({ name }) => wanted.some((part) => name.includes(part)))
   const machine = thisMachine()
+  const cells: PairingCell[] = []
+  for (const size of asked) {
+    cells.push({ size, results: await onServers((stack) => measure(stack, javaDir, size, chosen)) })
+    // Kept one by one: what takes a quarter of an hour does not hang on its last contestant.
+    if (values.write) keep(machine, cells)
+  }
+  process.stdout.write(`${tablesOf(runOf(machine, cells))}\n`)
+}
+
+function keep(machine: Machine, measured: readonly PairingCell[]): void {
+  const known = [...measured, ...keptCells()]
+  const run = runOf(
+    machine,
+    sizes.flatMap((size) => known.find((cell) => cell.size === size) ?? []),
+  )
+  keepResults('pairing', run, tablesOf(run))
+}
+
+function runOf(machine: Machine, cells: readonly PairingCell[]): PairingRun {
+  const run = benchRun()
+  return {
+    machine,
+    command: 'TMPDIR=/dev/shm node test/bench/pairing.ts --write',
+    evidencePerPair: evidenceOfOne(run),
+    metrics: run.plan.metrics.length,
+    metricsComputed: metricsOfOne(run),
+    cells,
+  }
+}
+
+/** A broker of its own for each size: the logs of all of them leave too little memory for the largest where they lie in memory, too. */
+async function onServers<T>(act: (stack: Stack) => Promise<T>): Promise<T> {
   const stack = await startStack({ ephemeral: true })
   try {
     await stack.stop('clickhouse')
     await stack.stop('redis')
-    const cells: { size: Size; results: Result[] }[] = []
-    for (const size of asked) cells.push({ size, results: await measure(stack, javaDir, size, chosen) })
-    const before = values.write ? keptCells() : []
-    const all = sizes.flatMap((size) => [...cells, ...before].filter((cell) => cell.size === size).slice(0, 1))
-    const run = benchRun()
-    const measured: PairingRun = {
-      machine,
-      command: 'TMPDIR=/dev/shm node test/bench/pairing.ts --write',
-      evidencePerPair: evidenceOfOne(run),
-      metrics: run.plan.metrics.length,
-      metricsComputed: metricsOfOne(run),
-      cells: all,
-    }
-    const text = tablesOf(measured)
-    process.stdout.write(`${text}\n`)
-    if (values.write) keepResults('pairing', measured, text)
+    return await act(stack)
   } finally {
     await stack.stop()
   }

@@ -1,5 +1,6 @@
 import { readOptions, refuse } from '../support/options.ts'
-import { faultRoutes, measureFaults } from './revert/faults.ts'
+import type { FaultCell } from './revert/fault-cell.ts'
+import { faultRoutes, measureFaults, measureFaultsByDefault } from './revert/faults.ts'
 import { measureApiKills, measureLocalKills } from './revert/kills.ts'
 import { latchesPerSecond, latchPeople, latchRoutes, measureLatches } from './revert/latches.ts'
 import { measureOutage, outageRoutes } from './revert/outage.ts'
@@ -21,6 +22,7 @@ const help = `How long a revert takes, on a whole Penstock with one process a se
   --kills N     kills by the API, by a call to the gateway and by its kill file, N of each; 200 are kept
   --outage N    kills with the broker stopped, by call and by file, N of each; 20 are kept
   --faults N    candidates that go bad, N of each kind; 10 are kept
+  --default N   the same with the default horizons, whose legs may take a minute, N of each; 4 are kept
   --predict     what the statistics alone say of the faults that have been measured; starts no servers
   --before      keep the latches as those before a change
   --write       keep the results in test/bench/README.md and revert.json, beside those of other parts
@@ -31,6 +33,7 @@ const values = readOptions(help, {
   kills: { type: 'string' },
   outage: { type: 'string' },
   faults: { type: 'string' },
+  default: { type: 'string' },
   predict: { type: 'boolean', default: false },
   before: { type: 'boolean', default: false },
   write: { type: 'boolean', default: false },
@@ -40,13 +43,19 @@ const counts = {
   kills: Number(values.kills ?? 0),
   outage: Number(values.outage ?? 0),
   faults: Number(values.faults ?? 0),
+  default: Number(values.default ?? 0),
 }
 
 if (Object.values(counts).some((count) => !Number.isInteger(count) || count < 0))
   refuse(help, 'counts are whole numbers of at least 0')
-if (values.predict) keep({ predictions: predictFaults((kept().faults?.values ?? []).map(({ cell }) => cell)) })
+if (values.predict) keep({ predictions: predictFaults(measuredCells()) })
 else if (Object.values(counts).every((count) => count === 0)) refuse(help, 'nothing to measure: name a part')
 else await measureParts()
+
+function measuredCells(): readonly FaultCell[] {
+  const { faults, byDefault } = kept()
+  return [...(faults?.values ?? []), ...(byDefault?.values ?? [])].map(({ cell }) => cell)
+}
 
 function kept(): RevertResults {
   return keptResults<RevertResults>('revert')
@@ -72,6 +81,7 @@ async function measureParts(): Promise<void> {
     }
     if (counts.kills > 0) keep({ kills: await part('kills', (count) => allKills(world, count)) })
     if (counts.faults > 0) keep({ faults: await part('faults', (count) => measureFaults(world, count)) })
+    if (counts.default > 0) keep({ byDefault: await part('default', (count) => measureFaultsByDefault(world, count)) })
     if (counts.outage > 0) keep({ outage: await part('outage', (count) => measureOutage(world, count)) })
   } finally {
     await world.stop()

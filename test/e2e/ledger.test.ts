@@ -1,217 +1,27 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ModelServer, startModelServer } from '../../scripts/demo/model-server.ts'
-import { arenaRecordings } from '../../scripts/demo/recordings.ts'
-import { type SeenExchange, startTraffic, type Traffic } from '../../scripts/demo/traffic.ts'
-import { subjectPrefix } from '../../scripts/deploy-installation.ts'
-import { createKafkajsTransport } from '../../services/platform/kafka/kafkajs-transport.ts'
-import { request, response } from '../integration/clickhouse-rows.ts'
-import { garbage, skewsMs } from '../support/garbage.ts'
-import { startTestInstallation } from '../support/installation.ts'
-import { serviceNames, type TestInstallation } from '../support/service-installation.ts'
-import { silentLog } from '../support/silent-log.ts'
-import { testStack } from '../support/stack.ts'
-import { uncaptured } from '../support/uncaptured.ts'
+import { describe, expect, it } from 'vitest'
+import { thisMachine } from '../bench/support/machine.ts'
+import { isClean, reportOf } from '../ledger/report.ts'
+import { joiningServices, killedParts, killedServices } from '../ledger/schedule.ts'
+import { takeLedger } from '../ledger/take-ledger.ts'
 
-/** Counts of one shape from the store. */
-type Row = Readonly<Record<string, number | string>>
+/** Everything at least once or twice; `npm run ledger` is the long form. */
+const short = { exchanges: 6_000, minutes: 1, seed: 1 }
 
-const perSecond = 25
-
-const rollout = readFileSync(new URL('./ledger-rollout.yaml', import.meta.url), 'utf8')
-
-describe('one process per service', () => {
-  let model: ModelServer
-  let penstock: TestInstallation
-  let traffic: Traffic
-  let run = ''
-  const seen: SeenExchange[] = []
-  const gatewayDeaths: number[] = []
-  let rested = false
-
-  beforeAll(async () => {
-    const recordings = arenaRecordings()
-    model = await startModelServer(recordings)
-    penstock = await startTestInstallation('ledger', {
-      providers: [{ id: 'replay', baseUrl: model.baseUrl, prices }],
-      routes: [{ id: 'chat', default: { id: 'gpt-4-0613', provider: 'replay', model: 'gpt-4-0613' } }],
-    })
-    traffic = startTraffic({
-      url: penstock.gatewayUrl,
-      token: penstock.tenantToken,
-      route: 'chat',
-      model: 'gpt-4-0613',
-      recordings,
-      perSecond,
-      repeat: true,
-      onExchange: (exchange) => void seen.push(exchange),
-    })
-    ;({ run } = await penstock.api.apply(rollout, null))
-  }, 240_000)
-
-  afterAll(async () => {
-    if (!rested) await traffic?.stop()
-    await penstock?.stop()
-    await model?.stop()
-  }, 120_000)
-
-  const status = () => penstock.api.status(run)
-  const until = async (what: string, holds: () => Promise<boolean>, withinS: number) => {
-    for (let waited = 0; waited < withinS * 5; waited += 1) {
-      if (await holds().catch(() => false)) return
-      await delay(200)
-    }
-    throw new Error(`never came: ${what}; ${JSON.stringify(await status()).slice(0, 1_000)}`)
-  }
-  const numbers = async (sql: string): Promise<Row> => {
-    const [row] = await penstock.query(sql)
-    return Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, Number(value)]))
-  }
-
-  it('goes on where it was when each service in turn is killed with -9 under traffic', async () => {
-    await until('the canary at 10 %', async () => (await status()).candidateWeight === 10_000, 90)
-    await delay(5_000)
-    const before = await status()
-    const fromMs = Date.now()
-    for (const service of serviceNames) {
-      if (service === 'gateway') {
-        const lapses = await numbers(
-          `SELECT count() AS n FROM acks WHERE lease = 'lapsed' AND epoch > 0 AND sent_at >= fromUnixTimestamp64Milli(${fromMs})`,
-        )
-        expect(lapses['n'], 'no restart of a gate made the lease lapse').toBe(0)
-      }
-      const deadAtMs = await penstock.killAndRestart(service)
-      if (service === 'gateway') gatewayDeaths.push(deadAtMs)
-      await delay(3_000)
-      const after = await status()
-      expect([after.phase, after.stage, after.stageEntry], `after kill -9 of ${service}`).toEqual([
-        before.phase,
-        before.stage,
-        before.stageEntry,
-      ])
-    }
-    expect(Object.values(penstock.restarts), 'nobody fell over because another was killed').toEqual(
-      serviceNames.map(() => 0),
-    )
-  }, 240_000)
-
-  it('keeps clients unharmed while the broker is away, takes the candidate out when the lease is over, and recovers by itself', async () => {
-    const failedBefore = traffic.counts.failed
-    const candidateRequests = async () => {
-      const text = await penstock.metrics('gateway')
-      const lines = text
-        .split('\n')
-        .filter((line) => line.startsWith('penstock_gateway_requests_total') && line.includes('arm="candidate"'))
-      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
-    }
-    await until(
-      'the lease is live again',
-      async () => {
-        const start = await candidateRequests()
-        await delay(2_000)
-        return (await candidateRequests()) > start
-      },
-      90,
-    )
-    const stack = testStack()
-    await stack.kill('kafka')
-    try {
-      // The lease of this rollout is 8 s; what follows is twice that.
-      await delay(16_000)
-      const lapsed = await candidateRequests()
-      await delay(4_000)
-      expect(await candidateRequests(), 'the candidate gets nothing after the lease').toBe(lapsed)
-    } finally {
-      await stack.start('kafka')
-    }
-    const lapsed = await candidateRequests()
-    await until('the candidate serves again', async () => (await candidateRequests()) > lapsed, 120)
-    expect(traffic.counts.failed - failedBefore, 'requests that failed').toBe(0)
-    expect(penstock.restarts.gateway).toBe(0)
-    expect((await status()).phase).toBe('canary')
-  }, 300_000)
-
-  it('takes garbage on every topic and at every door, and goes on', async () => {
-    const transport = createKafkajsTransport({ clientId: 'garbage', ...penstock.broker, log: silentLog })
-    const failedBefore = traffic.counts.failed
-    try {
-      const records = await garbage(
-        { registryUrl: penstock.registryUrl, stateDir: join(penstock.dir, 'state/garbage'), subjectPrefix },
-        { request: request('skewed', 'baseline'), response: response('skewed', 'baseline', 'live', 'text') },
-      )
-      const producer = await transport.producer()
-      for (const record of records) await producer.send([record])
-      await producer.close()
-    } finally {
-      await transport.close()
-    }
-    // A path that no tenant may call: what the provider would make of it is not found out.
-    expect(await penstock.knock('/v1/nothing', 'x')).toBe(403)
-    expect(await penstock.knock('/v1/chat/completions', '{"model":')).toBeGreaterThanOrEqual(400)
-    expect(await penstock.knock('/v1/chat/completions', '{}', { 'x-penstock-route': 'nowhere' })).toBe(404)
-    await expect(penstock.api.apply('kind: Rollout\nnmae: x\n', null)).rejects.toThrow(/line 2.*name/s)
-    await expect(penstock.post(`/v1/runs/${run}/commands`, { kind: 'explode' })).rejects.toThrow(/kind/)
-    await until(
-      'exchanges whose clocks are days off are stored like others',
-      async () => {
-        const stored = await numbers("SELECT count() AS n FROM legs WHERE startsWith(exchange_id, 'skewed-')")
-        return stored['n'] === 2 * skewsMs.length
-      },
-      60,
-    )
-    await delay(3_000)
-    expect((await status()).phase).toBe('canary')
-    expect(traffic.counts.failed - failedBefore, 'requests that failed').toBe(0)
-    expect(penstock.restarts).toEqual(Object.fromEntries(serviceNames.map((service) => [service, 0])))
-  }, 180_000)
-
-  it('advances when told to, and its ledger has nothing lost and nothing double', async () => {
-    await penstock.post(`/v1/runs/${run}/commands`, { kind: 'promote', reason: 'ledger' })
-    await until('the next stage', async () => (await status()).candidateWeight === 25_000, 30)
-    await delay(3_000)
-    await traffic.stop()
-    rested = true
-    let before = ''
-    await until(
-      'the store at rest',
-      async () => {
-        await delay(3_000)
-        const now = JSON.stringify(
-          await penstock.query('SELECT (SELECT count() FROM legs) AS legs, (SELECT count() FROM evidence) AS evidence'),
-        )
-        const same = now === before
-        before = now
-        return same
-      },
-      60,
-    )
-    const captured = new Set(
-      (await penstock.query("SELECT DISTINCT exchange_id AS id FROM legs WHERE leg = 'live'")).map((row) => row['id']),
-    )
-    const { answered, missing, unsent } = uncaptured(seen, captured, gatewayDeaths)
-    const legs = await numbers(
-      'SELECT count() AS rows, uniqExact((exchange_id, leg, arm, attempt_id)) AS legs FROM legs',
-    )
-    const evidence = await numbers(
-      'SELECT count() AS rows, uniqExact((id, version)) AS ids, countIf(late) AS late FROM evidence',
-    )
-    const planned = await numbers(
-      `SELECT count() AS n FROM legs WHERE leg = 'request' AND assignment = 'split' AND run = '${run}' AND exchange_id NOT IN (SELECT exchange_id FROM evidence)`,
-    )
-    process.stdout.write(
-      `ledger: ${JSON.stringify({ answered, missing, unsent, legs, evidence, unjudged: planned['n'], restarts: penstock.restarts })}\n`,
-    )
-    expect(answered).toBeGreaterThan(1_000)
-    expect(missing, 'answered, not captured, and no gateway was killed then').toBe(unsent)
-    expect(legs['rows']).toBe(legs['legs'])
-    expect(evidence['rows']).toBe(evidence['ids'])
-    expect(planned['n'], 'requests of the run without evidence').toBe(0)
-  }, 180_000)
+describe('the ledger, in its short form', () => {
+  it('has nothing lost, nothing double, and gates and decisions that undisturbed evidence gives, whatever dies', async () => {
+    const progress: string[] = []
+    const note = (what: string) => void progress.push(`${new Date().toISOString()} ${what}`)
+    const ledger = await takeLedger(short, note)
+    const report = reportOf(ledger, thisMachine(), 'npm test')
+    process.stdout.write(`${report}\n`)
+    expect(isClean(ledger), `${report}\n${progress.join('\n')}`).toBe(true)
+    const { faults, gates } = ledger
+    for (const target of [...killedServices, ...killedParts])
+      expect(faults[`${target} killed`], target).toBeGreaterThan(1)
+    for (const target of joiningServices) expect(faults[`second ${target} joined and left`], target).toBeGreaterThan(0)
+    expect(faults).toMatchObject({ 'broker killed': 2, 'broker stopped': 1, 'store away': 1 })
+    const expected = new Map(ledger.entries.map((entry) => [entry.what, entry.expected]))
+    expect([...expected].filter(([, count]) => count === 0)).toEqual([])
+    expect(gates.map(({ run }) => run.replace(/-\d{8}-.*/, ''))).toEqual(['feed', 'feed-worse', 'ledger'])
+  }, 900_000)
 })
-
-const prices = {
-  'gpt-4-0314': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
-  'gpt-4-0613': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
-}

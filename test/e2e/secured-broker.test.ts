@@ -24,7 +24,7 @@ const prefix = 'secured'
 const accountOf = (name: string) => principalOf(name).replace('User:', '')
 const accounts = [...Object.values<Service>(services).map(({ name }) => name), 'deploy'].map(accountOf)
 const rights = readFileSync(new URL('../../infra/kafka/acls.txt', import.meta.url), 'utf8')
-const rollout = readFileSync(new URL('./ledger-rollout.yaml', import.meta.url), 'utf8')
+const rollout = readFileSync(new URL('./long-canary.yaml', import.meta.url), 'utf8')
 const price = { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }
 const prices = { 'gpt-4-0613': price, 'gpt-4-0314': price }
 

@@ -5,8 +5,7 @@ import type { ProjectingCodec } from '../../services/platform/registry/codec.ts'
 import { eachRecord } from '../support/each-record.ts'
 import { codeOf, type ExpectedPairs, expectPairs, type PairTimes } from './expected-pairs.ts'
 import { poisonCode, type Sent } from './feed.ts'
-import { attemptOf, feedPrefix, type RecordKind } from './feed-exchange.ts'
-import { feedRunId } from './feed-run.ts'
+import { attemptOf, feedPrefix, feedRunIds, type RecordKind } from './feed-exchange.ts'
 
 /** How many were expected and found; `lost` and `double` are what must be 0. */
 export interface Count {
@@ -70,7 +69,7 @@ export async function countExchanges(
     const number = Number(id.slice(feedPrefix.length))
     pairs.note(
       number,
-      { kind, isGivenUp: head.name === 'Response' && head.value.resolution !== 'answered' },
+      { kind, isAnswered: head.name === 'Response' && head.value.resolution === 'answered' },
       timestampMs,
     )
     if (head.name === 'Response' && head.value.attempt_id !== attemptOf(number, kind)) givenUp += 1
@@ -106,9 +105,11 @@ export interface EvidenceLog {
   readonly pairs: ReadonlyMap<number, number>
 }
 
+const feedRuns: ReadonlySet<string> = new Set(feedRunIds)
+
 function isFeedPair(evidence: Evidence, horizonMs: number): boolean {
   return (
-    evidence.place.run === feedRunId &&
+    feedRuns.has(evidence.place.run) &&
     evidence.comparison === 'content_ab' &&
     evidence.horizon_ms === horizonMs &&
     evidence.baseline_resolution === 'answered' &&
@@ -173,21 +174,21 @@ export async function countDecisions(
   transport: Transport,
   codec: ProjectingCodec<Records>,
   reasons: readonly string[],
-): Promise<{ readonly commands: Count; readonly ids: ReadonlySet<string>; readonly total: number }> {
-  const ids = new Set<string>()
+): Promise<{ readonly commands: Count; readonly byId: ReadonlyMap<string, Decision> }> {
+  const byId = new Map<string, Decision>()
   const byReason = new Map<string, number>()
   let total = 0
   await eachRecord(transport, topics.decisions.name, async ({ value }) => {
     const decoded = value === null ? null : await codec.decode(value)
     if (decoded?.kind !== 'record' || decoded.name !== 'Decision') return
     total += 1
-    ids.add(decoded.value.id)
+    byId.set(decoded.value.id, decoded.value)
     const reason = statedReasonOf(decoded.value)
     if (reason !== null) byReason.set(reason, (byReason.get(reason) ?? 0) + 1)
   })
   const lost = reasons.filter((reason) => !byReason.has(reason)).length
   const found = reasons.length - lost
-  return { commands: { expected: reasons.length, found, lost, double: total - ids.size }, ids, total }
+  return { commands: { expected: reasons.length, found, lost, double: total - byId.size }, byId }
 }
 
 function statedReasonOf({ analysis }: Decision): string | null {

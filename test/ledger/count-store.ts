@@ -1,5 +1,5 @@
 import type { Count } from './count-log.ts'
-import { feedRunId } from './feed-run.ts'
+import { feedRunIds } from './feed-exchange.ts'
 
 export type Ask = (sql: string) => Promise<readonly Record<string, unknown>[]>
 
@@ -54,7 +54,7 @@ export async function countStoredEvidence(ask: Ask, ids: ReadonlySet<string>): P
 /** Pairs of the feed with both answers, as the table has them. */
 export async function countStoredPairs(ask: Ask, expected: number, horizonMs: number): Promise<Count> {
   const [row] = await ask(
-    `SELECT count() AS rows, uniqExact(exchange_id) AS exchanges FROM evidence FINAL WHERE run = '${feedRunId}' AND comparison = 'content_ab' AND horizon_ms = ${horizonMs} AND baseline_resolution = 'answered' AND candidate_resolution = 'answered'`,
+    `SELECT count() AS rows, uniqExact(exchange_id) AS exchanges FROM evidence FINAL WHERE run IN (${feedRunIds.map((id) => `'${id}'`).join(', ')}) AND comparison = 'content_ab' AND horizon_ms = ${horizonMs} AND baseline_resolution = 'answered' AND candidate_resolution = 'answered'`,
   )
   const [rows, found] = [Number(row?.['rows']), Number(row?.['exchanges'])]
   return { expected, found, lost: expected - found, double: rows - found }

@@ -12,8 +12,8 @@ const orphanMs = 5_000
 
 interface Heard {
   readonly kind: RecordKind
-  /** It is no answer: the shadow service gave the leg up before it came. */
-  readonly isGivenUp: boolean
+  /** False for a failure, and where the shadow service gave the leg up before an answer came. */
+  readonly isAnswered: boolean
 }
 
 interface Seen {
@@ -47,8 +47,8 @@ export function expectPairs({ legTimeoutMs, graceMs, shadowStartDelayMs }: PairT
   const isWhole = ({ requestMs, counted }: Seen) =>
     requestMs !== null &&
     counted.has('plan') &&
-    counted.get('live')?.isGivenUp === false &&
-    counted.get('shadow')?.isGivenUp === false
+    counted.get('live')?.isAnswered === true &&
+    counted.get('shadow')?.isAnswered === true
   return {
     note(number, heard, appendMs) {
       const state: Seen = seen.get(number) ?? {

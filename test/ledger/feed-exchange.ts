@@ -21,9 +21,22 @@ interface Sending {
   readonly afterMs: number
 }
 
-/** One exchange of the feed: a function of seed and number. */
+/** The large run holds for ever; the candidate of the other begins to fail in the middle of the feed. */
+export const feedRunIds = ['feed', 'feed-worse'] as const
+export type FeedRunId = (typeof feedRunIds)[number]
+
+/** What makes a feed the same feed. */
+export interface FeedShape {
+  readonly seed: number
+  readonly exchanges: number
+}
+
+/** One exchange of the feed: a function of its shape and number. */
 export interface FeedExchange {
   readonly number: number
+  readonly run: FeedRunId
+  /** The candidate has no answer but an error. */
+  readonly fails: boolean
   readonly liveArm: Arm
   readonly unit: string
   /** Characters of prompt and each answer. */
@@ -33,6 +46,8 @@ export interface FeedExchange {
 }
 
 export const feedPrefix = 'feed-'
+const worseEvery = 10
+const worseAt = 7
 const units = 5_000
 /** Beyond the longest horizon, the start delay and the grace of the run. */
 const lateMs = 15_000
@@ -47,7 +62,7 @@ const sizes = [
   [64, 1],
 ] as const
 
-export function feedExchange(seed: number, number: number): FeedExchange {
+export function feedExchange({ seed, exchanges }: FeedShape, number: number): FeedExchange {
   const uniform = uniforms(seed * 1_000_003 + number)
   const unit = Math.floor(uniform() * units)
   // One unit in ten is on the candidate, as the weight says.
@@ -74,7 +89,17 @@ export function feedExchange(seed: number, number: number): FeedExchange {
     { kind: 'plan', afterMs: arrivalMs },
     ...answers,
   ]
-  return { number, liveArm, unit: `unit-${unit}`, characters: charactersFrom(uniform() * 100), oddity, sendings }
+  const run = number % worseEvery === worseAt ? 'feed-worse' : 'feed'
+  return {
+    number,
+    run,
+    fails: run === 'feed-worse' && number >= exchanges / 2,
+    liveArm,
+    unit: `unit-${unit}`,
+    characters: charactersFrom(uniform() * 100),
+    oddity,
+    sendings,
+  }
 }
 
 function charactersFrom(drawn: number): number {
@@ -126,6 +151,8 @@ export function requestOf(exchange: FeedExchange, place: Place, nowMs: number): 
   }
 }
 
+const failure = { resolution: 'failed', error_class: 'server_error', status: 500, finish_reason: null } as const
+
 /** The plan as the shadow service writes it: a record of its own. */
 export function planOf({ number, liveArm }: FeedExchange, place: Place, nowMs: number): ShadowPlan {
   const legs = liveArm === 'candidate' ? [] : number % 10 === 0 ? [candidateLeg, secondLeg] : [candidateLeg]
@@ -136,8 +163,10 @@ export function answerOf(exchange: FeedExchange, kind: AnswerKind, nowMs: number
   const id = idOf(exchange.number)
   const arm: Arm = kind === 'live' ? exchange.liveArm : kind === 'shadow' ? 'candidate' : 'baseline'
   const leg: Leg = kind === 'live' ? 'live' : 'shadow'
+  const fails = exchange.fails && arm === 'candidate'
   return {
-    ...response(id, arm, leg, textOf(exchange, recordKinds.indexOf(kind))),
+    ...response(id, arm, leg, fails ? '' : textOf(exchange, recordKinds.indexOf(kind))),
+    ...(fails ? failure : {}),
     attempt_id: attemptOf(exchange.number, kind),
     started_at: nowMs - 120,
     first_token_at: nowMs - 100,

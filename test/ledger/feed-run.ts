@@ -7,13 +7,10 @@ import type { Run } from '../../services/domain/rollout/run.ts'
 import { ackOf, command } from '../../services/domain/rollout/sample-run.ts'
 import { transition } from '../../services/domain/rollout/transition.ts'
 import { placeOf } from '../../services/domain/routing/effective.ts'
+import type { FeedRunId } from './feed-exchange.ts'
 
-export const feedRunId = 'feed'
-
-/** Nothing ends within the time of a ledger, and every outcome is read once, at the full horizon. */
-const document: RolloutDocument = {
-  name: 'feed',
-  route: 'feed',
+/** No stage is over within the time of a ledger, and every outcome is read once, at the full horizon. */
+const document: Omit<RolloutDocument, 'name' | 'route'> = {
   change: 'model',
   baseline: { id: 'old', provider: 'p', model: 'm-1' },
   candidate: { id: 'new', provider: 'p', model: 'm-2' },
@@ -42,16 +39,26 @@ const document: RolloutDocument = {
   },
 }
 
+export interface FeedRun {
+  readonly run: Run
+  /** Where its exchanges belong. */
+  readonly place: Place
+}
+
 /**
- * A run in its first canary stage, moved there by the state machine itself, and where its exchanges belong. Its split is never written: the feed is gateway and
- * shadow in one, and the real shadow service leaves alone what no split speaks of.
+ * Runs in their first canary stage, moved there by the state machine itself. Their splits are never written: the feed is gateway and shadow in one, and the
+ * real shadow service leaves alone what no split speaks of.
  */
-export function feedRun(nowMs: number): { readonly run: Run; readonly place: Place } {
-  const compiled = compileRollout(document, null)
+export function feedRuns(nowMs: number): Readonly<Record<FeedRunId, FeedRun>> {
+  return { feed: feedRun('feed', nowMs), 'feed-worse': feedRun('feed-worse', nowMs) }
+}
+
+function feedRun(id: FeedRunId, nowMs: number): FeedRun {
+  const compiled = compileRollout({ ...document, name: id, route: id }, null)
   if (compiled.kind !== 'compiled') throw new TypeError(JSON.stringify(compiled.problems))
   const { spec, plan } = compiled
   const applied = applyRun(
-    command(feedRunId, 'apply', { payload: JSON.stringify({ spec, plan }) }),
+    command(id, 'apply', { payload: JSON.stringify({ spec, plan }) }),
     { runs: [], lastSplit: null, kills: [] },
     nowMs,
   )
@@ -65,7 +72,7 @@ export function feedRun(nowMs: number): { readonly run: Run; readonly place: Pla
   }
   step({ kind: 'start', routeEpoch: 0 })
   step({ kind: 'ack', ack: ackOf(run, 'feed') })
-  step({ kind: 'command', command: command(feedRunId, 'promote'), successor: null })
+  step({ kind: 'command', command: command(id, 'promote'), successor: null })
   step({ kind: 'ack', ack: ackOf(run, 'feed') })
   const split = effects.flatMap((effect) => (effect.kind === 'split' ? [effect.split] : [])).at(-1)
   if (split === undefined || run.state.phase !== 'canary') throw new TypeError(`the run is ${run.state.phase}`)

@@ -6,6 +6,7 @@ import type { Codec } from '../../services/platform/registry/codec.ts'
 import {
   answerOf,
   type FeedExchange,
+  type FeedRunId,
   feedExchange,
   idOf,
   planOf,
@@ -36,7 +37,8 @@ export interface Feed {
 export interface FeedOptions {
   readonly transport: Transport
   readonly codec: Codec<Records>
-  readonly place: Place
+  /** Where the exchanges of each run belong. */
+  readonly places: Readonly<Record<FeedRunId, Place>>
   readonly seed: number
   readonly exchanges: number
   readonly minutes: number
@@ -105,7 +107,7 @@ class PacedFeed {
 
   #begin(tick: number, until: number): void {
     for (; this.begun < until; this.begun += 1) {
-      const exchange = feedExchange(this.#options.seed, this.begun)
+      const exchange = feedExchange(this.#options, this.begun)
       if (exchange.oddity !== null) this.#planned[exchange.oddity] += 1
       for (const { kind, afterMs } of exchange.sendings) {
         const at = tick + Math.floor(afterMs / tickMs)
@@ -143,7 +145,8 @@ class PacedFeed {
   }
 
   #encode(exchange: FeedExchange, kind: RecordKind, nowMs: number): Buffer {
-    const { codec, place } = this.#options
+    const { codec, places } = this.#options
+    const place = places[exchange.run]
     if (kind === 'request') return codec.encode('Request', requestOf(exchange, place, nowMs))
     if (kind === 'plan') return codec.encode('ShadowPlan', planOf(exchange, place, nowMs))
     return codec.encode('Response', answerOf(exchange, kind, nowMs))

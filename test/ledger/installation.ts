@@ -36,7 +36,7 @@ export interface LedgerInstallation {
 const requestsPerSecond = 5
 const hourMs = 3_600_000
 const stackDir = fileURLToPath(new URL('../../.cache/ledger-stack', import.meta.url))
-const rollout = readFileSync(new URL('../e2e/ledger-rollout.yaml', import.meta.url), 'utf8')
+const rollout = readFileSync(new URL('rollout.yaml', import.meta.url), 'utf8')
 const prices = {
   'gpt-4-0314': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },
   'gpt-4-0613': { inputUsdPerMillion: 30, outputUsdPerMillion: 60 },

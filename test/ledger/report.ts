@@ -1,13 +1,16 @@
 import { type Machine, machineLine } from '../bench/support/machine.ts'
+import type { FeedRunId } from './feed-exchange.ts'
 import type { Entry, Ledger } from './take-ledger.ts'
 
-/** Whether nothing is lost, nothing double, and the gates say what undisturbed ones say. */
+/** Whether nothing is lost, nothing double, the gates say what undisturbed ones say, and only the run whose candidate fails was taken back. */
 export function isClean({ entries, gates }: Ledger): boolean {
   return (
     entries.every(({ lost, double }) => lost === 0 && double === 0) &&
-    gates.every(({ difference }) => difference === null)
+    gates.every(({ run, phase, difference }) => difference === null && (phase === 'rolled_back') === (run === worse))
   )
 }
+
+const worse: FeedRunId = 'feed-worse'
 
 /** The ledger as Markdown. */
 export function reportOf(ledger: Ledger, machine: Machine, command: string): string {
@@ -25,8 +28,8 @@ export function reportOf(ledger: Ledger, machine: Machine, command: string): str
     ...entries.map(rowOf),
     '',
     ...gates.map(
-      ({ run, outcome, eValues, difference }) =>
-        `Gate, run \`${run}\`: ${outcome}; ${difference === null ? `state, verdict and ${eValues} e-values are those of an undisturbed gate, bit for bit` : `DIFFERS: ${difference}`}.  `,
+      ({ run, phase, outcome, eValues, difference }) =>
+        `Gate, run \`${run}\` (at last in ${phase}): ${outcome}; ${difference === null ? `state, verdict and ${eValues} e-values are those of an undisturbed gate, bit for bit` : `DIFFERS: ${difference}`}.  `,
     ),
     '',
     `Of ${number(gateway.answered)} requests answered by the gateway, ${number(gateway.unsent)} were not yet sent when it was killed (the oldest had been answered ${(gateway.unsentForMsMax / 1_000).toFixed(1)} s before): that is not promised, and bounded by what the tap holds. ${number(ledger.commandsInDoubt)} commands were answered by no decision in time or refused: they may be decided on once or not at all. Started again, the shadow service gave up ${number(ledger.givenUpByShadow)} legs of the feed whose plan it found without an answer, as it must; the first record of a leg counts.`,

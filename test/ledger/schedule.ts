@@ -3,6 +3,9 @@ import { uniforms } from '../simulation/draws.ts'
 /** What is killed with -9 and started again. */
 export const killedServices = ['pairing', 'sink', 'shadow', 'gate-evaluator', 'rollout-controller', 'gateway'] as const
 export const killedParts = ['redis', 'registry', 'clickhouse'] as const
+/** Those that share their partitions out among instances. */
+export const joiningServices = ['pairing', 'sink', 'shadow', 'rollout-controller'] as const
+export type JoiningService = (typeof joiningServices)[number]
 export type KilledService = (typeof killedServices)[number]
 export type KilledPart = (typeof killedParts)[number]
 
@@ -17,7 +20,7 @@ export type Deed =
   /** A second instance joins the group and leaves it `forMs` later, asked or killed. */
   | {
       readonly kind: 'join'
-      readonly target: 'pairing' | 'sink'
+      readonly target: JoiningService
       readonly leaves: 'asked' | 'killed'
       readonly atMs: number
       readonly forMs: number
@@ -51,7 +54,7 @@ export function scheduleOf(seed: number, minutes: number): readonly Deed[] {
       target === 'clickhouse' ? { atMs: away.atMs - 5_000, forMs: away.forMs + 15_000 } : undefined,
     ))
       deeds.push({ kind: 'kill', target, atMs, forMs: Math.round(100 + uniform() ** 3 * 8_000) })
-  for (const target of ['pairing', 'sink'] as const)
+  for (const target of joiningServices)
     for (const atMs of moments(Math.max(1, Math.round(joinsEach * share)))) {
       const leaves = uniform() < 0.5 ? 'asked' : 'killed'
       deeds.push({ kind: 'join', target, leaves, atMs, forMs: Math.round(8_000 + uniform() * 25_000) })

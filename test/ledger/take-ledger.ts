@@ -4,6 +4,7 @@ import { topics } from '../../services/flow.ts'
 import { partitionOf } from '../../services/platform/kafka/partition-counts.ts'
 import { partitionHeader } from '../../services/rollout-controller/work.ts'
 import { type Uncaptured, uncaptured } from '../support/uncaptured.ts'
+import { calmRuns, compareDecisions, compareGates, compareLatches, type GateComparison } from './compare-gates.ts'
 import {
   type Count,
   countDeadLetters,
@@ -16,17 +17,12 @@ import {
 import { countLegs, countStoredDecisions, countStoredEvidence, countStoredPairs } from './count-store.ts'
 import { type Done, startFaults } from './faults.ts'
 import { type Sent, startFeed } from './feed.ts'
-import { feedRun } from './feed-run.ts'
+import { feedRunIds } from './feed-exchange.ts'
+import { feedRuns } from './feed-run.ts'
 import { type LedgerInstallation, startLedgerInstallation } from './installation.ts'
 import { startOperator } from './operator.ts'
 import { scheduleOf } from './schedule.ts'
-import {
-  compareGates,
-  type GateComparison,
-  readRuns,
-  type UndisturbedEvidence,
-  undisturbedEvidence,
-} from './undisturbed.ts'
+import { readRuns, type UndisturbedEvidence, undisturbedEvidence } from './undisturbed.ts'
 
 export interface LedgerOptions {
   readonly exchanges: number
@@ -112,12 +108,15 @@ export async function takeLedger(options: LedgerOptions, note: (what: string) =>
 }
 
 async function beginFeed({ transport, codec }: LedgerInstallation, options: LedgerOptions) {
-  const { run, place } = feedRun(Date.now())
+  const runs = feedRuns(Date.now())
   const producer = await transport.producer()
-  const headers = { [partitionHeader]: String(partitionOf(run.id, topics.commands.partitions)) }
-  await producer.send([{ topic: topics.runs.name, key: run.id, value: Buffer.from(writeRun(run)), headers }])
+  for (const { run } of Object.values(runs)) {
+    const headers = { [partitionHeader]: String(partitionOf(run.id, topics.commands.partitions)) }
+    await producer.send([{ topic: topics.runs.name, key: run.id, value: Buffer.from(writeRun(run)), headers }])
+  }
   await producer.close()
-  return { feed: startFeed({ transport, codec, place, ...options }), times: run.plan }
+  const places = { feed: runs.feed.place, 'feed-worse': runs['feed-worse'].place }
+  return { feed: startFeed({ transport, codec, places, ...options }), times: runs.feed.run.plan }
 }
 
 /** Topics and tables have not changed for as long as a group may take to give a dead member's partitions away. */
@@ -168,9 +167,13 @@ async function countAll(
   const legs = await countLegs(ask, log.stored)
   const storedEvidence = await countStoredEvidence(ask, new Set(evidence.first.keys()))
   const storedPairs = await countStoredPairs(ask, log.pairs.paired().size, times.legTimeoutMs)
-  const storedDecisions = await countStoredDecisions(ask, decisions.ids)
+  const storedDecisions = await countStoredDecisions(ask, new Set(decisions.byId.keys()))
   note('comparing gates')
-  const gates = await compareGates(transport, codec, runs, calm)
+  const calmly = calmRuns(codec, runs, calm)
+  const gates = await compareGates(transport, calmly)
+  const latches = await compareLatches(transport, codec, gates)
+  const { differences, ...verdicts } = await compareDecisions(calmly, [...decisions.byId.values()])
+  for (const difference of differences.slice(0, shownMax)) note(`decision ${difference}`)
   const gateway = uncaptured(seen, log.answered, deadAtMs)
   return {
     gates,
@@ -197,13 +200,15 @@ async function countAll(
       }),
       entry('evidence of the topic, in the store', storedEvidence),
       ...gates.map(({ run, expected, found }) =>
-        entry(`evidence that entered the gate (${run === 'feed' ? 'feed' : 'gateway'})`, {
+        entry(`evidence that entered the gate (${nameOf(run)})`, {
           expected,
           found,
           lost: Math.max(0, expected - found),
           double: Math.max(0, found - expected),
         }),
       ),
+      entry('latches that the evidence asks for, on the topic of brakes', latches),
+      entry('decisions on a verdict, of the same evidence', verdicts),
       entry('commands answered, in the decisions topic', decisions.commands),
       entry('decisions of the topic, in the store', storedDecisions),
       entry('unreadable records, in the dead letters', letters, {
@@ -212,6 +217,11 @@ async function countAll(
       }),
     ],
   }
+}
+
+/** Runs of the gateway have a date in their names, which changes. */
+function nameOf(run: string): string {
+  return feedRunIds.some((id) => id === run) ? run : 'gateway'
 }
 
 function entry(

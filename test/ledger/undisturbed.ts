@@ -1,11 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Evidence, Records } from '../../services/domain/events/records.ts'
-import { verdictDifference } from '../../services/domain/gate/replay-verdict.ts'
+import type { Records } from '../../services/domain/events/records.ts'
 import { releaseTimeOf } from '../../services/domain/gate/run-gate.ts'
 import type { Run } from '../../services/domain/rollout/run.ts'
 import { readRun } from '../../services/domain/rollout/run-document.ts'
 import { topics } from '../../services/flow.ts'
-import { createSnapshotCollector } from '../../services/gate-evaluator/gate-snapshot.ts'
 import { startPairingOn } from '../../services/pairing/start.ts'
 import type { OutRecord, Transport, Written } from '../../services/platform/kafka/transport.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
@@ -14,7 +12,6 @@ import { createPrometheusMetrics } from '../../services/platform/metrics/prometh
 import type { ProjectingCodec } from '../../services/platform/registry/codec.ts'
 import { eachRecord } from '../support/each-record.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { stateDifference, undisturbedGate } from '../support/undisturbed-gate.ts'
 
 /** Evidence as a pairing made it of the same log to which nothing happened. */
 export interface UndisturbedEvidence {
@@ -109,75 +106,4 @@ const nothingToRead = {
   caughtUp: Promise.resolve(),
   crashed: new Promise<never>(() => undefined),
   stop: async () => undefined,
-}
-
-/** What a killed and restarted gate knows of a run, held against one to which nothing happened. */
-export interface GateComparison {
-  readonly run: string
-  readonly outcome: string
-  /** Records that have entered: by the undisturbed gate, and by the other. */
-  readonly expected: number
-  readonly found: number
-  readonly eValues: number
-  /** The first thing in which they differ; null when all is equal, bit for bit. */
-  readonly difference: string | null
-}
-
-/** Compares state and verdict of the last snapshot of each run with what the undisturbed evidence says up to there. */
-export async function compareGates(
-  transport: Transport,
-  codec: ProjectingCodec<Records>,
-  runs: ReadonlyMap<string, Run>,
-  { byId }: UndisturbedEvidence,
-): Promise<readonly GateComparison[]> {
-  const snapshots = createSnapshotCollector()
-  await eachRecord(transport, topics.snapshots.name, ({ key, value }) => snapshots.onRecord(key ?? '', value))
-  const compared: GateComparison[] = []
-  for (const run of runs.values()) {
-    const snapshot = snapshots.snapshotOf(run.id)
-    const own = [...byId.values()].filter((evidence) => evidence.run === run.id)
-    if (snapshot === null) {
-      compared.push({
-        run: run.id,
-        outcome: 'none',
-        expected: own.length,
-        found: 0,
-        eValues: 0,
-        difference: 'no snapshot',
-      })
-      continue
-    }
-    const { head, data } = snapshot
-    const read = async (value: Buffer): Promise<Evidence> => {
-      const decoded = await codec.decode(value)
-      if (decoded.kind !== 'record' || decoded.name !== 'Evidence') throw new TypeError('evidence cannot be read back')
-      return decoded.value
-    }
-    const evidence = own.map(({ releaseMs, value }) => ({ releaseMs, read: () => read(value) }))
-    const gate = await undisturbedGate(run, data.enteredThroughMs, evidence)
-    const state = stateDifference(data, gate)
-    const verdict = verdictDifference(gate, head.verdict)
-    compared.push({
-      run: run.id,
-      outcome: `${head.verdict.outcome} ${head.verdict.reasonCode}`,
-      expected: gate.counts.entered,
-      found: data.counts.entered,
-      eValues: head.verdict.metrics.filter(({ eValue }) => eValue !== null).length,
-      difference:
-        state === null
-          ? verdict === null
-            ? null
-            : `verdict: ${verdict.field} is ${verdict.recorded}, not ${verdict.recomputed}`
-          : `state: ${firstDifference(state.was, state.should)}`,
-    })
-  }
-  return compared
-}
-
-/** The neighbourhood of the first character in which two texts differ. */
-function firstDifference(was: string, should: string): string {
-  let at = 0
-  while (was[at] === should[at]) at += 1
-  const from = Math.max(0, at - 120)
-  return `…${was.slice(from, at + 80)}… instead of …${should.slice(from, at + 80)}…`
 }

@@ -3,11 +3,11 @@ import { advance, createJoin } from '../../services/domain/pairing/join.ts'
 import { applyPlan, applyRequest, applyResponse } from '../../services/domain/pairing/sample-log.ts'
 import { expectPairs } from '../ledger/expected-pairs.ts'
 import { answerOf, feedExchange, feedPrefix, planOf, type RecordKind, requestOf } from '../ledger/feed-exchange.ts'
-import { feedRun } from '../ledger/feed-run.ts'
+import { feedRuns } from '../ledger/feed-run.ts'
 import { scheduleOf } from '../ledger/schedule.ts'
 import { uniforms } from './draws.ts'
 
-const seed = 9
+const shape = { seed: 9, exchanges: 3_000 }
 const startMs = 1_800_000_000_000
 /** While the broker is away nothing is appended; what was sent meanwhile stands close together afterwards. */
 const outagesMs = [
@@ -15,16 +15,14 @@ const outagesMs = [
   [27_000, 30_000],
 ] as const
 
-function feedLog(
-  exchanges: number,
-): readonly { readonly number: number; readonly kind: RecordKind; readonly atMs: number }[] {
-  const uniform = uniforms(seed)
+function feedLog(): readonly { readonly number: number; readonly kind: RecordKind; readonly atMs: number }[] {
+  const uniform = uniforms(shape.seed)
   const appendedMs = (sentMs: number) => {
     const outage = outagesMs.find(([fromMs, toMs]) => sentMs >= fromMs && sentMs < toMs)
     return outage === undefined ? sentMs : outage[1] + Math.floor(uniform() * 50)
   }
-  const log = Array.from({ length: exchanges }, (_, number) =>
-    feedExchange(seed, number).sendings.map(({ kind, afterMs }) => ({
+  const log = Array.from({ length: shape.exchanges }, (_, number) =>
+    feedExchange(shape, number).sendings.map(({ kind, afterMs }) => ({
       number,
       kind,
       atMs: appendedMs(number * 12 + afterMs),
@@ -35,7 +33,8 @@ function feedLog(
 
 describe('the rules that the ledger holds pairing to', () => {
   it('expect the very pairs that pairing makes of late, missing, repeated and shuffled records, and of outages', () => {
-    const { run, place } = feedRun(startMs)
+    const runs = feedRuns(startMs)
+    const { run } = runs.feed
     const facts = { plan: run.plan, goldenByPrompt: false, golden: () => null, price: () => null }
     const join = createJoin({ limit: 100_000, resumeThroughMs: 0 })
     const expected = expectPairs(run.plan)
@@ -44,21 +43,23 @@ describe('the rules that the ledger holds pairing to', () => {
       for (const evidence of advance(join, nowMs))
         if (
           evidence.comparison === 'content_ab' &&
-          evidence.baseline_resolution !== null &&
-          evidence.candidate_resolution !== null
+          evidence.baseline_resolution === 'answered' &&
+          evidence.candidate_resolution === 'answered'
         ) {
           const number = Number(evidence.exchange_id.slice(feedPrefix.length))
           paired.set(number, (paired.get(number) ?? 0) + 1)
         }
     }
-    for (const [offset, { number, kind, atMs }] of feedLog(3_000).entries()) {
-      const exchange = feedExchange(seed, number)
+    for (const [offset, { number, kind, atMs }] of feedLog().entries()) {
+      const exchange = feedExchange(shape, number)
       const nowMs = startMs + atMs
-      expected.note(number, { kind, isGivenUp: false }, nowMs)
+      const { place } = runs[exchange.run]
+      const answer = kind === 'request' || kind === 'plan' ? null : answerOf(exchange, kind, nowMs)
+      expected.note(number, { kind, isAnswered: answer?.resolution !== 'failed' }, nowMs)
       take(nowMs)
       if (kind === 'request') applyRequest(join, requestOf(exchange, place, nowMs), facts, nowMs, offset)
       else if (kind === 'plan') applyPlan(join, planOf(exchange, place, nowMs), nowMs, offset)
-      else applyResponse(join, answerOf(exchange, kind, nowMs), nowMs, offset)
+      else if (answer !== null) applyResponse(join, answer, nowMs, offset)
     }
     take(Number.MAX_SAFE_INTEGER)
     expect(new Set(paired.keys())).toEqual(expected.paired())

@@ -10,6 +10,8 @@ export interface LimitsResults {
   readonly overload?: Part<OverloadResults>
   readonly soak?: Part<SoakResults>
   readonly tenant?: Part<TenantResults>
+  /** At a rate that does not fit. */
+  readonly tenantScarce?: Part<TenantResults>
   readonly halfPairs?: Part<readonly HalfPairs[]>
   readonly rollouts?: Part<ManyRollouts>
 }

@@ -7,7 +7,7 @@ import { soakLines } from './soak-table.ts'
 import { tenantLines } from './tenant-table.ts'
 
 /** All parts that have been measured, as Markdown. */
-export function tablesOf({ overload, soak, tenant, halfPairs, rollouts }: LimitsResults): string {
+export function tablesOf({ overload, soak, tenant, tenantScarce, halfPairs, rollouts }: LimitsResults): string {
   const lines: (readonly string[])[] = []
   if (overload !== undefined) {
     const { perSecond, fits, slices } = overload.values
@@ -18,10 +18,11 @@ export function tablesOf({ overload, soak, tenant, halfPairs, rollouts }: Limits
     const { minutes, perSecond } = soak.values
     lines.push(partHead(`${minutes} minutes of ${perSecond} requests/s`, soak), soakLines(soak.values))
   }
-  if (tenant !== undefined) {
-    const { minutes, perSecond } = tenant.values
+  for (const part of [tenant, tenantScarce]) {
+    if (part === undefined) continue
+    const { minutes, perSecond } = part.values
     const title = `One tenant with nine tenths of ${perSecond} requests/s for ${minutes} minutes`
-    lines.push(partHead(title, tenant), tenantLines(tenant.values))
+    lines.push(partHead(title, part), tenantLines(part.values))
   }
   if (halfPairs !== undefined) {
     const most = Math.max(...halfPairs.values.map(({ pairs }) => pairs))

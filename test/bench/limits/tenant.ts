@@ -4,11 +4,14 @@ import { eachRecord } from '../../support/each-record.ts'
 import { legTimeoutMs, observedRollout } from '../revert/rollouts.ts'
 import { noted, type OpenPenstock } from '../support/open-penstock.ts'
 import { standUp } from '../support/standing-run.ts'
+import { type Look, lookAt } from './look.ts'
 import type { Place } from './place.ts'
 
 /** What became of one tenant's requests on one route. */
 export interface TenantCounts {
   readonly sent: number
+  /** Refused at once with 503, since the gateway had more than it can serve. */
+  readonly refused: number
   readonly failed: number
   /** Requests in the log. */
   readonly captured: number
@@ -38,6 +41,7 @@ export interface TenantResults {
   readonly routes: readonly TenantRoute[]
   /** Records of the exchanges topic by partition. */
   readonly partitions: readonly number[]
+  readonly after: Look
 }
 
 export const tenantRoutes = ['by-user', 'by-tenant'] as const
@@ -48,13 +52,15 @@ export const tenants = [large, ...small].map((id) => ({
   segments: { tier: id === large ? 'large' : 'small', customer: id },
 }))
 
-const perSecond = 60
+/** One at which nothing is scarce, and one that is more than fits. */
+export const tenantRates = { plenty: 60, scarce: 300 } as const
+const refusedAs = '503'
 const largeShare = 0.9
 const people = { large: 1_000, small: 100 }
 const settleMs = 15_000
 
 /** One tenant sends nine tenths of everything, to two routes: one sticks by user, and has a larger shadow share for the small ones; one sticks by tenant. */
-export async function measureTenant(place: Place, minutes: number): Promise<TenantResults> {
+export async function measureTenant(place: Place, minutes: number, perSecond: number): Promise<TenantResults> {
   const [byUser, byTenant] = tenantRoutes
   const budget = { usd: 1_000, calls: 10_000_000 }
   const critical = { criticalSlices: [{ key: 'tier', value: 'small' }] }
@@ -73,7 +79,7 @@ export async function measureTenant(place: Place, minutes: number): Promise<Tena
       shadow: { share: 1, startWithin: '2s', budget },
     }),
   ]
-  const asked = new Map<string, { readonly sent: number; readonly failed: number }>()
+  const asked = new Map<string, Pick<TenantCounts, 'sent' | 'refused' | 'failed'>>()
   await Promise.all(
     tenantRoutes.flatMap((route) =>
       tenants.map(async ({ id }) => {
@@ -85,8 +91,9 @@ export async function measureTenant(place: Place, minutes: number): Promise<Tena
           seconds: minutes * 60,
           people: id === large ? people.large : people.small,
         })
-        const failed = samples.filter(({ answer }) => answer === null).length
-        asked.set(`${route} ${id}`, { sent: samples.length, failed })
+        const unanswered = samples.filter(({ answer }) => answer === null)
+        const refused = unanswered.filter(({ failure }) => failure?.what === refusedAs).length
+        asked.set(`${route} ${id}`, { sent: samples.length, refused, failed: unanswered.length - refused })
       }),
     ),
   )
@@ -97,7 +104,10 @@ export async function measureTenant(place: Place, minutes: number): Promise<Tena
     const { verdict } = await place.penstock.api.explain(runs[index]?.run ?? '')
     const found = tenants.map(({ id }) => {
       const key = `${route} ${id}`
-      return [id, { ...(asked.get(key) ?? { sent: 0, failed: 0 }), ...toCounts(counts.get(key) ?? nothing()) }] as const
+      return [
+        id,
+        { ...(asked.get(key) ?? { sent: 0, refused: 0, failed: 0 }), ...toCounts(counts.get(key) ?? nothing()) },
+      ] as const
     })
     const { outcome = 'none', reasonCode = 'none', reason = '', metrics = [] } = verdict ?? {}
     noted(`${route}: ${outcome} ${reasonCode}: ${reason}`)
@@ -109,7 +119,7 @@ export async function measureTenant(place: Place, minutes: number): Promise<Tena
       metrics: metrics.map((metric) => JSON.stringify(metric)),
     })
   }
-  return { minutes, perSecond, routes, partitions }
+  return { minutes, perSecond, routes, partitions, after: await lookAt(place.penstock) }
 }
 
 interface Counting {
@@ -123,7 +133,7 @@ interface Counting {
 
 const nothing = (): Counting => ({ captured: 0, planned: 0, legs: 0, legsAnswered: 0, pairs: 0, candidate: 0 })
 
-function toCounts({ candidate, ...counts }: Counting): Omit<TenantCounts, 'sent' | 'failed'> {
+function toCounts({ candidate, ...counts }: Counting): Omit<TenantCounts, 'sent' | 'refused' | 'failed'> {
   return { ...counts, candidateShare: counts.captured === 0 ? 0 : candidate / counts.captured }
 }
 

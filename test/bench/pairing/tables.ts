@@ -10,7 +10,12 @@ export interface PairingRun {
   /** Of the plan, and those of them that have a value in evidence. */
   readonly metrics: number
   readonly metricsComputed: number
-  readonly cells: readonly { readonly size: Size; readonly results: readonly Result[] }[]
+  readonly cells: readonly PairingCell[]
+}
+
+export interface PairingCell {
+  readonly size: Size
+  readonly results: readonly Result[]
 }
 
 const peers = ['Kafka Streams 4.1.1 (one stream thread)', 'Java 17', 'kafkajs 2.2.4', 'Kafka 4.1.1']
@@ -47,7 +52,7 @@ export function tablesOf({ machine, command, evidencePerPair, metrics, metricsCo
   ].join('\n')
 }
 
-function goalLine({ size, results }: PairingRun['cells'][number]): string {
+function goalLine({ size, results }: PairingCell): string {
   const ours = results.find(({ name }) => name.startsWith('Penstock'))
   const theirs = results.find(({ name }) => name === goalPeer)
   if (ours === undefined || theirs === undefined) return `- ${sizeName(size)}: goal not measured.`

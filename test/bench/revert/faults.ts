@@ -4,6 +4,7 @@ import { candidateModel } from '../support/model-names.ts'
 import { nowMs } from '../support/now.ts'
 import { standUp } from '../support/standing-run.ts'
 import { type FaultCell, faultKinds } from './fault-cell.ts'
+import type { FaultKind } from './model-server.ts'
 import { goldenEntries, guardedRollout } from './rollouts.ts'
 import type { SteadyTraffic } from './steady-traffic.ts'
 import type { World } from './world.ts'
@@ -39,23 +40,46 @@ const alone = 150
 const noFaultMs = 1_000
 /** Below this many sticky keys a person decides; all of them have to have been judged. */
 const soundPeople = 320
-const latchWithinMs = 60_000
+const latchWithinMs = 180_000
+const shares = [1, 0.5, 0.2]
 const latchedBeforeMax = 2
 
-/** @param count runs of each kind whose answers are all bad at the lower rate; of other cells a fifth as many at that rate, and one at the higher */
+/** @param count runs of each kind whose answers are all bad at the lower rate; of other cells a third as many */
 export async function measureFaults(world: World, count: number): Promise<readonly FaultResults[]> {
-  const few = Math.max(1, Math.round(count / 5))
-  const cells = (perSecond: number, shares: readonly number[]) =>
-    faultKinds.flatMap((kind) => shares.map((share): FaultCell => ({ kind, share, perSecond })))
-  const repeated = (cell: FaultCell) => {
-    const times = cell.perSecond === alone ? 1 : cell.share === 1 ? count : few
-    return Array.from({ length: times }, (): FaultCell => cell)
-  }
+  const low = faultKinds.flatMap((kind) => shares.map((share) => cellOf(kind, share, sideBySide)))
+  const high = faultKinds.flatMap((kind) => [1, 0.2].map((share) => cellOf(kind, share, alone)))
+  const few = Math.max(1, Math.round(count / 3))
+  const repeated = (cell: FaultCell) => times(low.includes(cell) && cell.share === 1 ? count : few, cell)
   const done = new Map<FaultCell, Tally>()
-  const [low, high] = [cells(sideBySide, [1, 0.5, 0.2]), cells(alone, [1, 0.2])]
   await Promise.all(pulling(world, faultRoutes, low.flatMap(repeated), done))
   await Promise.all(pulling(world, faultRoutes.slice(0, 1), high.flatMap(repeated), done))
-  return [...low, ...high].map((cell) => ({ cell, ...(done.get(cell) ?? { runs: [], latchedBefore: 0 }) }))
+  return resultsOf([...low, ...high], done)
+}
+
+/** The same with the default horizons. @param count runs of each kind whose answers are all bad */
+export async function measureFaultsByDefault(world: World, count: number): Promise<readonly FaultResults[]> {
+  const cells = faultKinds.map((kind) => cellOf(kind, 1, sideBySide, 'default'))
+  const done = new Map<FaultCell, Tally>()
+  const inTurn = times(count, cells).flat()
+  await Promise.all(pulling(world, faultRoutes, inTurn, done))
+  return resultsOf(cells, done)
+}
+
+function cellOf(
+  kind: FaultKind,
+  share: number,
+  perSecond: number,
+  horizons: FaultCell['horizons'] = 'short',
+): FaultCell {
+  return { kind, share, perSecond, horizons }
+}
+
+function times<T>(count: number, value: T): T[] {
+  return Array.from({ length: count }, () => value)
+}
+
+function resultsOf(cells: readonly FaultCell[], done: ReadonlyMap<FaultCell, Tally>): readonly FaultResults[] {
+  return cells.map((cell) => ({ cell, ...(done.get(cell) ?? { runs: [], latchedBefore: 0 }) }))
 }
 
 /** Each route takes the next job when it is done with one. */
@@ -69,9 +93,9 @@ function pulling(
     for (let cell = jobs.shift(); cell !== undefined; cell = jobs.shift()) {
       const tally = done.get(cell) ?? { runs: [], latchedBefore: 0 }
       done.set(cell, tally)
-      const times = await measureFault(world, route, cell)
-      noted(cell, times, jobs.length)
-      if (times !== null) tally.runs.push(times)
+      const seen = await measureFault(world, route, cell)
+      noted(cell, seen, jobs.length)
+      if (seen !== null) tally.runs.push(seen)
       else {
         tally.latchedBefore += 1
         if (tally.latchedBefore <= latchedBeforeMax) jobs.push(cell)
@@ -80,16 +104,16 @@ function pulling(
   })
 }
 
-function noted({ kind, share, perSecond }: FaultCell, times: FaultTimes | null, left: number): void {
+function noted({ kind, share, perSecond }: FaultCell, seen: FaultTimes | null, left: number): void {
   const came =
-    times === null
+    seen === null
       ? 'latched before its fault'
-      : `latch after ${times.latchS.toFixed(2)} s, ${times.badAnswers} bad answers`
+      : `latch after ${seen.latchS.toFixed(2)} s, ${seen.badAnswers} bad answers`
   process.stderr.write(`${kind} ${share * 100} % at ${perSecond}/s: ${came}; ${left} to come\n`)
 }
 
 async function measureFault(world: World, route: string, cell: FaultCell): Promise<FaultTimes | null> {
-  const { run } = await standUp(world, guardedRollout(route), goldenEntries)
+  const { run } = await standUp(world, guardedRollout(route, cell.horizons), goldenEntries)
   forget(world, route)
   const traffic = world.traffic(route, cell.perSecond, null)
   try {

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { uniforms } from '../../simulation/draws.ts'
 import { nowMs } from '../support/now.ts'
 
-/** errors: 500 at once. slow: right, and late. truncated: the connection breaks in the middle of the answer. wrong: at once, and not what is expected. */
-export type FaultKind = 'errors' | 'slow' | 'truncated' | 'wrong'
+/** errors: 500 at once. slow: right, and late. truncated: the connection breaks in the middle of the answer. wrong: at once, and not what is expected. refusals: at once, and not what was asked for. */
+export type FaultKind = 'errors' | 'slow' | 'truncated' | 'wrong' | 'refusals'
 
 export interface Fault {
   readonly kind: FaultKind
@@ -40,6 +40,12 @@ const seed = 20
 export const questionOf = (number: number) => `question ${number}`
 export const answerTo = (question: string) => question.replace('question', 'answer')
 
+/** Most providers refuse in words alone. */
+const badTexts: Readonly<Record<string, string>> = {
+  wrong: 'something else',
+  refusals: "I'm sorry, but I can't help with that.",
+}
+
 /** An OpenAI-compatible server on loopback with as many models as are asked for. */
 export async function startBenchModel(onArrival: (arrival: Arrival) => void): Promise<BenchModel> {
   const faults = new Map<string, Fault>()
@@ -61,7 +67,7 @@ export async function startBenchModel(onArrival: (arrival: Arrival) => void): Pr
     onArrival({ model, user: typeof user === 'string' ? user : null, atMs, faulty: kind !== null })
     await delay(kind === 'errors' ? errorMs : kind === 'slow' ? slowAnswerMs : answerMs)
     if (kind === 'errors') return send(response, 500, { error: { message: 'the model crashed', type: 'server_error' } })
-    const text = kind === 'wrong' ? 'something else' : answerTo(messages.at(-1)?.content ?? '')
+    const text = badTexts[kind ?? ''] ?? answerTo(messages.at(-1)?.content ?? '')
     if (kind === 'truncated') return breakOff(response, completion(model, text))
     send(response, 200, completion(model, text))
   }

@@ -17,8 +17,6 @@ export interface Predicted {
   /** From the arrival of the first bad answer's call to the moment at which the deciding record is final: units over traffic, plus horizon and grace. */
   readonly latchS: Quantiles
   readonly badAnswers: Quantiles
-  /** The same with the default horizons, of legs that may take a minute. */
-  readonly latchSByDefault: Quantiles
 }
 
 export interface Prediction {
@@ -37,14 +35,11 @@ export function predictFaults(cells: readonly FaultCell[]): readonly Prediction[
 }
 
 function predictFault(cell: FaultCell): Predicted {
-  const short = guardedRollout('simulated')
-  const { legTimeout: _, grace: __, ...byDefault } = short
-  const latched = simulated(planOf(short), cell)
+  const latched = simulated(planOf(guardedRollout('simulated', cell.horizons)), cell)
   return {
     runs,
     latchS: quantilesOf(latched.map(({ seconds }) => seconds)),
     badAnswers: quantilesOf(latched.map(({ bad }) => bad)),
-    latchSByDefault: quantilesOf(simulated(planOf(byDefault), cell).map(({ seconds }) => seconds)),
   }
 }
 
@@ -104,6 +99,7 @@ const legs: Readonly<Record<FaultKind, LegChange>> = {
   slow: { ...sound, durationMs: slowAnswerMs, ttftMs: slowAnswerMs },
   truncated: { ...sound, resolution: 'failed', isWhole: false },
   wrong: { ...sound, goldenWrong: true },
+  refusals: { ...sound, refused: true, goldenWrong: true },
 }
 
 function legOf(kind: FaultKind): LegChange {

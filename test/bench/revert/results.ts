@@ -13,5 +13,7 @@ export interface RevertResults {
   readonly kills?: Part<Readonly<Record<KillBy, readonly KillTimes[]>>>
   readonly outage?: Part<OutageResults>
   readonly faults?: Part<readonly FaultResults[]>
+  /** Candidates that go bad where legs may take a minute. */
+  readonly byDefault?: Part<readonly FaultResults[]>
   readonly predictions?: readonly Prediction[]
 }

@@ -1,5 +1,6 @@
 import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
 import { baselineModel, candidateModel } from '../support/model-names.ts'
+import type { FaultCell } from './fault-cell.ts'
 import { answerTo, questionOf } from './model-server.ts'
 import { questions } from './steady-traffic.ts'
 
@@ -50,9 +51,12 @@ export function observedRollout(route: string): RolloutDocument {
   }
 }
 
-/** The same beside a golden set. */
-export function guardedRollout(route: string): RolloutDocument {
-  return { ...observedRollout(route), golden: { file: 'golden.jsonl' } }
+/** The same beside a golden set, with legs that may take a minute where its horizons are the default ones. */
+export function guardedRollout(route: string, horizons: FaultCell['horizons']): RolloutDocument {
+  const short: RolloutDocument = { ...observedRollout(route), golden: { file: 'golden.jsonl' } }
+  if (horizons === 'short') return short
+  const { legTimeout: _, grace: __, ...byDefault } = short
+  return byDefault
 }
 
 /** What is right for each question that the traffic asks. */

@@ -13,12 +13,16 @@ const outageGoalMs = 5_000
 
 /** All parts that have been measured, as Markdown. */
 export function tablesOf(results: RevertResults): string {
-  const { before, latches, kills, outage, faults, predictions = [] } = results
+  const { before, latches, kills, outage, faults, byDefault, predictions = [] } = results
+  const canary = `at a canary of ${canaryShare * 100} %`
   const lines = [
     ...(latches === undefined ? [] : latchLines(latches, before)),
     ...(kills === undefined ? [] : killLines(kills)),
     ...(outage === undefined ? [] : outageLines(outage)),
-    ...(faults === undefined ? [] : faultLines(faults, predictions)),
+    ...(faults === undefined ? [] : faultLines(`Whole faults ${canary}`, faults, predictions)),
+    ...(byDefault === undefined
+      ? []
+      : faultLines(`Whole faults ${canary} with the default horizons`, byDefault, predictions)),
   ]
   return lines.join('\n').trimEnd()
 }
@@ -106,12 +110,15 @@ function outageLines(outage: Part<OutageResults>): readonly string[] {
   ]
 }
 
-function faultLines(faults: Part<readonly FaultResults[]>, predictions: readonly Prediction[]): readonly string[] {
-  const title = `Whole faults at a canary of ${canaryShare * 100} %, from the call that got the first bad answer`
+function faultLines(
+  title: string,
+  faults: Part<readonly FaultResults[]>,
+  predictions: readonly Prediction[],
+): readonly string[] {
   return [
-    ...partHead(title, faults),
-    '| fault | of its answers | requests/s | runs | latch, s: median, max | last request of the candidate, s: median, max | bad answers: median, max | predicted latch, s: median, p99 | predicted bad answers: median, p99 | predicted latch with default horizons, s: median |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...partHead(`${title}, from the call that got the first bad answer`, faults),
+    '| fault | of its answers | requests/s | runs | latch, s: median, max | last request of the candidate, s: median, max | bad answers: median, max | predicted latch, s: median, p99 | predicted bad answers: median, p99 |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...faults.values.map((results) => faultRow(results, predictions)),
     '',
     `${faults.values.reduce((sum, { latchedBefore }) => sum + latchedBefore, 0)} more runs latched before they were given their fault, and were made again.`,
@@ -125,9 +132,13 @@ function faultRow({ cell, runs }: FaultResults, predictions: readonly Prediction
     return `${p50.toFixed(digits)}, ${max.toFixed(digits)}`
   }
   const said = ({ p50, p99 }: Quantiles, digits: number) => `${p50.toFixed(digits)}, ${p99.toFixed(digits)}`
-  const { kind, share, perSecond } = cell
+  const { kind, share, perSecond, horizons } = cell
   const predicted = predictions.find(
-    (each) => each.cell.kind === kind && each.cell.share === share && each.cell.perSecond === perSecond,
+    (each) =>
+      each.cell.kind === kind &&
+      each.cell.share === share &&
+      each.cell.perSecond === perSecond &&
+      each.cell.horizons === horizons,
   )?.predicted
   const row = [
     kind,
@@ -139,7 +150,6 @@ function faultRow({ cell, runs }: FaultResults, predictions: readonly Prediction
     of('badAnswers', 0),
     predicted === undefined ? '–' : said(predicted.latchS, 2),
     predicted === undefined ? '–' : said(predicted.badAnswers, 0),
-    predicted === undefined ? '–' : predicted.latchSByDefault.p50.toFixed(1),
   ]
   return `| ${row.join(' | ')} |`
 }
