@@ -6,6 +6,7 @@ import { clickHouseEnvironment } from './clickhouse-part.ts'
 import { repositoryRoot } from './config.ts'
 import { log4j2, serverProperties } from './kafka-part.ts'
 import { askBroker, readMetadata } from './kafka-wire.ts'
+import { fromArchive } from './programs.ts'
 import { npmFiles } from './provision-clickhouse.ts'
 import { javaMajor } from './provision-java.ts'
 import { isAtLeast } from './provision-redis.ts'
@@ -41,6 +42,14 @@ describe('Kafka', () => {
     'log.dirs=some/data',
   ])('has %s', (line) => {
     expect(lines).toContain(line)
+  })
+
+  it('takes its classes from an archive where there is one, and is started without where there is none', () => {
+    const { programs } = state
+    expect(fromArchive(programs, 'kafka')).toEqual([])
+    expect(fromArchive({ ...programs, classArchives: { kafka: 'some/classes.jsa' } }, 'kafka')[0]).toBe(
+      '-XX:SharedArchiveFile=some/classes.jsa',
+    )
   })
 
   it('listens on loopback only', () => {

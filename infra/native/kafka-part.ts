@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { askBroker } from './kafka-wire.ts'
 import { type Part, type PartPlace, probeTimeoutMs } from './part.ts'
 import type { Ports } from './ports.ts'
+import { fromArchive } from './programs.ts'
 import { requireTool } from './run-tool.ts'
 import type { StackState } from './state.ts'
 
@@ -80,7 +81,12 @@ export const kafkaPart: Part = {
     await writeFile(logging, log4j2(join(place.logs, 'kafka.log')))
     const classPath = ['-cp', join(kafkaLibs, '*'), `-Dlog4j2.configurationFile=${logging}`]
     if (!existsSync(data)) await format(place, state, data, classPath)
-    return { command: java, args: [`-Xmx${heap}`, ...classPath, 'kafka.Kafka', properties], cwd: place.dir, env: {} }
+    return {
+      command: java,
+      args: [...fromArchive(state.programs, 'kafka'), `-Xmx${heap}`, ...classPath, 'kafka.Kafka', properties],
+      cwd: place.dir,
+      env: {},
+    }
   },
 
   async probe(state) {
@@ -107,7 +113,13 @@ async function format(place: PartPlace, state: StackState, data: string, classPa
   await requireTool(
     {
       command: state.programs.java,
-      args: ['-XX:TieredStopAtLevel=1', ...classPath, 'kafka.tools.StorageTool', ...options],
+      args: [
+        ...fromArchive(state.programs, 'kafka'),
+        '-XX:TieredStopAtLevel=1',
+        ...classPath,
+        'kafka.tools.StorageTool',
+        ...options,
+      ],
       timeoutMs: 60_000,
     },
     "Kafka's storage could not be formatted",

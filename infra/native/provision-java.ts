@@ -8,14 +8,14 @@ import { cacheName, type Versions } from './versions.ts'
 
 const downloadTimeoutMs = 10 * 60_000
 
-/** The Java command to run servers with. Throws StackError (MISSING_TOOL) when there is none or it is too old. */
-export async function requireJava(majorMin: number): Promise<string> {
+/** The Java command to run servers with, and what it says of itself. Throws StackError (MISSING_TOOL) when there is none or it is too old. */
+export async function requireJava(majorMin: number): Promise<{ readonly java: string; readonly javaBuild: string }> {
   const fix =
     'install one (Debian: `apt-get install openjdk-17-jre-headless`, macOS: `brew install openjdk@17`) and have it first on PATH'
   const { code, output } = await runTool({ command: 'java', args: ['-version'], timeoutMs: 30_000 })
   if (code !== 0) throw new StackError(`Java ${majorMin} or later is missing: ${fix}`, { code: 'MISSING_TOOL' })
   const major = javaMajor(output)
-  if (major !== null && major >= majorMin) return 'java'
+  if (major !== null && major >= majorMin) return { java: 'java', javaBuild: output.trim() }
   throw new StackError(`Java ${major ?? 'of unknown version'} is too old, ${majorMin} or later is needed: ${fix}`, {
     code: 'MISSING_TOOL',
   })

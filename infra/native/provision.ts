@@ -1,18 +1,11 @@
 import { resolve } from 'node:path'
+import { archiveClasses } from './class-archive.ts'
+import type { Programs } from './programs.ts'
 import { type OnProgress, progressFrom } from './progress.ts'
-import { type ClickHouseLibrary, provisionClickHouse } from './provision-clickhouse.ts'
+import { provisionClickHouse } from './provision-clickhouse.ts'
 import { provisionKafka, provisionRegistry, requireJava } from './provision-java.ts'
-import { provisionRedis, type RedisBinary } from './provision-redis.ts'
+import { provisionRedis } from './provision-redis.ts'
 import { versions } from './versions.ts'
-
-/** Where the programs of all parts are. */
-export interface Programs {
-  readonly java: string
-  readonly kafkaLibs: string
-  readonly registry: string
-  readonly redis: RedisBinary
-  readonly clickhouse: ClickHouseLibrary
-}
 
 export interface ProvisionOptions {
   readonly cacheDir: string
@@ -26,7 +19,7 @@ export interface ProvisionOptions {
 export async function provision({ cacheDir, onProgress }: ProvisionOptions): Promise<Programs> {
   const say = progressFrom(onProgress, () => performance.now())
   const cache = resolve(cacheDir)
-  const java = await requireJava(versions.java.majorMin)
+  const { java, javaBuild } = await requireJava(versions.java.majorMin)
   // Maven's local repository is not made for two writers: its two downloads go one after the other.
   const withMaven = async (): Promise<readonly [string, string]> => [
     await provisionKafka(cache, versions, say),
@@ -41,5 +34,14 @@ export async function provision({ cacheDir, onProgress }: ProvisionOptions): Pro
   if (redis.status === 'rejected') throw redis.reason
   if (clickhouse.status === 'rejected') throw clickhouse.reason
   const [kafkaLibs, registry] = maven.value
-  return { java, kafkaLibs, registry, redis: redis.value, clickhouse: clickhouse.value }
+  const programs: Programs = { java, kafkaLibs, registry, redis: redis.value, clickhouse: clickhouse.value }
+  const archived = { cacheDir: cache, javaBuild, say }
+  const [kafka, ofRegistry] = await Promise.all([
+    archiveClasses('kafka', programs, archived),
+    archiveClasses('registry', programs, archived),
+  ])
+  return {
+    ...programs,
+    classArchives: { ...(kafka === null ? {} : { kafka }), ...(ofRegistry === null ? {} : { registry: ofRegistry }) },
+  }
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Part, probeTimeoutMs } from './part.ts'
+import { fromArchive } from './programs.ts'
 import type { StackState } from './state.ts'
 import { versions } from './versions.ts'
 
@@ -24,6 +25,7 @@ export function registryArguments(state: StackState, dataDir: string): readonly 
   const properties = Object.entries(settings).map(([key, value]) => `-D${key}=${value}`)
   const classPath = `${versions.registry.jar}:lib/*`
   return [
+    ...fromArchive(state.programs, 'registry'),
     `-Xmx${heap}`,
     '-XX:+UseSerialGC',
     '-XX:TieredStopAtLevel=1',

@@ -1,15 +1,15 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { requireDisk } from './cache-entry.ts'
-import { defaultCacheDir, inheritedEnvironment } from './config.ts'
+import { defaultCacheDir } from './config.ts'
+import { type Owner, spawnReaper } from './owner.ts'
 import { choosePorts, machinePorts, type PortName, type Ports } from './ports.ts'
 import { acquireLock, type ProcessLock } from './process-lock.ts'
 import { findMarked, isPaused, signal } from './processes.ts'
+import type { Programs } from './programs.ts'
 import { type OnProgress, progressFrom, type Say } from './progress.ts'
-import { type Programs, provision } from './provision.ts'
+import { provision } from './provision.ts'
 import { StackError } from './stack-error.ts'
 import {
   addressesOf,
@@ -67,7 +67,6 @@ export interface Stack extends StackAddresses {
 const stopOrder: readonly PartName[] = ['clickhouse', 'redis', 'registry', 'kafka']
 const lockTimeoutMs = 5 * 60_000
 const dataBytesMin = 500_000_000
-const reaper = fileURLToPath(new URL('./reaper.ts', import.meta.url))
 
 /**
  * Provisions what is missing and starts what does not run, all parts at once; a stack that runs is left as it is. Resolves when every part
@@ -252,25 +251,6 @@ async function bringUpPart(
   if (processes.server === null) throw new StackError(`${name} has no process`, { code: 'START' })
   await awaitReady(dir, name, state, processes.server, say)
   say(name, `ready on ${where}`)
-}
-
-interface Owner {
-  end(): void
-}
-
-/** The reaper holds the other end of a pipe from this process: see reaper.ts. */
-function spawnReaper(dir: string): Owner {
-  const child = spawn(process.execPath, [reaper, dir], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-    env: inheritedEnvironment(),
-  })
-  child.unref()
-  child.stdin.on('error', () => {
-    // It ended first; then there is nothing left to tell it.
-  })
-  if ('unref' in child.stdin && typeof child.stdin.unref === 'function') child.stdin.unref()
-  return { end: () => child.stdin.end() }
 }
 
 function attach(dir: string, say: Say, owned: Owner | null): Stack {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PortChoice } from './ports.ts'
 import type { ProcessId } from './processes.ts'
-import type { Programs } from './provision.ts'
+import type { Programs } from './programs.ts'
 import { StackError } from './stack-error.ts'
 
 export const partNames = ['kafka', 'registry', 'redis', 'clickhouse'] as const

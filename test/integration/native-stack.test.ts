@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inheritedEnvironment } from '../../infra/native/config.ts'
 import { findMarked, identify, isAlive } from '../../infra/native/processes.ts'
 import { openStack, type Stack, startStack } from '../../infra/native/stack.ts'
-import { type PartName, partNames, type StackAddresses } from '../../infra/native/state.ts'
+import { type PartName, partNames, readState, type StackAddresses } from '../../infra/native/state.ts'
 import { patchKafkajsTimer } from '../../services/platform/kafka/timer-patch.ts'
 import { testServers, testStack } from '../support/stack.ts'
 
@@ -308,6 +308,11 @@ describe('one part at a time', () => {
       .then((answer) => answer.json())
       .finally(() => client.close())
   }
+
+  it('has archived the classes of its servers in Java', () => {
+    const { kafka = '', registry = '' } = readState(dir)?.programs.classArchives ?? {}
+    expect([kafka, registry].map((file) => existsSync(file))).toEqual([true, true])
+  })
 
   it('keeps what was acknowledged over kill -9 and comes back on the same port', async () => {
     await makeTopic()

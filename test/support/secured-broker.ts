@@ -9,6 +9,7 @@ import { defaultCacheDir, inheritedEnvironment } from '../../infra/native/config
 import { log4j2, serverProperties } from '../../infra/native/kafka-part.ts'
 import { choosePorts, machinePorts } from '../../infra/native/ports.ts'
 import { markerVariable } from '../../infra/native/processes.ts'
+import { fromArchive } from '../../infra/native/programs.ts'
 import { provision } from '../../infra/native/provision.ts'
 import { createKafkajsClient } from '../../services/platform/kafka/kafkajs-client.ts'
 import { silentLog } from './silent-log.ts'
@@ -36,7 +37,8 @@ export async function startSecuredBroker(
   accounts: readonly string[],
 ): Promise<SecuredBroker> {
   mkdirSync(dir, { recursive: true })
-  const { java, kafkaLibs } = await provision({ cacheDir: defaultCacheDir() })
+  const programs = await provision({ cacheDir: defaultCacheDir() })
+  const { java, kafkaLibs } = programs
   // As many ports as a stack has, and of its kind; only three are needed.
   const {
     kafka: secured,
@@ -49,7 +51,12 @@ export async function startSecuredBroker(
   const properties = join(dir, 'server.properties')
   writeFileSync(properties, securedProperties({ secured, inside, controller }, join(dir, 'data'), keystore))
   writeFileSync(join(dir, 'log4j2.xml'), log4j2(join(dir, 'kafka.log')))
-  const classPath = ['-cp', join(kafkaLibs, '*'), `-Dlog4j2.configurationFile=${join(dir, 'log4j2.xml')}`]
+  const classPath = [
+    ...fromArchive(programs, 'kafka'),
+    '-cp',
+    join(kafkaLibs, '*'),
+    `-Dlog4j2.configurationFile=${join(dir, 'log4j2.xml')}`,
+  ]
   const passwords = new Map(accounts.map((account) => [account, randomBytes(12).toString('hex')]))
   const scram = [...passwords].flatMap(([name, password]) => [
     '--add-scram',
