@@ -14,8 +14,8 @@ import type { Irregular, Lost, TapEnd, TapMessage, TapReply, TapRequest } from '
 
 export interface TapRecorderDeps {
   readonly redact: Redactor
-  /** Encodes and sends one record of `request`, once `after` has settled; resolves when it is acknowledged. `lost` says what did not get through. Never rejects. */
-  send(record: TapRecord, after: Promise<unknown>, request: TapRequest): Promise<{ readonly lost: Lost | null }>
+  /** Encodes and sends one record of `request`, behind those it was called with before; resolves when it is acknowledged. `lost` says what did not get through. Never rejects. */
+  send(record: TapRecord, request: TapRequest): Promise<{ readonly lost: Lost | null }>
   reply(reply: TapReply): void
 }
 
@@ -48,8 +48,8 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
   let reading: Promise<unknown> = Promise.resolve()
   const lose = (what: Lost, id: string, request: TapRequest) =>
     deps.reply({ kind: 'lost', what, of: exchangeFields(id, request) })
-  const write = (record: TapRecord, after: Promise<unknown>, request: TapRequest): Promise<unknown> =>
-    deps.send(record, after, request).then(({ lost }) => {
+  const write = (record: TapRecord, request: TapRequest): Promise<unknown> =>
+    deps.send(record, request).then(({ lost }) => {
       if (lost !== null) lose(lost, record.value.exchange_id, request)
     })
   const finish = async (id: string, known: Open, end: TapEnd): Promise<void> => {
@@ -57,7 +57,7 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
       const { value, irregular } = await responseOf(deps.redact, id, known, end)
       if (irregular.length > 0) deps.reply({ kind: 'irregular', what: irregular })
       // In one step, so that it is cut to its bounds before the next answer is read.
-      return { written: write({ name: 'Response', value }, known.written, known.request) }
+      return { written: write({ name: 'Response', value }, known.request) }
     })
     reading = read.catch(() => undefined)
     try {
@@ -65,14 +65,14 @@ export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
     } catch {
       // Whatever a text does to a parser or a detector costs this record and no other.
       lose('record', id, known.request)
-      await known.written
     }
+    await known.written
     deps.reply({ kind: 'settled', id })
   }
   const begin = (id: string, request: TapRequest, body: Uint8Array | null, dropped: number): Open => {
     try {
       const value = requestOf(deps.redact, id, request, body, dropped)
-      return { request, body, chunks: [], written: write({ name: 'Request', value }, Promise.resolve(), request) }
+      return { request, body, chunks: [], written: write({ name: 'Request', value }, request) }
     } catch {
       lose('record', id, request)
       return { request, body, chunks: [], written: Promise.resolve() }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import type { Records } from '../domain/events/records.ts'
 import type { OutRecord, Producer } from '../platform/kafka/transport.ts'
@@ -19,7 +20,7 @@ const response = (exchange_id: string, bytes = 1) =>
   }) as unknown as TapRecord
 
 /** Sends the records of one exchange, and answers what was asked of the producer, call by call. */
-function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false) {
+function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false, answers = true) {
   const calls: string[] = []
   const said: object[] = []
   const note = (fields: object) => void said.push(fields)
@@ -27,6 +28,7 @@ function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false
   const producer: Producer = {
     async send(records) {
       calls.push(records.map(({ key, value }) => `${value}-${key}`).join(' '))
+      if (!answers) return new Promise<never>(() => undefined)
       if (refuses(records)) throw new TransportError('never', { code: 'REFUSED' })
       return []
     },
@@ -35,12 +37,12 @@ function setUp(refuses: (records: readonly OutRecord[]) => boolean = () => false
   const { signal } = new AbortController()
   const send = createTapSender({ codec: Promise.resolve(codec), producer, waitingBytesMax: 1e9, signal, log })
   const exchange = async (asked: TapRecord, answered: TapRecord) => {
-    const written = send(asked, Promise.resolve(), tapped)
+    const written = send(asked, tapped)
     // An answer is read in a few steps of its own.
     for (let step = 0; step < 5; step += 1) await Promise.resolve()
-    return Promise.all([written, send(answered, written, tapped)])
+    return Promise.all([written, send(answered, tapped)])
   }
-  return { calls, said, exchange }
+  return { calls, said, exchange, send }
 }
 
 it('what is to be sent in one turn is one call of the producer, in order', async () => {
@@ -63,4 +65,15 @@ it('where some are refused together, each is sent alone and hears of itself', as
   expect(asked).toEqual({ lost: 'record' })
   expect(said).toEqual([{ exchange: 'a', trace, err: expect.stringContaining('never') }])
   expect(answered).toEqual({ lost: null })
+})
+
+it('a response follows its request without waiting for the acknowledgement, as after an outage', async () => {
+  const { calls, send } = setUp(() => false, false)
+  void send(request('a'), tapped)
+  await nextTurn()
+  await nextTurn()
+  void send(response('a'), tapped)
+  await nextTurn()
+  await nextTurn()
+  expect(calls).toEqual(['Request-a', 'Response-a'])
 })

@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Records, Request, Response } from '../domain/events/records.ts'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import { topics } from '../flow.ts'
@@ -30,23 +30,23 @@ const togetherBytesMax = 64 * 1024
 /**
  * Encodes and sends the tap's records for as long as it takes: the producer waits out a broker that is away, and this waits out a topic and a
  * registry that are not there yet. Byte budgets, not a number of tries, are what bounds it.
+ *
+ * Records are handed to the producer in the order of the calls, and it keeps that order in each partition. So a response stands behind its request, and
+ * after an outage goes out with it: waiting for the request to be acknowledged first would leave it to the next fault.
  */
 export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
   const { codec, signal, log } = deps
   codec.catch(() => undefined)
   let waitingBytes = 0
-  const turn = createTurn((records) => sendUntilKnown(deps, records))
-  return async (whole, after, request) => {
+  const outgoing = createOutgoing(untilKnown(deps))
+  return async (whole, request) => {
     // Before anything is waited for: what waits is bounded.
     const { record, bytes, lost } = cut(whole, Math.min(textBytesMax, deps.waitingBytesMax - waitingBytes))
     waitingBytes += bytes
     const key = record.value.exchange_id
     try {
-      const small = bytes <= togetherBytesMax
-      // What goes together stays in its order.
-      if (!small || !turn.has(key)) await after
       const out = { topic: topics.exchanges.name, key, value: encoded(await codec, record) }
-      await (small ? turn.put(out) : sendUntilKnown(deps, [out]))
+      await (bytes <= togetherBytesMax ? outgoing.together(out) : outgoing.alone(out))
       return { lost }
     } catch (error) {
       if (!signal.aborted) log.warn({ ...exchangeFields(key, request), err: errorText(error) }, 'record not sent')
@@ -57,45 +57,59 @@ export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
   }
 }
 
-async function sendUntilKnown({ producer, signal }: TapSenderDeps, records: readonly OutRecord[]): Promise<void> {
-  for (;;) {
-    try {
-      await producer.send(records)
-      return
-    } catch (cause) {
-      if (!(cause instanceof PenstockError && cause.retriable) || signal.aborted) throw cause
-      await delay(retryMs, undefined, { signal })
+type Send = (records: readonly OutRecord[]) => Promise<void>
+
+/** While something is to be tried again, nothing that comes later goes before it. */
+function untilKnown({ producer, signal }: TapSenderDeps): Send {
+  let pause: Promise<void> | null = null
+  return async (records) => {
+    for (;;) {
+      if (pause !== null) await pause
+      try {
+        await producer.send(records)
+        return
+      } catch (cause) {
+        if (!(cause instanceof PenstockError && cause.retriable) || signal.aborted) throw cause
+        pause ??= delay(retryMs, undefined, { signal }).finally(() => {
+          pause = null
+        })
+      }
     }
   }
 }
 
-/** Gathers what is sent in one turn of the loop: a call of the producer costs more than a record. */
-interface Turn {
-  /** Whether this turn has one of that key. */
-  has(key: string): boolean
-  put(record: OutRecord): Promise<void>
+interface Outgoing {
+  /** With all that comes in the same turn of the loop: a call of the producer costs more than a record. */
+  together(record: OutRecord): Promise<void>
+  /** By itself, behind what came before it. */
+  alone(record: OutRecord): Promise<void>
 }
 
-function createTurn(send: (records: readonly OutRecord[]) => Promise<void>): Turn {
-  let records: OutRecord[] = []
-  const keys = new Set<string | null>()
-  let sent: Promise<void> = Promise.resolve()
+function createOutgoing(send: Send): Outgoing {
+  let gathered: { readonly records: OutRecord[]; readonly sent: PromiseWithResolvers<void> } | null = null
+  const handOver = () => {
+    if (gathered === null) return
+    const { records, sent } = gathered
+    gathered = null
+    send(records).then(sent.resolve, sent.reject)
+  }
   return {
-    has: (key) => keys.has(key),
-    put(record) {
-      keys.add(record.key)
-      const now = records
-      if (now.push(record) === 1)
-        sent = nextTurn().then(() => {
-          records = []
-          keys.clear()
-          return send(now)
-        })
+    together(record) {
+      if (gathered === null) {
+        gathered = { records: [], sent: Promise.withResolvers() }
+        setImmediate(handOver)
+      }
+      const { records, sent } = gathered
+      records.push(record)
       // Refused together, each hears what becomes of it alone.
-      return sent.catch((cause: unknown) => {
-        if (now.length === 1) throw cause
+      return sent.promise.catch((cause: unknown) => {
+        if (records.length === 1) throw cause
         return send([record])
       })
+    },
+    alone(record) {
+      handOver()
+      return send([record])
     },
   }
 }

@@ -96,8 +96,7 @@ export async function startGatewayInMemory(
   const replies: TapReply[] = []
   const recorder = createTapRecorder({
     redact: createRedactor({ pseudonym: () => 'x' }),
-    async send(record, after) {
-      await after
+    async send(record) {
       records.push(record)
       return { lost: null }
     },

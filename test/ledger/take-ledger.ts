@@ -175,6 +175,7 @@ async function countAll(
   const { differences, ...verdicts } = await compareDecisions(calmly, [...decisions.byId.values()])
   for (const difference of differences.slice(0, shownMax)) note(`decision ${difference}`)
   const gateway = uncaptured(seen, log.answered, deadAtMs)
+  for (const one of gateway.lost.slice(0, shownMax)) note(`request ${one}`)
   return {
     gates,
     givenUpByShadow: log.givenUp,
@@ -240,7 +241,7 @@ function pairCount(log: ExchangeLog, evidence: EvidenceLog): Count {
   return { expected: expected.size, found, lost: expected.size - found, double: given - found }
 }
 
-const shownMax = 5
+const shownMax = 20
 
 /** Which pieces differ, as they are and as they should be: where to begin to look. */
 async function tellDifferences(

@@ -11,6 +11,8 @@ export interface Uncaptured {
   readonly unsent: number
   /** How long before its gateway's death the oldest unsent one was answered, ms. */
   readonly unsentForMsMax: number
+  /** What is lost, in words: where to begin to look. */
+  readonly lost: readonly string[]
 }
 
 /** The tap sends what it saw in order; two answers that end within this time of each other may have gone either way. */
@@ -42,11 +44,17 @@ export function uncaptured(
   const unsent = missing.filter(
     (one) => one.life < deaths.length && (lastSentMs.get(queueOf(one)) ?? 0) <= one.endedAtMs + sameTimeMs,
   )
+  const lost = missing.filter((one) => !unsent.includes(one))
   return {
     answered: answered.length,
     missing: missing.length,
     unsent: unsent.length,
     unsentForMsMax: Math.max(0, ...unsent.map(({ life, endedAtMs }) => (deaths[life] ?? endedAtMs) - endedAtMs)),
+    lost: lost.map((one) => {
+      const later = lastSentMs.get(queueOf(one))
+      const last = later === undefined ? 'nothing' : `the last of ${later - one.endedAtMs} ms later`
+      return `${one.id}, answered ${new Date(one.endedAtMs).toISOString()}, gateway ${one.life} of ${deaths.length}, queue ${queueOf(one)}: ${last} is there`
+    }),
   }
 }
 
