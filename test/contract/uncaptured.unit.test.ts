@@ -21,12 +21,17 @@ describe('what callers were answered and the log does not know', () => {
       missing: 2,
       unsent: 2,
       unsentForMsMax: 7_500,
+      lost: [],
     })
   })
 
   it('is lost when something later is there', () => {
     const all = [seen(a, 1_000), seen(b, 2_000), seen(c, 9_000)]
-    expect(uncaptured(all, new Set([a, c]), [9_500])).toMatchObject({ missing: 1, unsent: 0 })
+    expect(uncaptured(all, new Set([a, c]), [9_500])).toMatchObject({
+      missing: 1,
+      unsent: 0,
+      lost: [expect.stringContaining(b)],
+    })
   })
 
   it('is not lost for what another partition or another life of the gateway sent later', () => {
