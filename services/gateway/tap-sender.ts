@@ -64,7 +64,7 @@ function untilKnown({ producer, signal }: TapSenderDeps): Send {
   let pause: Promise<void> | null = null
   return async (records) => {
     for (;;) {
-      if (pause !== null) await pause
+      while (pause !== null) await pause
       try {
         await producer.send(records)
         return
