@@ -11,7 +11,7 @@ import { spawnReaper } from './owner.ts'
 import type { Part, PartPlace } from './part.ts'
 import { choosePorts, machinePorts } from './ports.ts'
 import { identify, markerVariable } from './processes.ts'
-import type { Programs } from './programs.ts'
+import type { JavaServer, Programs } from './programs.ts'
 import type { Say } from './progress.ts'
 import { registryPart } from './registry-part.ts'
 import { requireTool } from './run-tool.ts'
@@ -34,7 +34,7 @@ const pollMs = 100
  * @returns null where it could not be made; servers then start as they always did, only slower
  */
 export async function archiveClasses(
-  name: 'kafka' | 'registry',
+  name: JavaServer,
   programs: Programs,
   { cacheDir, javaBuild, say }: { readonly cacheDir: string; readonly javaBuild: string; readonly say: Say },
 ): Promise<string | null> {

@@ -47,7 +47,7 @@ describe('Kafka', () => {
   it('takes its classes from an archive where there is one, and is started without where there is none', () => {
     const { programs } = state
     expect(fromArchive(programs, 'kafka')).toEqual([])
-    expect(fromArchive({ ...programs, classArchives: { kafka: 'some/classes.jsa' } }, 'kafka')[0]).toBe(
+    expect(fromArchive({ ...programs, classArchives: { kafka: 'some/classes.jsa', registry: null } }, 'kafka')[0]).toBe(
       '-XX:SharedArchiveFile=some/classes.jsa',
     )
   })

@@ -36,12 +36,9 @@ export async function provision({ cacheDir, onProgress }: ProvisionOptions): Pro
   const [kafkaLibs, registry] = maven.value
   const programs: Programs = { java, kafkaLibs, registry, redis: redis.value, clickhouse: clickhouse.value }
   const archived = { cacheDir: cache, javaBuild, say }
-  const [kafka, ofRegistry] = await Promise.all([
+  const [ofKafka, ofRegistry] = await Promise.all([
     archiveClasses('kafka', programs, archived),
     archiveClasses('registry', programs, archived),
   ])
-  return {
-    ...programs,
-    classArchives: { ...(kafka === null ? {} : { kafka }), ...(ofRegistry === null ? {} : { registry: ofRegistry }) },
-  }
+  return { ...programs, classArchives: { kafka: ofKafka, registry: ofRegistry } }
 }

@@ -309,9 +309,10 @@ describe('one part at a time', () => {
       .finally(() => client.close())
   }
 
-  it('has archived the classes of its servers in Java', () => {
-    const { kafka = '', registry = '' } = readState(dir)?.programs.classArchives ?? {}
-    expect([kafka, registry].map((file) => existsSync(file))).toEqual([true, true])
+  it.each(['kafka', 'registry'] as const)('starts %s from the archive of its classes', async (name) => {
+    const archive = readState(dir)?.programs.classArchives?.[name] ?? ''
+    expect(existsSync(archive)).toBe(true)
+    expect(readFileSync(`/proc/${(await stack.status())[name].pid}/maps`, 'utf8')).toContain(archive)
   })
 
   it('keeps what was acknowledged over kill -9 and comes back on the same port', async () => {
