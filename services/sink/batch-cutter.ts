@@ -16,6 +16,8 @@ export interface Span {
    * its first ranges must not be taken for repetitions of old ones.
    */
   readonly token: string
+  /** How often it was announced already: each time stands for an attempt that may have been sent. 0: never. */
+  readonly attempts: number
 }
 
 export interface Range extends Span {
@@ -24,7 +26,7 @@ export interface Range extends Span {
 
 /**
  * Collects the records of one partition and cuts them into ranges. A range that a former owner had announced (in the metadata of its committed
- * offset) is cut again as announced and keeps its token, so that the store drops the repetition.
+ * offset) is cut again as announced and keeps its token, so that what the store has of it is not written again.
  */
 export interface BatchCutter {
   /** Records below what was already taken are repetitions and are left out. */
@@ -87,7 +89,7 @@ function rangeOf(records: readonly InRecord[]): Range | null {
   const [first, last] = [records[0], records.at(-1)]
   if (first === undefined || last === undefined) return null
   const [start, end] = [first.offset, last.offset + 1]
-  return { start, end, token: `${start}-${end}-${first.timestampMs}`, records }
+  return { start, end, token: `${start}-${end}-${first.timestampMs}`, attempts: 0, records }
 }
 
 /** Fetch responses are shared buffers, which hold other partitions, too: records that wait get one of their own, all together. */

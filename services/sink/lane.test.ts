@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { ClickHouseError } from '../platform/clickhouse/clickhouse-store.ts'
+import { type Fate, MemoryStore } from '../platform/clickhouse/memory-store.ts'
 import { MemoryTransport } from '../platform/kafka/memory-transport.ts'
 import type { RecordBatch, Transport } from '../platform/kafka/transport.ts'
 import { TransportError } from '../platform/kafka/transport-error.ts'
@@ -12,32 +12,6 @@ const topic = 'exchanges'
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 const nothing = { add() {}, set() {}, remove() {}, observe() {} }
 const metrics = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing, text: async () => '' }
-
-/** A store that knows tokens, as ClickHouse does: the same token twice is one insert. */
-class TokenStore {
-  readonly tokens = new Map<string, readonly string[]>()
-  awayFor = 0
-  calls = 0
-
-  async insertRowBinary(
-    _table: string,
-    _columns: readonly string[],
-    rows: Buffer,
-    options: { readonly deduplicationToken: string },
-  ) {
-    this.calls += 1
-    if (this.awayFor > 0) {
-      this.awayFor -= 1
-      throw new ClickHouseError('nobody answers', { code: 'STORE_AWAY', retriable: true })
-    }
-    if (!this.tokens.has(options.deduplicationToken))
-      this.tokens.set(options.deduplicationToken, rows.toString().trim().split('\n'))
-  }
-
-  rows(): readonly string[] {
-    return [...this.tokens.values()].flat().sort()
-  }
-}
 
 class Death extends Error {}
 
@@ -78,7 +52,7 @@ async function openLog(count: number) {
 }
 
 /** One process: a lane on the log and the store, with a reaper between them. */
-async function startProcess(log: Transport, store: TokenStore, reaper: Reaper) {
+async function startProcess(log: Transport, store: MemoryStore, reaper: Reaper) {
   const scope = createScope({ log: quiet, metrics, clock: systemClock, deadlineMs: 5_000 })
   const transport: Transport = {
     ...facade(log),
@@ -120,8 +94,14 @@ function facade(log: Transport): Transport {
 }
 
 const named = (count: number) => Array.from({ length: count }, (_, index) => `r${index}`).sort()
-const arrived = (store: TokenStore, count: number) =>
-  vi.waitFor(() => expect(store.rows()).toEqual(named(count)), { timeout: 10_000 })
+const arrived = (store: MemoryStore, count: number) =>
+  vi.waitFor(() => expect([...store.rows()].sort()).toEqual(named(count)), { timeout: 10_000 })
+
+/** What becomes of the first inserts, one by one; those that follow are answered. */
+function storeOf(...fates: readonly Fate[]): MemoryStore {
+  const left = [...fates]
+  return new MemoryStore(() => left.shift() ?? 'answered')
+}
 
 describe('exactly once', () => {
   const steps = Array.from({ length: 8 }, (_, index) => index + 1)
@@ -132,7 +112,7 @@ describe('exactly once', () => {
     ]),
   )('dies at step $step, done: $done', async ({ step, done }) => {
     const { log, send } = await openLog(10)
-    const store = new TokenStore()
+    const store = new MemoryStore()
     const first = await startProcess(log, store, new Reaper(step, done))
     expect(await first.failed).toBeInstanceOf(Death)
     await first.stop()
@@ -143,7 +123,7 @@ describe('exactly once', () => {
 
   it('dies again and again, one step further each time', async () => {
     const { log } = await openLog(10)
-    const store = new TokenStore()
+    const store = new MemoryStore()
     for (const step of [1, 1, 2, 2, 3, 3, 4]) {
       const scope = await startProcess(log, store, new Reaper(step, step % 2 === 0))
       await scope.failed
@@ -154,11 +134,38 @@ describe('exactly once', () => {
   })
 })
 
+const inDoubt = ['away', 'unheard', 'forgotten'] as const
+
+describe('a store that is killed in the middle of inserts', () => {
+  it.each(inDoubt.flatMap((first) => inDoubt.map((second) => [first, second] as const)))(
+    'has everything once: one is %s, the next %s',
+    async (...fates) => {
+      const { log } = await openLog(2)
+      const store = storeOf(...fates)
+      await startProcess(log, store, immortal)
+      await arrived(store, 2)
+    },
+  )
+
+  it.each(inDoubt.flatMap((fate) => [3, 5].map((step) => ({ fate, step }))))(
+    'has everything once when the sink dies at step $step, after one insert was $fate',
+    async ({ fate, step }) => {
+      const { log, send } = await openLog(2)
+      const store = storeOf(fate, fate)
+      const first = await startProcess(log, store, new Reaper(step, true))
+      await first.failed
+      await first.stop()
+      await send(2, 6)
+      await startProcess(log, store, immortal)
+      await arrived(store, 6)
+    },
+  )
+})
+
 describe('what passes by itself', () => {
   it('waits for a store that is away', async () => {
     const { log, send } = await openLog(5)
-    const store = new TokenStore()
-    store.awayFor = 3
+    const store = storeOf('away', 'away', 'away')
     await startProcess(log, store, immortal)
     await vi.waitFor(() => expect(store.calls).toBeGreaterThan(1))
     await send(5, 9)
@@ -170,7 +177,7 @@ describe('what passes by itself', () => {
     const producer = await log.producer()
     const mark = { topic, key: 'pairing/mark', partition: 0, value: null }
     await producer.send([mark, mark])
-    const store = new TokenStore()
+    const store = new MemoryStore()
     const commits: unknown[] = []
     const transport: Transport = {
       ...facade(log),
@@ -197,8 +204,7 @@ describe('what passes by itself', () => {
     const value = (index: number) => Buffer.from(`r${index}`.padEnd(850_000, ' '))
     for (let index = 0; index < 45; index += 1)
       await producer.send([{ topic, key: null, partition: 0, value: value(index) }])
-    const store = new TokenStore()
-    store.awayFor = 3
+    const store = storeOf('away', 'away', 'away')
     let refused = 0
     const transport: Transport = {
       ...facade(log),
@@ -219,7 +225,7 @@ describe('what passes by itself', () => {
 
   it('loses nothing when commits are refused in a rebalance or fail for a while', async () => {
     const { log } = await openLog(8)
-    const store = new TokenStore()
+    const store = new MemoryStore()
     for (let times = 0; times < 3; times += 1)
       log.failNext('commit', { error: new TransportError('no broker', { code: 'BROKER_AWAY', retriable: true }) })
     await startProcess(log, store, immortal)
@@ -229,7 +235,7 @@ describe('what passes by itself', () => {
 
   it('leaves a range to the lane that has the partition, although its own announcement of it was taken', async () => {
     const { log, send } = await openLog(2)
-    const store = new TokenStore()
+    const store = new MemoryStore()
     const batches: RecordBatch[] = []
     let isFirst = true
     const transport: Transport = {

@@ -31,7 +31,7 @@ const pauseAtBytesMin = 32 * 1024 * 1024
 
 /**
  * Writes a lane's records into the store exactly once: announce the range in the metadata of the committed offset, insert with a token made of
- * it, commit its end. Whatever dies in between, the next owner cuts the same range and inserts it with the same token. While the store is away
+ * it, commit its end. Whatever dies in between, the next owner cuts the same range and goes on with its attempts. While the store is away
  * partitions are paused and the log keeps the rest.
  */
 export async function startLane(scope: Scope, options: LaneOptions): Promise<void> {
@@ -154,8 +154,9 @@ function steer(consumer: GroupConsumer, lane: PartitionLane, pauseAtBytes: numbe
 function announcedSpan(committed: number | null, metadata: string): Span | null {
   if (metadata === '' || committed === null) return null
   try {
-    const { end, token } = JSON.parse(metadata) as { readonly end?: unknown; readonly token?: unknown }
-    return typeof end === 'number' && typeof token === 'string' ? { start: committed, end, token } : null
+    const { end, token, attempts = 1 } = JSON.parse(metadata) as { readonly [Key in keyof Span]?: unknown }
+    if (typeof end !== 'number' || typeof token !== 'string' || typeof attempts !== 'number') return null
+    return { start: committed, end, token, attempts }
   } catch {
     return null
   }

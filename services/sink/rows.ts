@@ -103,6 +103,17 @@ export const columns = {
 
 export type Table = keyof typeof columns
 
+/**
+ * Where rows go that the store may have already. Of legs it takes those whose position in the log it does not have; in the other tables a row of the
+ * same id replaces the one there.
+ */
+export const whereAbsent = {
+  legs: 'legs_if_absent',
+  evidence: 'evidence',
+  decisions: 'decisions',
+  acks: 'acks',
+} as const
+
 /** The largest value of a UInt32 column: what lies above is not a duration or count that anyone meant. */
 const uint32Max = 0xffff_ffff
 const clamped = (value: number) => Math.min(Math.max(Math.round(value), 0), uint32Max)

@@ -31,7 +31,7 @@ describe('cutting ranges', () => {
   })
 
   it('cuts an announced range again exactly as it was, also with gaps in the offsets', () => {
-    const announced = { start: 3, end: 9, token: 'as announced' }
+    const announced = { start: 3, end: 9, token: 'as announced', attempts: 2 }
     const cutter = createBatchCutter(policy, announced)
     for (const offset of [4, 5, 8]) cutter.add([record(offset)])
     cutter.add([record(9)])
@@ -43,7 +43,7 @@ describe('cutting ranges', () => {
   })
 
   it('waits for the rest of an announced range', () => {
-    const cutter = createBatchCutter(policy, { start: 4, end: 9, token: '' })
+    const cutter = createBatchCutter(policy, { start: 4, end: 9, token: '', attempts: 1 })
     cutter.add([record(4)])
     expect(cutter.cut(1_000_000)).toBeNull()
   })

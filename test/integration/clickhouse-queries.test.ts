@@ -10,6 +10,7 @@ import { createRowBinaryWriter, type RowBinaryWriter } from '../../services/plat
 import {
   columns,
   type Table,
+  whereAbsent,
   writeAck,
   writeDecision,
   writeEvidence,
@@ -317,6 +318,42 @@ describe('tables', () => {
       'legs',
     )
     expect(await store.query('SELECT count() AS n FROM legs')).toEqual(before)
+  })
+
+  it('have every column of legs in legs_if_absent, too', async () => {
+    const sql = 'SELECT name, type FROM system.columns WHERE database = {database:String} AND table = {table:String}'
+    const [legs, ifAbsent] = await Promise.all(
+      ['legs', 'legs_if_absent'].map((table) => store.query(sql, { database, table })),
+    )
+    expect(ifAbsent).toEqual(legs)
+  })
+
+  it('take legs that are not there, from an account that may not read', async () => {
+    const writerStore = openClickHouse({ url, ...users.writer, database })
+    const at = (index: number) => ({ partition: 3, offset: 50 + index, timestampMs: startMs + index * 3_600_000 })
+    const insert = async (token: string, indices: readonly number[]) => {
+      const rows = createRowBinaryWriter()
+      for (const index of indices) writeRequest(rows, request(`leg-${index}`, 'baseline'), at(index), plain)
+      await writerStore.insertRowBinary(whereAbsent.legs, columns.legs, rows.bytes(), { deduplicationToken: token })
+    }
+    const sql = 'SELECT log_offset - 50 AS i, count() AS n FROM legs WHERE log_partition = 3 GROUP BY i ORDER BY i'
+    const there = async () => (await store.query<{ i: number; n: number }>(sql)).map(({ i, n }) => [i, n])
+    await insert('some', [1, 4])
+    // Also over midnight, where one insert is two parts.
+    await insert('all', [0, 1, 2, 3, 4, 23, 24, 25])
+    await insert('others', [2, 3, 47, 48])
+    await insert('none', [1, 2, 3, 24])
+    expect(await there()).toEqual([0, 1, 2, 3, 4, 23, 24, 25, 47, 48].map((index) => [index, 1]))
+    await store.command(
+      'ALTER TABLE legs DELETE WHERE log_partition = 3 AND log_offset IN (52, 74) SETTINGS mutations_sync = 1',
+    )
+    await insert('all', [0, 1, 2, 3, 4, 23, 24, 25])
+    expect(await there()).toHaveLength(8)
+    await insert('all again', [0, 1, 2, 3, 4, 23, 24, 25])
+    expect(await there()).toEqual([0, 1, 2, 3, 4, 23, 24, 25, 47, 48].map((index) => [index, 1]))
+    await expect(writerStore.query('SELECT log_offset FROM legs LIMIT 1')).rejects.toThrow('Not enough privileges')
+    await writerStore.stop()
+    await store.command('ALTER TABLE legs DELETE WHERE log_partition = 3 SETTINGS mutations_sync = 1')
   })
 
   it('are migrated once', async () => {

@@ -3,7 +3,7 @@ import { schemaTexts } from '../../../services/domain/events/schemas.ts'
 import { topics } from '../../../services/flow.ts'
 import { startGateOn } from '../../../services/gate-evaluator/start.ts'
 import { startPairingOn } from '../../../services/pairing/start.ts'
-import { ClickHouseError } from '../../../services/platform/clickhouse/clickhouse-store.ts'
+import type { MemoryStore } from '../../../services/platform/clickhouse/memory-store.ts'
 import { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import { sendPersistently } from '../../../services/platform/kafka/persistent-producer.ts'
 import type { InRecord, OutRecord, Transport } from '../../../services/platform/kafka/transport.ts'
@@ -78,30 +78,10 @@ export function controllerProgram(name: string): Program {
   return { name, start: (scope, transport) => startController(scope, config, { transport, codec }) }
 }
 
-/** Where records end that the sink writes, as a store does that knows tokens: a range with the same token is one range. */
-export class RecordStore {
-  readonly #ranges = new Map<string, readonly string[]>()
-  isAway = false
-
-  async insertRowBinary(
-    _table: string,
-    _columns: readonly string[],
-    rows: Buffer,
-    { deduplicationToken }: { readonly deduplicationToken: string },
-  ): Promise<void> {
-    if (this.isAway) throw new ClickHouseError('nobody answers', { code: 'STORE_AWAY', retriable: true })
-    if (!this.#ranges.has(deduplicationToken)) this.#ranges.set(deduplicationToken, rows.toString().split('\n'))
-  }
-
-  /** `topic/partition/offset` of every record in the store, as often as it is there. */
-  places(): readonly string[] {
-    return [...this.#ranges.values()].flat()
-  }
-}
-
 export const storedTopics = [topics.exchanges, topics.evidence, topics.decisions, topics.acks].map(({ name }) => name)
 
-export function sinkProgram(name: string, store: RecordStore): Program {
+/** Its rows are `topic/partition/offset` of every record. */
+export function sinkProgram(name: string, store: MemoryStore): Program {
   return {
     name,
     start: (scope, transport) =>

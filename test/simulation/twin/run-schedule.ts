@@ -1,10 +1,11 @@
 import type { Arm, ShadowPlan } from '../../../services/domain/events/records.ts'
 import type { RolloutDocument } from '../../../services/domain/policy/rollout-document.ts'
+import { type Fate, MemoryStore } from '../../../services/platform/clickhouse/memory-store.ts'
 import type { MemoryTransport } from '../../../services/platform/kafka/memory-transport.ts'
 import type { OutRecord, Producer } from '../../../services/platform/kafka/transport.ts'
 import { type Draw, uniforms } from '../draws.ts'
 import { answerRecord, route, type Served, TwinGateway, type Visit } from './gateway.ts'
-import { controllerProgram, gateProgram, openBroker, pairingProgram, RecordStore, sinkProgram } from './installation.ts'
+import { controllerProgram, gateProgram, openBroker, pairingProgram, sinkProgram } from './installation.ts'
 import { createPeople } from './people.ts'
 import type { Fault, Schedule } from './schedule.ts'
 import { type Surroundings, VirtualProcess } from './virtual-process.ts'
@@ -60,7 +61,7 @@ function documentOf({ legTimeoutMs, leaseMs, shadowMs, canaryMs, bakeMs, togethe
 export interface Outcome {
   readonly schedule: Schedule
   readonly broker: MemoryTransport
-  readonly store: Pick<RecordStore, 'places'>
+  readonly store: Pick<MemoryStore, 'rows'>
   readonly served: readonly Served[]
   /** Process → why lives of it ended that nobody killed. */
   readonly failures: Readonly<Record<string, readonly string[]>>
@@ -73,7 +74,8 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   const uniform = uniforms(schedule.seed)
   const broker = await openBroker(time)
   const around = surroundings(time, broker, uniforms(schedule.seed + 1), schedule)
-  const store = new RecordStore()
+  const outage = storeOutage(uniforms(schedule.seed + 3))
+  const store = new MemoryStore(outage.fate)
   const askShadow = await shadowCaller(time, broker, uniforms(schedule.seed + 2), schedule)
   const gateways = ['gateway-1', 'gateway-2'].map((name) => new TwinGateway(name, askShadow))
   const programs = [
@@ -93,7 +95,7 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   people.apply(documentOf(schedule))
   const beganMs = time.nowMs
   for (const fault of schedule.faults)
-    time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, store, processes }))
+    time.at(beganMs + fault.atMs, () => strike(fault, { time, broker, outage, processes }))
   for (const deed of schedule.deeds) time.at(beganMs + deed.atMs, () => people.act(deed))
   visits(time, uniform, schedule, (visit) => {
     const first = uniform() < 0.5 ? 0 : 1
@@ -136,14 +138,35 @@ function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Dr
   }
 }
 
+interface Outage {
+  fate(): Fate
+  begin(): void
+  end(): void
+}
+
+/** A store that is away is one that is killed whenever it comes up: what is sent meanwhile arrives before it is up, or finds its end in the middle. */
+function storeOutage(uniform: Draw): Outage {
+  const fates: readonly Fate[] = ['away', 'unheard', 'forgotten']
+  let isAway = false
+  return {
+    fate: () => (isAway ? (fates[Math.floor(uniform() * fates.length)] ?? 'away') : 'answered'),
+    begin() {
+      isAway = true
+    },
+    end() {
+      isAway = false
+    },
+  }
+}
+
 interface Struck {
   readonly time: VirtualTime
   readonly broker: MemoryTransport
-  readonly store: RecordStore
+  readonly outage: Outage
   readonly processes: ReadonlyMap<string, VirtualProcess>
 }
 
-function strike(fault: Fault, { time, broker, store, processes }: Struck): void {
+function strike(fault: Fault, { time, broker, outage, processes }: Struck): void {
   switch (fault.kind) {
     case 'replica-behind':
       broker.replicaBehind()
@@ -154,10 +177,8 @@ function strike(fault: Fault, { time, broker, store, processes }: Struck): void 
       time.after(fault.forMs, () => broker.unstall())
       break
     case 'store-away':
-      store.isAway = true
-      time.after(fault.forMs, () => {
-        store.isAway = false
-      })
+      outage.begin()
+      time.after(fault.forMs, outage.end)
       break
     case 'kill':
       processes.get(fault.process)?.kill(fault.forMs)

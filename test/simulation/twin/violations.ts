@@ -26,7 +26,7 @@ export async function violations(outcome: Outcome): Promise<readonly string[]> {
 async function storeViolations({ broker, store, endMs }: Outcome): Promise<readonly string[]> {
   const found: string[] = []
   const counted = new Map<string, number>()
-  for (const place of store.places()) counted.set(place, (counted.get(place) ?? 0) + 1)
+  for (const place of store.rows()) counted.set(place, (counted.get(place) ?? 0) + 1)
   for (const topic of storedTopics)
     for (const { partition, offset, timestampMs, value } of await recordsOf(broker, topic)) {
       if (value === null) continue
