@@ -30,7 +30,11 @@ export function createTapLosses(metrics: Metrics, log: Logger, turnMs: number = 
   let before: readonly Readonly<Record<string, number>>[] = []
   const say = () => {
     if (Object.keys(turn).length > 0)
-      log.warn({ left_out: turn, ...first }, 'not captured: the tap is at its budget, or a record could not be sent')
+      // In words: as a field of its own, the count of bodies would be blanked for a body.
+      log.warn(
+        { left_out: inWords(turn), ...first },
+        'not captured: the tap is at its budget, a text is longer than is kept of one, or a record could not be sent',
+      )
     before = [turn, ...before].slice(0, turnsKept - 1)
     turn = {}
     first = null
@@ -51,12 +55,17 @@ export function createTapLosses(metrics: Metrics, log: Logger, turnMs: number = 
       const sums: Record<string, number> = {}
       for (const [what, count] of [turn, ...before].flatMap((one) => Object.entries(one)))
         sums[what] = (sums[what] ?? 0) + count
-      const parts = Object.entries(sums).map(([what, count]) => `${what} ${count}`)
-      return parts.length === 0 ? null : `not captured in the last minute: ${parts.join(', ')}`
+      return Object.keys(sums).length === 0 ? null : `not captured in the last minute: ${inWords(sums)}`
     },
     stop() {
       clearInterval(timer)
       say()
     },
   }
+}
+
+function inWords(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ')
 }

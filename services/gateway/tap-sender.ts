@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Records, Request, Response } from '../domain/events/records.ts'
+import type { Records, Request } from '../domain/events/records.ts'
 import { PenstockError } from '../domain/outcome/penstock-error.ts'
 import { topics } from '../flow.ts'
 import type { OutRecord, Producer } from '../platform/kafka/transport.ts'
 import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
+import { fittingResponse, recordTextBytesMax } from '../platform/model-api/fitting-response.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { exchangeFields } from './exchange-fields.ts'
 import type { Lost } from './tap-messages.ts'
@@ -20,8 +21,6 @@ export interface TapSenderDeps {
   readonly log: Logger
 }
 
-/** Texts of one record; the rest of it has room below the broker's batch limit. */
-const textBytesMax = 850_000
 const retryMs = 1_000
 
 /** Texts of one record that goes with others. No broker refuses so little for its size, and what else it refuses it refuses of all. */
@@ -41,7 +40,7 @@ export function createTapSender(deps: TapSenderDeps): TapRecorderDeps['send'] {
   const outgoing = createOutgoing(untilKnown(deps))
   return async (whole, request) => {
     // Before anything is waited for: what waits is bounded.
-    const { record, bytes, lost } = cut(whole, Math.min(textBytesMax, deps.waitingBytesMax - waitingBytes))
+    const { record, bytes, lost } = cut(whole, Math.min(recordTextBytesMax, deps.waitingBytesMax - waitingBytes))
     waitingBytes += bytes
     const key = record.value.exchange_id
     try {
@@ -132,28 +131,8 @@ function cut(record: TapRecord, roomBytes: number): Cut {
     if (bytes <= roomBytes) return { record, bytes, lost: null }
     return { record: { name: 'Request', value: withoutBody(record.value) }, bytes: 0, lost: 'body' }
   }
-  const { output, refusal, tool_calls } = record.value
-  const outputBytes = Buffer.byteLength(output)
-  const otherBytes = Buffer.byteLength(
-    [refusal ?? '', ...tool_calls.flatMap((call) => [call.name, call.arguments])].join(''),
-  )
-  const bytes = outputBytes + otherBytes
-  if (bytes <= roomBytes) return { record, bytes, lost: null }
-  const value = shortened(record.value, roomBytes - otherBytes)
-  return { record: { name: 'Response', value }, bytes: Math.max(0, Math.min(bytes, roomBytes)), lost: 'body' }
+  const { response, bytes, isCut } = fittingResponse(record.value, roomBytes)
+  return { record: { name: 'Response', value: response }, bytes, lost: isCut ? 'body' : null }
 }
 
 const withoutBody = (request: Request): Request => ({ ...request, body: Buffer.alloc(0) })
-
-/** Cutting may leave a broken character at the end, which is written with three bytes. */
-const brokenCharacterBytes = 3
-
-function shortened(response: Response, outputBytes: number): Response {
-  const keptBytes = outputBytes - brokenCharacterBytes
-  if (keptBytes >= 0) {
-    const output = Buffer.from(response.output).subarray(0, keptBytes).toString('utf8')
-    return { ...response, output, truncated: true }
-  }
-  const refusal = response.refusal === null ? null : 'refused'
-  return { ...response, output: '', tool_calls: [], refusal, truncated: true }
-}

@@ -68,7 +68,7 @@ describe('the byte budget of the tap', () => {
     const tap = startTap({ bytesMax: 20_000, metrics, log: noting, sayMs: 20, startThread })
     expect(tap.lossesLately()).toBeNull()
     for (let index = 0; index < 10; index += 1) tap.begin(`id-${index}`, request, Buffer.alloc(10_000)).end(end)
-    await expect.poll(() => warned).toEqual([{ left_out: { body: 4, exchange: 6 }, exchange: 'id-0' }])
+    await expect.poll(() => warned).toEqual([{ left_out: 'body 4, exchange 6', exchange: 'id-0' }])
     expect(tap.lossesLately()).toBe('not captured in the last minute: body 4, exchange 6')
     expect(each).toHaveLength(10)
     expect(each).toContainEqual({ exchange: 'id-9', left_out: 'exchange' })

@@ -3,6 +3,7 @@ import { errorText } from '../platform/log/error-text.ts'
 import type { Logger } from '../platform/log/logger.ts'
 import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
+import { recordTextBytesMax } from '../platform/model-api/fitting-response.ts'
 import { exchangeFields } from './exchange-fields.ts'
 import { createTapLosses, type LeftOut, type TapLosses } from './tap-losses.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
@@ -58,8 +59,6 @@ const copies = 2
 const bodyShare = 0.8
 /** Of one answer, as it came: a stream that never ends must not take the room of all others. Its text fits into no record long before. */
 const answerBytesMax = 8 * 1024 * 1024
-/** Larger bodies fit into no record. */
-const bodyBytesMax = 850_000
 const stopWaitMs = 5_000
 const restartMs = 1_000
 const defaultPingMs = 1_000
@@ -169,7 +168,7 @@ class ThreadTap implements CountingTap {
       this.#drop('exchange', exchangeFields(id, request))
       return untapped
     }
-    const fits = body.length <= bodyBytesMax && this.#admit(link, id, body.length * copies, bodyShare)
+    const fits = body.length <= recordTextBytesMax && this.#admit(link, id, body.length * copies, bodyShare)
     if (!fits) this.#drop('body', exchangeFields(id, request))
     // Copies of their own: the body goes to the provider, too, and the socket reuses what it read answers into.
     link.thread.post({

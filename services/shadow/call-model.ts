@@ -99,7 +99,8 @@ async function callOnce(agent: Agent, clock: Clock, provider: Provider, call: Mo
     const answer = reader.end(at())
     if (status >= 400) return ended('failed', errorClassOf(status, answer), answer)
     if (answer.error !== null) return ended('failed', 'stream_error', answer)
-    return answer.complete ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
+    // What is too long to be read to its end was answered all the same, as live.
+    return answer.complete || answer.truncated ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
   } catch (error) {
     if (timeout.aborted) return ended('timed_out', 'timeout', null)
     connected = !neverConnected(error)

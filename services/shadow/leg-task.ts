@@ -137,7 +137,8 @@ export function calledResponse(
   const reported = answer?.usage ?? null
   const answered = result.outcome === 'answered'
   const inputTokens = reported?.inputTokens ?? (answered ? estimateTokens(task.bodyBytes) : null)
-  const outputTokens = reported?.outputTokens ?? (answered ? estimateTokens(answer?.text.length ?? 0) : null)
+  const isWhole = answered && answer?.truncated !== true
+  const outputTokens = reported?.outputTokens ?? (isWhole ? estimateTokens(answer?.text.length ?? 0) : null)
   return {
     exchange_id: task.exchangeId,
     arm: task.arm,
@@ -163,7 +164,7 @@ export function calledResponse(
     cached_tokens: reported?.cachedTokens ?? null,
     usage_source: reported === null ? 'estimated' : 'reported',
     // A failure that reported its usage was charged for it.
-    cost_micro_usd: answered || reported !== null ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
+    cost_micro_usd: isWhole || reported !== null ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
     truncated: answer?.truncated ?? false,
     quota_remaining: null,
   }

@@ -10,6 +10,7 @@ import type { InRecord, OutRecord, Producer, RecordBatch, TopicPartition } from 
 import type { Logger } from '../platform/log/logger.ts'
 import { type ExchangeFields, traceFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Metrics } from '../platform/metrics/metrics.ts'
+import { fittingResponse, recordTextBytesMax } from '../platform/model-api/fitting-response.ts'
 import type { Codec } from '../platform/registry/codec.ts'
 import { type AwaitedAnswers, createAwaitedAnswers } from './awaited-answers.ts'
 import type { LegRunner } from './leg-runner.ts'
@@ -282,7 +283,7 @@ class LoggedPlanner implements ShadowService {
     // At `debug`: a spent budget or a provider that is down would fill the log; how many there are, the counter says.
     if (resolution !== 'answered')
       this.#deps.log.debug({ ...exchange.named, arm, resolution, error_class, status }, 'leg not answered')
-    const value = this.#deps.codec.encode('Response', response)
+    const value = this.#deps.codec.encode('Response', fittingResponse(response, recordTextBytesMax).response)
     void this.#send([{ topic: topics.exchanges.name, key: response.exchange_id, value }], exchange).then((written) => {
       if (written) this.#acknowledged(response.exchange_id, exchange)
     })

@@ -17,7 +17,7 @@ export interface ShadowModel {
 const answerAfterMs = 40
 const tokenEveryMs = 20
 
-/** A provider on loopback that behaves as the last word of the prompt says: garbage, 500, hang, endless, slow, or else answers. */
+/** A provider on loopback that behaves as the last word of the prompt says: garbage, 500, hang, endless, slow, giant, torrent, long, absurd, or else answers. */
 export async function startShadowModel(): Promise<ShadowModel> {
   const seen: SeenCall[] = []
   const server = createServer((request, response) => {
@@ -57,14 +57,38 @@ async function answer(request: IncomingMessage, response: ServerResponse, seen: 
         await delay(tokenEveryMs)
       }
       return
+    case 'torrent':
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.end(torrentOfMany)
+      return
+    case 'giant':
+      return whole(response, body, { content: 'yes '.repeat(kept / 2) })
+    case 'long':
+      return whole(response, body, { content: 'yes '.repeat(500_000) })
+    case 'absurd':
+      return whole(response, body, { completionTokens: Number.MAX_SAFE_INTEGER })
     case 'slow':
       await delay(answerAfterMs * 10)
       break
     default:
       await delay(answerAfterMs)
   }
-  const choice = { index: 0, message: { role: 'assistant', content: 'yes' }, finish_reason: 'stop' }
-  const usage = { prompt_tokens: 10, completion_tokens: 5 }
+  whole(response, body, {})
+}
+
+/** What is read of one answer, in bytes. */
+const kept = 8 * 1024 * 1024
+const pieceOfMany = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'yes '.repeat(5_000) } }] })}\n\n`
+const torrentOfMany = `${pieceOfMany.repeat(kept / 10_000)}data: [DONE]\n\n`
+
+function whole(
+  response: ServerResponse,
+  { model }: SeenCall['body'],
+  said: { readonly content?: string; readonly completionTokens?: number },
+): void {
+  const { content = 'yes', completionTokens = 5 } = said
+  const choice = { index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }
+  const usage = { prompt_tokens: 10, completion_tokens: completionTokens }
   response.writeHead(200, { 'content-type': 'application/json' })
-  response.end(JSON.stringify({ model: body['model'], choices: [choice], usage }))
+  response.end(JSON.stringify({ model, choices: [choice], usage }))
 }

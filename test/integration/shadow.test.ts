@@ -301,14 +301,21 @@ describe('shadow on a real broker and a real Redis', () => {
       'bad-500': 'failed provider_5xx',
       'bad-hang': 'timed_out timeout',
       'bad-endless': 'timed_out timeout',
+      // More than is read of an answer, whole and streamed; more than fits into a record; more tokens than anybody has.
+      'bad-giant': 'answered null',
+      'bad-torrent': 'answered null',
+      'bad-long': 'answered null',
+      'bad-absurd': 'answered null',
     }
     const topic = topics.exchanges.name
     await producer.send([{ topic, key: 'bad', value: Buffer.from('a secret that is no avro') }])
     for (const id of Object.keys(expected)) await send('bad', id, `go ${id.slice('bad-'.length)}`)
-    const { responses } = await settled('bad-', 4)
+    const { responses } = await settled('bad-', 8)
     const found = responses.map((one) => [one.exchange_id, `${one.resolution} ${one.error_class}`] as const)
-    expect(found).toHaveLength(4)
+    expect(found).toHaveLength(8)
     expect(Object.fromEntries(found)).toEqual(expected)
+    const cut = responses.filter(({ truncated }) => truncated).map(({ exchange_id: id }) => id)
+    expect(cut.sort()).toEqual(['bad-giant', 'bad-long', 'bad-torrent'])
     expect(callsOf('bad-500').map(({ requestId }) => requestId)).toEqual(
       [1, 2, 3].map((attempt) => `bad-500-candidate-${attempt}`),
     )

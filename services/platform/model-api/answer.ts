@@ -164,8 +164,11 @@ export function isSpentQuota(error: AnswerError | null): boolean {
   return error?.code === 'insufficient_quota' || error?.type === 'insufficient_quota' || error?.type === 'billing_error'
 }
 
+/** More tokens than any model has; beyond it a number is garbage, and what is reckoned from it fits into no record. */
+const countMax = 0xffff_ffff
+
 export function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= countMax ? value : null
 }
 
 export function stringOf(value: unknown): string | null {
