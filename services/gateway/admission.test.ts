@@ -50,6 +50,40 @@ describe('admission', () => {
     expect([taken(500), admission.refusing()]).toEqual([500, null])
   })
 
+  /** What a call costs before it is handed on. */
+  const spend = (ms: number) => {
+    for (const endMs = performance.now() + ms; performance.now() < endMs; );
+  }
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+  it('a turn of the loop in which calls have begun for a fourth of the time that it may be held up takes on no more; the next one does', async () => {
+    const { admission, taken } = setUp()
+    const costly = (count: number, ms: number) => {
+      let begun = 0
+      for (let index = 0; index < count; index += 1) {
+        if (!admission.begin()) continue
+        begun += 1
+        spend(ms)
+        admission.end()
+      }
+      return begun
+    }
+    const first = costly(1_000, 3)
+    expect(first).toBeGreaterThanOrEqual(16)
+    expect(first).toBeLessThanOrEqual(22)
+    expect(taken(100)).toBe(0)
+    expect(admission.refusing()).toContain('more come in one turn of the event loop than can begin in 62.5 ms')
+    await nextTurn()
+    expect(taken(100)).toBe(100)
+  })
+
+  it('one pause in the middle of a turn refuses none of the few calls in it', async () => {
+    const { admission, taken } = setUp()
+    taken(5)
+    spend(300)
+    expect([taken(11), admission.refusing()]).toEqual([11, null])
+  })
+
   it('takes on fewer the longer the loop is late, one of twenty at least, and says why', async () => {
     const { admission, metrics, turns, taken } = setUp()
     turns(3, late)

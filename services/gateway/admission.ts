@@ -35,6 +35,12 @@ const lateLooks = 3
 /** By how much the admitted share shrinks with every late look after that, and grows in a second without one. */
 const shrink = 0.9
 const growPerSecond = 0.1
+/** Part of the time for which the loop may be held up that beginning calls may take in one turn: what follows of a call, in later turns, costs three times as much. */
+const beginningShare = 0.25
+/** So many calls may begin in any turn: a pause for garbage in the middle of one is not what they cost. */
+const turnCallsMin = 16
+/** So long after a call that found its turn full it is said that calls are refused. */
+const refusingForMs = 10_000
 /** Some always get through, so that a gateway whose loop is held up by something else than calls is still seen to serve. */
 const shareMin = 0.05
 
@@ -42,6 +48,8 @@ const shareMin = 0.05
  * A call takes several turns of the loop. Where more calls come than the gateway can serve, turns grow until those under way are as many as may be, and every call waits
  * for all others, brakes too. So the share of calls that is taken on is lowered while turns are long, and raised slowly again: additive increase, multiplicative decrease,
  * as TCP shares a line (Chiu and Jain 1989).
+ *
+ * Shares follow turns, and one turn may find a thousand calls: so none begins in a turn in which beginning the others has taken a fourth of the time for which the loop may be held up.
  */
 export function createAdmission(options: AdmissionOptions): Admission {
   return new LoopAdmission(options)
@@ -57,6 +65,9 @@ class LoopAdmission implements Admission {
   /** Calls that may still be taken on: each that comes brings its share of one. */
   #credit = 1
   #late = { looks: 0, forMs: 0 }
+  /** The turn in which calls are beginning; null between turns. */
+  #turn: { readonly beganMs: number; calls: number } | null = null
+  #lastFullMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -81,7 +92,7 @@ class LoopAdmission implements Admission {
   }
 
   begin(): boolean {
-    if (this.#underWay >= this.#options.requestsMax || !this.#takesOn()) return false
+    if (this.#underWay >= this.#options.requestsMax || !this.#fitsIntoTurn() || !this.#takesOn()) return false
     this.#underWay += 1
     this.#running.set(this.#underWay)
     return true
@@ -101,13 +112,36 @@ class LoopAdmission implements Admission {
   }
 
   refusing(): string | null {
-    if (this.#share === 1) return null
+    if (this.#share === 1) {
+      if (performance.now() - this.#lastFullMs > refusingForMs) return null
+      return `some calls are refused with 503, because more come in one turn of the event loop than can begin in ${this.#beginningMaxMs} ms: add gateways`
+    }
     const percent = Math.round(100 * (1 - this.#share))
     return `${percent} % of the calls are refused with 503, because the event loop is held up for more than ${this.#options.loopHeldMaxMs} ms at a time: add gateways`
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+  }
+
+  #fitsIntoTurn(): boolean {
+    const nowMs = performance.now()
+    if (this.#turn === null) {
+      this.#turn = { beganMs: nowMs, calls: 0 }
+      setImmediate(() => {
+        this.#turn = null
+      })
+    }
+    const turn = this.#turn
+    turn.calls += 1
+    if (turn.calls <= turnCallsMin || nowMs - turn.beganMs <= this.#beginningMaxMs) return true
+    if (this.refusing() === null) this.#warn()
+    this.#lastFullMs = nowMs
+    return false
+  }
+
+  get #beginningMaxMs(): number {
+    return beginningShare * this.#options.loopHeldMaxMs
   }
 
   #takesOn(): boolean {
@@ -118,12 +152,15 @@ class LoopAdmission implements Admission {
     return true
   }
 
+  #warn(): void {
+    this.#options.log.warn(
+      {},
+      'more calls than this gateway can serve: some are refused until its event loop keeps up again',
+    )
+  }
+
   #setShare(share: number): void {
-    if (share < 1 && this.#share === 1)
-      this.#options.log.warn(
-        {},
-        'more calls than this gateway can serve: some are refused until its event loop keeps up again',
-      )
+    if (share < 1 && this.refusing() === null) this.#warn()
     this.#share = share
     this.#shown.set(share)
   }

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
  * How many sockets listen on the one port. The loop accepts one connection from each in a turn. With one alone, whose turns take tens of milliseconds because many open
  * connections are served in each, new callers wait for tens of seconds behind old ones; the kernel spreads them over all that listen.
  */
-const acceptors = 16
+const acceptors = 64
 /**
  * Connections that the kernel accepts for each; beyond them it drops what comes, and callers try again after seconds. Node's default is 511; the kernel has a limit of its own,
  * usually 4,096.
