@@ -39,6 +39,8 @@ const growPerSecond = 0.1
 const beginningShare = 0.25
 /** So many calls may begin in any turn: a pause for garbage in the middle of one is not what they cost. */
 const turnCallsMin = 16
+/** A turn that is longer than that is let be, as one pause leaves one behind it; another that begins so soon after it is cut short. */
+const longAgainWithinMs = 1_000
 /** So long after a call that found its turn full it is said that calls are refused. */
 const refusingForMs = 10_000
 /** Some always get through, so that a gateway whose loop is held up by something else than calls is still seen to serve. */
@@ -49,7 +51,7 @@ const shareMin = 0.05
  * for all others, brakes too. So the share of calls that is taken on is lowered while turns are long, and raised slowly again: additive increase, multiplicative decrease,
  * as TCP shares a line (Chiu and Jain 1989).
  *
- * Shares follow turns, and one turn may find a thousand calls: so none begins in a turn in which beginning the others has taken a fourth of the time for which the loop may be held up.
+ * Shares follow turns, and one turn may find a thousand calls: so in a turn that follows a long one none begins any more when beginning the others has taken a fourth of the time for which the loop may be held up.
  */
 export function createAdmission(options: AdmissionOptions): Admission {
   return new LoopAdmission(options)
@@ -66,7 +68,8 @@ class LoopAdmission implements Admission {
   #credit = 1
   #late = { looks: 0, forMs: 0 }
   /** The turn in which calls are beginning; null between turns. */
-  #turn: { readonly beganMs: number; calls: number } | null = null
+  #turn: { readonly beganMs: number; readonly followsLong: boolean; calls: number } | null = null
+  #lastLongMs = Number.NEGATIVE_INFINITY
   #lastFullMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AdmissionOptions) {
@@ -127,7 +130,7 @@ class LoopAdmission implements Admission {
   #fitsIntoTurn(): boolean {
     const nowMs = performance.now()
     if (this.#turn === null) {
-      this.#turn = { beganMs: nowMs, calls: 0 }
+      this.#turn = { beganMs: nowMs, followsLong: nowMs - this.#lastLongMs <= longAgainWithinMs, calls: 0 }
       setImmediate(() => {
         this.#turn = null
       })
@@ -135,6 +138,8 @@ class LoopAdmission implements Admission {
     const turn = this.#turn
     turn.calls += 1
     if (turn.calls <= turnCallsMin || nowMs - turn.beganMs <= this.#beginningMaxMs) return true
+    this.#lastLongMs = nowMs
+    if (!turn.followsLong) return true
     if (this.refusing() === null) this.#warn()
     this.#lastFullMs = nowMs
     return false
