@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
@@ -13,11 +13,7 @@ export interface GiantModel {
 
 /** A model of which every whole answer has 20 MB and every stream 100,000 events. */
 export async function startGiantModel(): Promise<GiantModel> {
-  const server = createServer(async (request, response) => {
-    const { model, stream } = JSON.parse(await text(request)) as { readonly model: string; readonly stream?: boolean }
-    if (stream === true) await sendEvents(response, model)
-    else response.writeHead(200, { 'content-type': 'application/json' }).end(wholeAnswer(model))
-  })
+  const server = createServer((request, response) => void answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -28,6 +24,12 @@ export async function startGiantModel(): Promise<GiantModel> {
       await once(server, 'close')
     },
   }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { model, stream } = JSON.parse(await text(request)) as { readonly model: string; readonly stream?: boolean }
+  if (stream === true) await sendEvents(response, model)
+  else response.writeHead(200, { 'content-type': 'application/json' }).end(wholeAnswer(model))
 }
 
 function wholeAnswer(model: string): string {

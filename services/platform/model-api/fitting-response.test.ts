@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { Response } from '../../domain/events/records.ts'
-import { fittingResponse } from './fitting-response.ts'
+import { fittingResponse, type Said } from './fitting-response.ts'
 
-const said = (change: Partial<Response>): Response =>
-  ({ output: '', refusal: null, tool_calls: [], truncated: false, ...change }) as Response
+const said = (change: Partial<Said>): Said => ({
+  output: '',
+  refusal: null,
+  tool_calls: [],
+  truncated: false,
+  ...change,
+})
 
 describe('a response that is to fit', () => {
   it('is left as it is where it does', () => {

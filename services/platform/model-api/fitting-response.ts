@@ -1,9 +1,16 @@
-import type { Response } from '../../domain/events/records.ts'
-
 /** Bytes that the texts of one record may have; the rest of it has room below the broker's batch limit. */
 export const recordTextBytesMax = 850_000
 
-export interface FittingResponse {
+/** What of a response can be long. */
+export interface Said {
+  readonly output: string
+  readonly refusal: string | null
+  readonly tool_calls: readonly { readonly name: string; readonly arguments: string }[]
+  /** Some of it is missing. */
+  readonly truncated: boolean
+}
+
+export interface FittingResponse<Response extends Said> {
   readonly response: Response
   /** Bytes of its texts. */
   readonly bytes: number
@@ -12,7 +19,10 @@ export interface FittingResponse {
 }
 
 /** A response whose texts have at most `roomBytes`: the output loses its end; where the rest alone is too large, everything goes but that there was a refusal. */
-export function fittingResponse(response: Response, roomBytes: number): FittingResponse {
+export function fittingResponse<Response extends Said>(
+  response: Response,
+  roomBytes: number,
+): FittingResponse<Response> {
   const { output, refusal, tool_calls: calls } = response
   const otherBytes = Buffer.byteLength(
     [refusal ?? '', ...calls.flatMap((call) => [call.name, call.arguments])].join(''),
@@ -26,7 +36,7 @@ export function fittingResponse(response: Response, roomBytes: number): FittingR
 /** Cutting may leave a broken character at the end, which is written with three bytes. */
 const brokenCharacterBytes = 3
 
-function shortened(response: Response, outputBytes: number): Response {
+function shortened<Response extends Said>(response: Response, outputBytes: number): Response {
   const keptBytes = outputBytes - brokenCharacterBytes
   if (keptBytes >= 0) {
     const output = Buffer.from(response.output).subarray(0, keptBytes).toString('utf8')
