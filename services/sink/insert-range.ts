@@ -80,12 +80,11 @@ export function createRangeInserter<Lane extends TopicPartition>(
     // Nothing but marks of a quiet partition: there is nothing that a repetition could write twice.
     if (records.every(({ value }) => value === null)) return commit(lane, end, '')
     let encoded: EncodedRange | null = null
-    let isMine = attempts === 0
-    for (let attempt = Math.max(0, attempts - 1); ; attempt += 1) {
+    let attempt = Math.max(0, attempts - 1)
+    for (let mayBeSent = attempts > 0; ; mayBeSent = false, attempt += 1) {
       if (!(await commit(lane, start, JSON.stringify({ end, token, attempts: attempt + 1 })))) return false
       encoded ??= await persistently('encoding', () => options.encode(records), patience)
-      if ((await settle(lane, token, attempt, encoded)) && isMine) break
-      isMine = true
+      if ((await settle(lane, token, attempt, encoded)) && !mayBeSent) break
       doubts.add(1)
     }
     for (const [table, { rows: count }] of encoded) rows.add(count, { table })

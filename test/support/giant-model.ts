@@ -13,7 +13,9 @@ export interface GiantModel {
 
 /** A model of which every whole answer has 20 MB and every stream 100,000 events. */
 export async function startGiantModel(): Promise<GiantModel> {
-  const server = createServer((request, response) => void answer(request, response))
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
