@@ -160,6 +160,17 @@ describe('a store that is killed in the middle of inserts', () => {
       await arrived(store, 6)
     },
   )
+
+  it('has everything once when the store forgets the second attempt, and the sink dies before it hears of it', async () => {
+    const { log } = await openLog(1)
+    const store = storeOf('forgotten', 'answered', 'forgotten')
+    // Announced, sent, sent again; announced, sent; dead.
+    const first = await startProcess(log, store, new Reaper(6, false))
+    await first.failed
+    await first.stop()
+    await startProcess(log, store, immortal)
+    await arrived(store, 1)
+  })
 })
 
 describe('what passes by itself', () => {
