@@ -6,6 +6,7 @@ import { type Agent, type Dispatcher, request as upstreamRequest } from 'undici'
 import type { Clock } from '../domain/time/clock.ts'
 import { neverConnected } from '../platform/http/never-connected.ts'
 import { parseRetryAfter } from '../platform/http/retry-after.ts'
+import { isEventStream, statusFailure } from '../platform/model-api/heard-answer.ts'
 import type { RetryReason } from '../platform/model-api/provider-settings.ts'
 
 export interface ForwardOptions {
@@ -83,7 +84,7 @@ export async function forward(options: ForwardOptions): Promise<Forwarded> {
     // The types know only the parsed form.
     const headers = upstream.headers as unknown as readonly string[]
     seen.status = upstream.statusCode
-    seen.streamed = (headerValue(headers, 'content-type') ?? '').toLowerCase().startsWith('text/event-stream')
+    seen.streamed = isEventStream(headerValue(headers, 'content-type') ?? '')
     seen.contentEncoding = headerValue(headers, 'content-encoding') ?? ''
     seen.quotaRemaining = quotaOf(headers)
     response.sendDate = false
@@ -96,7 +97,7 @@ export async function forward(options: ForwardOptions): Promise<Forwarded> {
       if (!response.write(chunk)) await drained()
     }
     response.end()
-    return ended('complete', statusClass(upstream.statusCode))
+    return ended('complete', statusFailure(upstream.statusCode))
   } catch {
     if (stopped.why === 'gone') return ended('client_gone', null)
     if (response.headersSent) response.destroy()
@@ -160,12 +161,6 @@ export const nothingSeen: {
   contentEncoding: string
   quotaRemaining: number | null
 } = { status: null, begun: false, streamed: false, contentEncoding: '', quotaRemaining: null }
-
-function statusClass(status: number): string | null {
-  if (status < 400) return null
-  if (status === 429) return 'rate_limited'
-  return status >= 500 ? 'provider_5xx' : 'provider_4xx'
-}
 
 function headerValue(headers: readonly string[], name: string): string | null {
   for (let index = 0; index < headers.length; index += 2)

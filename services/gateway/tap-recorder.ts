@@ -5,10 +5,9 @@ import { parametersHash } from '../domain/sampling/parameters-hash.ts'
 import { parseRequestBody } from '../domain/sampling/replay-body.ts'
 import { withChange } from '../domain/sampling/variant-change.ts'
 import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
-import { decodeContent } from '../platform/http/decode-content.ts'
-import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
-import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
-import { promptTokens, textTokens } from '../platform/model-api/token-estimate.ts'
+import type { Answer } from '../platform/model-api/answer.ts'
+import { answerFields } from '../platform/model-api/answer-fields.ts'
+import { type HeardAnswer, hearAnswer, statusFailure } from '../platform/model-api/heard-answer.ts'
 import { exchangeFields } from './exchange-fields.ts'
 import type { Irregular, Lost, TapEnd, TapMessage, TapReply, TapRequest } from './tap-messages.ts'
 
@@ -37,9 +36,6 @@ interface Open {
   readonly chunks: { readonly data: Uint8Array; readonly atMs: number }[]
   readonly written: Promise<unknown>
 }
-
-/** What a compressed answer may unpack to. */
-const answerBytesMax = 16 * 1024 * 1024
 
 export function createTapRecorder(deps: TapRecorderDeps): TapRecorder {
   const open = new Map<string, Open>()
@@ -168,12 +164,11 @@ interface Read {
 
 async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd): Promise<Read> {
   const { request } = known
-  const content = await decodeContent(end.contentEncoding, known.chunks, answerBytesMax)
-  const reader = createAnswerReader({ form: request.operation, streamed: end.streamed })
-  for (const { data, atMs } of content.chunks) reader.push(data, atMs)
-  const answer = reader.end(end.endedAtMs)
-  const truncated = answer.truncated || end.truncated || content.end === 'unread'
-  const outcome = outcomeOf(answer, end, truncated)
+  const hearing = hearAnswer({ ...end, form: request.operation }, end.truncated)
+  for (const { data, atMs } of known.chunks) hearing.push(data, atMs)
+  const heard = await hearing.end(end.endedAtMs)
+  const { answer } = heard
+  const outcome = outcomeOf(heard, end)
   const { sent, parametersHash } = askedWith(known)
   const model = sent?.['model'] ?? request.rewrite?.model
   const value: Response = {
@@ -184,64 +179,33 @@ async function responseOf(redact: Redactor, id: string, known: Open, end: TapEnd
     ...outcome,
     status: end.status,
     started_at: end.startedAtMs,
-    first_token_at: answer.firstTokenAtMs,
     ended_at: Math.max(end.endedAtMs, answer.firstTokenAtMs ?? 0),
     provider: request.provider,
     model_requested: typeof model === 'string' ? model : '',
-    model_served: answer.model,
     prompt_version: request.servedPromptVersion,
     parameters_hash: parametersHash,
+    ...answerFields(heard, outcome.resolution === 'answered', sent),
     ...said(redact, request.capture, answer),
-    finish_reason: answer.finishReason,
-    ...usageOf(answer, outcome.resolution === 'answered', sent, truncated),
     cost_micro_usd: null,
-    truncated,
     quota_remaining: end.quotaRemaining,
   }
   const broken = end.streamed && outcome.error_class === 'truncated'
   return { value, irregular: broken ? [...answer.irregular, 'truncated'] : answer.irregular }
 }
 
-/** As reported; else estimated where there is something whole to estimate from: a guess at a text that was left out would be 0. */
-function usageOf(
-  answer: Answer,
-  answered: boolean,
-  sent: Asked['sent'],
-  truncated: boolean,
-): Pick<Response, 'input_tokens' | 'output_tokens' | 'cached_tokens' | 'usage_source'> {
-  const { usage, text, refusal, toolCalls } = answer
-  if (usage !== null) {
-    const { inputTokens, outputTokens, cachedTokens } = usage
-    return {
-      input_tokens: inputTokens,
-      output_tokens: outputTokens,
-      cached_tokens: cachedTokens,
-      usage_source: 'reported',
-    }
-  }
-  const spoken = [text, refusal ?? '', ...toolCalls.flatMap((call) => [call.name, call.arguments])].join('\n')
-  return {
-    input_tokens: answered && sent !== null ? promptTokens(sent) : null,
-    output_tokens: answered && !truncated ? textTokens(spoken.trim()) : null,
-    cached_tokens: null,
-    usage_source: 'estimated',
-  }
-}
-
 /**
- * What became of the call, now that the answer is read: an error inside a stream and a stream without an end are failures whatever the status said.
- * A caller that left before the first token abandoned the call; one that left later cut the answer short.
+ * What became of the call, now that the answer is read: one that came to its end is what the answer says of it. A caller that left before the first
+ * token abandoned the call; one that left later cut the answer short.
  */
-function outcomeOf(answer: Answer, end: TapEnd, truncated: boolean): Pick<Response, 'resolution' | 'error_class'> {
-  if (end.resolution === 'answered' && answer.error !== null)
-    return { resolution: 'failed', error_class: 'stream_error' }
-  if (end.resolution === 'answered' && !answer.complete && !truncated)
-    return { resolution: 'failed', error_class: end.streamed ? 'truncated' : 'unreadable' }
-  const left = end.resolution === 'aborted_by_client' && end.errorClass === null
-  if (left && end.streamed && answer.firstTokenAtMs === null && !truncated)
-    return { resolution: 'abandoned', error_class: null }
-  const quota = end.errorClass === 'rate_limited' && isSpentQuota(answer.error)
-  return { resolution: end.resolution, error_class: quota ? 'quota' : end.errorClass }
+function outcomeOf(
+  { answer, truncated, failure }: HeardAnswer,
+  { resolution, errorClass, status, streamed }: TapEnd,
+): Pick<Response, 'resolution' | 'error_class'> {
+  const cameToItsEnd = resolution === 'answered' || (resolution === 'failed' && errorClass === statusFailure(status))
+  if (cameToItsEnd) return { resolution: failure === null ? 'answered' : 'failed', error_class: failure }
+  const left = resolution === 'aborted_by_client' && errorClass === null
+  const abandoned = left && streamed && answer.firstTokenAtMs === null && !truncated
+  return { resolution: abandoned ? 'abandoned' : resolution, error_class: errorClass }
 }
 
 /** The texts of an answer as far as the capture level lets them through. */

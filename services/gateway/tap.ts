@@ -4,6 +4,7 @@ import type { Logger } from '../platform/log/logger.ts'
 import type { ExchangeFields } from '../platform/log/trace-fields.ts'
 import type { Counter, Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import { recordTextBytesMax } from '../platform/model-api/fitting-response.ts'
+import { answerBytesMax } from '../platform/model-api/heard-answer.ts'
 import { exchangeFields } from './exchange-fields.ts'
 import { createTapLosses, type LeftOut, type TapLosses } from './tap-losses.ts'
 import type { TapEnd, TapMessage, TapReply, TapRequest, TapWorkerOptions } from './tap-messages.ts'
@@ -57,8 +58,6 @@ const chunkBytes = 200
 const copies = 2
 /** Bodies leave this share of the budget to the heads of exchanges. */
 const bodyShare = 0.8
-/** Of one answer, as it came: a stream that never ends must not take the room of all others. Its text fits into no record long before. */
-const answerBytesMax = 8 * 1024 * 1024
 const stopWaitMs = 5_000
 const restartMs = 1_000
 const defaultPingMs = 1_000
@@ -183,13 +182,12 @@ class ThreadTap implements CountingTap {
     return {
       chunk: (data, atMs) => {
         if (truncated || link !== this.#link) return
-        bytes += data.length
-        if (bytes > answerBytesMax || !this.#admit(link, id, data.length * copies + chunkBytes, bodyShare)) {
-          truncated = true
-          this.#drop('answer', exchangeFields(id, request))
-          return
-        }
-        link.thread.post({ kind: 'chunk', id, data: new Uint8Array(data), atMs })
+        const kept = data.subarray(0, answerBytesMax - bytes)
+        bytes += kept.length
+        const isAdmitted = this.#admit(link, id, kept.length * copies + chunkBytes, bodyShare)
+        if (isAdmitted) link.thread.post({ kind: 'chunk', id, data: new Uint8Array(kept), atMs })
+        truncated = !isAdmitted || kept.length < data.length
+        if (truncated) this.#drop('answer', exchangeFields(id, request))
       },
       end: (end) => {
         if (link === this.#link) link.thread.post({ kind: 'end', id, end: { ...end, truncated } })

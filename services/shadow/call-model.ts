@@ -3,8 +3,7 @@ import { type Operation, operationPaths } from '../domain/sampling/operations.ts
 import type { Clock } from '../domain/time/clock.ts'
 import { neverConnected } from '../platform/http/never-connected.ts'
 import { parseRetryAfter } from '../platform/http/retry-after.ts'
-import { type Answer, isSpentQuota } from '../platform/model-api/answer.ts'
-import { createAnswerReader } from '../platform/model-api/answer-reader.ts'
+import { type HeardAnswer, type Hearing, hearAnswer, isEventStream } from '../platform/model-api/heard-answer.ts'
 import { keyHeader, type ProviderApi } from '../platform/model-api/provider-settings.ts'
 
 /** Where a variant is served and with which key. */
@@ -39,9 +38,9 @@ export interface CallResult {
   /** How long the provider asked to be left alone; null when it did not say. */
   readonly retryAfterMs: number | null
   readonly startedAtMs: number
-  readonly firstTokenAtMs: number | null
   readonly endedAtMs: number
-  readonly answer: Answer | null
+  /** As far as it came; null when nothing did. */
+  readonly heard: HeardAnswer | null
 }
 
 export interface ModelCaller {
@@ -69,18 +68,9 @@ async function callOnce(agent: Agent, clock: Clock, provider: Provider, call: Mo
   let status: number | null = null
   let retryAfterMs: number | null = null
   let connected = true
-  const ended = (outcome: CallResult['outcome'], errorClass: string | null, answer: Answer | null): CallResult => ({
-    outcome,
-    errorClass,
-    status,
-    begun: status !== null && status < 400,
-    maybeCharged: connected && (status === null || status < 400 || status >= 500),
-    retryAfterMs,
-    startedAtMs,
-    firstTokenAtMs: answer?.firstTokenAtMs ?? null,
-    endedAtMs: at(),
-    answer,
-  })
+  let hearing: Hearing | null = null
+  /** Why the answer did not come to its end; null: it did. */
+  let interruption: 'timeout' | 'connection' | 'truncated' | null = null
   try {
     const response = await request(`${provider.baseUrl}${operationPaths[call.operation]}`, {
       method: 'POST',
@@ -93,19 +83,37 @@ async function callOnce(agent: Agent, clock: Clock, provider: Provider, call: Mo
     })
     status = response.statusCode
     retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.nowMs())
-    const streamed = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
-    const reader = createAnswerReader({ form: call.operation, streamed })
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) reader.push(chunk, at())
-    const answer = reader.end(at())
-    if (status >= 400) return ended('failed', errorClassOf(status, answer), answer)
-    if (answer.error !== null) return ended('failed', 'stream_error', answer)
-    // What is too long to be read to its end was answered all the same, as live.
-    return answer.complete || answer.truncated ? ended('answered', null, answer) : ended('failed', 'truncated', answer)
+    hearing = hearAnswer({
+      form: call.operation,
+      status,
+      streamed: isEventStream(String(response.headers['content-type'] ?? '')),
+      contentEncoding: String(response.headers['content-encoding'] ?? ''),
+    })
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) hearing.push(chunk, at())
   } catch (error) {
-    if (timeout.aborted) return ended('timed_out', 'timeout', null)
+    if (timeout.aborted) interruption = 'timeout'
+    else interruption = status === null ? 'connection' : 'truncated'
     connected = !neverConnected(error)
-    return ended('failed', status === null ? 'connection' : 'truncated', null)
   }
+  const endedAtMs = at()
+  const heard = hearing === null ? null : await hearing.end(endedAtMs)
+  const errorClass = interruption ?? heard?.failure ?? null
+  return {
+    outcome: outcomeOf(errorClass),
+    errorClass,
+    status,
+    begun: status !== null && status < 400,
+    maybeCharged: connected && (status === null || status < 400 || status >= 500),
+    retryAfterMs,
+    startedAtMs,
+    endedAtMs,
+    heard,
+  }
+}
+
+function outcomeOf(errorClass: string | null): CallResult['outcome'] {
+  if (errorClass === null) return 'answered'
+  return errorClass === 'timeout' ? 'timed_out' : 'failed'
 }
 
 function headersOf(provider: Provider, { headers, requestId }: ModelCall): Record<string, string> {
@@ -116,10 +124,4 @@ function headersOf(provider: Provider, { headers, requestId }: ModelCall): Recor
     'x-penstock-leg': 'shadow',
     ...keyHeader(provider.api, provider.apiKey),
   }
-}
-
-/** A closed list: 429 is the provider's rate limit, or an exhausted quota that no retry mends. */
-function errorClassOf(status: number, answer: Answer): string {
-  if (status === 429) return isSpentQuota(answer.error) ? 'quota' : 'rate_limited'
-  return status >= 500 ? 'provider_5xx' : 'provider_4xx'
 }

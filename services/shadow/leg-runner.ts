@@ -5,8 +5,7 @@ import type { Gauge, Metrics } from '../platform/metrics/metrics.ts'
 import type { Budget, BudgetLimits, Spend } from './budget.ts'
 import type { CallResult, ModelCaller, Provider } from './call-model.ts'
 import { allowedCalls, type ConcurrencyPolicy } from './concurrency.ts'
-import { calledResponse, costMicroUsd, estimateTokens, type LegTask, type Price, skippedResponse } from './leg-task.ts'
-import { outputTokensMax } from './output-tokens-max.ts'
+import { calledResponse, costMicroUsd, type LegTask, type Price, skippedResponse, tokensToReserve } from './leg-task.ts'
 import { createRouteLanes, type RouteLane, type RouteLanes } from './route-lanes.ts'
 
 /** What a leg's run needs to know beyond the task. */
@@ -195,10 +194,8 @@ class BudgetedRunner implements LegRunner {
   async #attempt(task: LegTask, to: Destination, attempt: number, signal: AbortSignal): Promise<Ended> {
     const { budget, caller } = this.#options
     const { run } = task.place
-    const inputTokens = estimateTokens(task.bodyBytes)
-    const outputTokens = outputTokensMax(task.operation, task.body)
-    const microUsd = costMicroUsd(to.price, inputTokens, outputTokens)
-    const estimate = { microUsd, tokens: inputTokens + outputTokens }
+    const { input, output } = tokensToReserve(task)
+    const estimate = { microUsd: costMicroUsd(to.price, input, output), tokens: input + output }
     const reservedAtMs = this.#options.clock.nowMs()
     const reserved = await budget.reserve(run, to.limits, estimate, reservedAtMs)
     this.#observed.paused.set(reserved === 'away' ? 1 : 0, { why: 'redis_away' })

@@ -4,7 +4,9 @@ import { parametersHash } from '../domain/sampling/parameters-hash.ts'
 import type { Prompt } from '../domain/sampling/prompt.ts'
 import { replayBody } from '../domain/sampling/replay-body.ts'
 import { vectorSketch } from '../domain/scoring/vector-sketch.ts'
+import { answerFields } from '../platform/model-api/answer-fields.ts'
 import type { CallResult, Provider } from './call-model.ts'
+import { outputTokensMax } from './output-tokens-max.ts'
 
 /** One planned shadow call. Ends in exactly one counted Response, whatever happens. */
 export interface LegTask {
@@ -62,7 +64,10 @@ function versionHeaders(headers: Request['headers']): Record<string, string> {
   )
 }
 
-const emptyAnswer = {
+/** Of a leg that heard nothing. */
+const nothingSaid = {
+  first_token_at: null,
+  model_served: null,
   output: '',
   tool_calls: [],
   finish_reason: null,
@@ -70,9 +75,9 @@ const emptyAnswer = {
   input_tokens: null,
   output_tokens: null,
   cached_tokens: null,
-  cost_micro_usd: null,
+  usage_source: 'estimated',
   truncated: false,
-  quota_remaining: null,
+  cost_micro_usd: null,
 } as const
 
 /** The Response of a leg that was never asked for. */
@@ -88,7 +93,6 @@ export function skippedResponse(
   nowMs: number,
 ): Response {
   return {
-    ...emptyAnswer,
     exchange_id: leg.exchangeId,
     arm: leg.arm,
     leg: 'shadow',
@@ -97,14 +101,13 @@ export function skippedResponse(
     error_class: errorClass,
     status: null,
     started_at: nowMs,
-    first_token_at: null,
     ended_at: nowMs,
     provider: leg.variant.provider,
     model_requested: leg.variant.model,
-    model_served: null,
     prompt_version: leg.variant.prompt_version ?? leg.promptVersion,
     parameters_hash: '',
-    usage_source: 'estimated',
+    ...nothingSaid,
+    quota_remaining: null,
   }
 }
 
@@ -114,11 +117,15 @@ export interface Price {
   readonly outputMicroUsdPerMillion: number
 }
 
-/** Four characters a token, as providers advise for English; only used where no usage was reported. */
+/** Four characters a token, as providers advise for English. */
 const charactersPerToken = 4
 
-export function estimateTokens(characters: number): number {
-  return Math.ceil(characters / charactersPerToken)
+/** Tokens that a call may take at most as far as anybody knows before it: what is reserved for it. */
+export function tokensToReserve(task: LegTask): { readonly input: number; readonly output: number } {
+  return {
+    input: Math.ceil(task.bodyBytes / charactersPerToken),
+    output: outputTokensMax(task.operation, task.body),
+  }
 }
 
 export function costMicroUsd(price: Price, inputTokens: number, outputTokens: number): number {
@@ -133,12 +140,6 @@ export function calledResponse(
   price: Price,
   attempt: number,
 ): Response {
-  const answer = result.answer
-  const reported = answer?.usage ?? null
-  const answered = result.outcome === 'answered'
-  const inputTokens = reported?.inputTokens ?? (answered ? estimateTokens(task.bodyBytes) : null)
-  const isWhole = answered && answer?.truncated !== true
-  const outputTokens = reported?.outputTokens ?? (isWhole ? estimateTokens(answer?.text.length ?? 0) : null)
   return {
     exchange_id: task.exchangeId,
     arm: task.arm,
@@ -148,24 +149,26 @@ export function calledResponse(
     error_class: result.errorClass,
     status: result.status,
     started_at: result.startedAtMs,
-    first_token_at: result.firstTokenAtMs,
     ended_at: result.endedAtMs,
     provider: provider.id,
     model_requested: task.variant.model,
-    model_served: answer?.model ?? null,
     prompt_version: task.variant.prompt_version ?? task.promptVersion,
     parameters_hash: parametersHash(task.body),
-    output: answer == null ? '' : answer.vectors === null ? answer.text : vectorSketch(answer.vectors),
-    tool_calls: answer?.toolCalls ?? [],
-    finish_reason: answer?.finishReason ?? null,
-    refusal: answer?.refusal ?? null,
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    cached_tokens: reported?.cachedTokens ?? null,
-    usage_source: reported === null ? 'estimated' : 'reported',
-    // A failure that reported its usage was charged for it.
-    cost_micro_usd: isWhole || reported !== null ? costMicroUsd(price, inputTokens ?? 0, outputTokens ?? 0) : null,
-    truncated: answer?.truncated ?? false,
+    ...saidIn(task, result, price),
     quota_remaining: null,
+  }
+}
+
+function saidIn(task: LegTask, { heard, outcome }: CallResult, price: Price) {
+  if (heard === null) return nothingSaid
+  const { answer, truncated } = heard
+  const answered = outcome === 'answered'
+  const fields = answerFields(heard, answered, task.body)
+  // A failure that reported its usage was charged for it.
+  const isKnown = (answered && !truncated) || (answer.complete && answer.usage !== null)
+  return {
+    ...fields,
+    output: answer.vectors === null ? answer.text : vectorSketch(answer.vectors),
+    cost_micro_usd: isKnown ? costMicroUsd(price, fields.input_tokens ?? 0, fields.output_tokens ?? 0) : null,
   }
 }

@@ -187,9 +187,8 @@ describe('running legs', () => {
     maybeCharged: true,
     retryAfterMs: null,
     startedAtMs: 1,
-    firstTokenAtMs: 2,
     endedAtMs: 3,
-    answer: null,
+    heard: null,
   }
   const failed: CallResult = {
     ...answered,
@@ -327,7 +326,8 @@ describe('running legs', () => {
       model: null,
       error: null,
     }
-    const used = { ...answered, answer: { ...answer, firstTokenAtMs: 1, complete: true, truncated: false } }
+    const whole = { ...answer, firstTokenAtMs: 1, complete: true, truncated: false }
+    const used: CallResult = { ...answered, heard: { answer: whole, truncated: false, failure: null } }
     const { runner, booked, task } = setUp({ results: [failed, unknown, used] })
     runner.submit(task)
     await settled()

@@ -81,6 +81,7 @@ export async function startGatewayInMemory(
     readonly routing?: (baseUrl: string) => Partial<GatewayConfig['routing']>
     readonly prompts?: GatewayConfig['prompts']
     readonly split?: Split
+    readonly legTimeoutMs?: number
     /** What the tap does first of all with each exchange, for tests of what breaks. */
     readonly onTapped?: () => void
   } = {},
@@ -121,6 +122,7 @@ export async function startGatewayInMemory(
     ...sampleGatewayConfig,
     apiKeys: { o: providerKey, a: providerKey, spare: providerKey },
     prompts: options.prompts ?? {},
+    ...(options.legTimeoutMs !== undefined && { legTimeoutMs: options.legTimeoutMs }),
     routing: {
       providers: [
         { id: 'o', baseUrl, api: 'openai' },

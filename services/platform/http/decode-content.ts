@@ -22,6 +22,11 @@ const decoders: Readonly<Record<string, (first: number) => Transform>> = {
   zstd: () => createZstdDecompress(),
 }
 
+/** Whether a Content-Encoding leaves the bytes as they are. */
+export function isPlain(encoding: string): boolean {
+  return ['', 'identity'].includes(encoding.trim().toLowerCase())
+}
+
 /**
  * Undoes a Content-Encoding. What a chunk unpacks to keeps the chunk's time, so that first tokens stay datable. Nothing beyond `bytesMax` is
  * unpacked: a small answer may unpack to gigabytes.
@@ -31,9 +36,8 @@ export async function decodeContent(
   chunks: readonly TimedChunk[],
   bytesMax: number,
 ): Promise<DecodedContent> {
-  const name = encoding.trim().toLowerCase()
-  if (name === '' || name === 'identity' || chunks.length === 0) return { chunks, end: 'whole' }
-  const decoder = decoders[name]?.(chunks.find(({ data }) => data.length > 0)?.data[0] ?? 0)
+  if (isPlain(encoding) || chunks.length === 0) return { chunks, end: 'whole' }
+  const decoder = decoders[encoding.trim().toLowerCase()]?.(chunks.find(({ data }) => data.length > 0)?.data[0] ?? 0)
   if (decoder === undefined) return { chunks: [], end: 'unread' }
   const unpacked: TimedChunk[] = []
   let bytes = 0
