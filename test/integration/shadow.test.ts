@@ -297,7 +297,7 @@ describe('shadow on a real broker and a real Redis', () => {
     await startRun('bad')
     const shadow = await startShadow()
     const expected = {
-      'bad-garbage': 'failed truncated',
+      'bad-garbage': 'failed unreadable',
       'bad-500': 'failed provider_5xx',
       'bad-hang': 'timed_out timeout',
       'bad-endless': 'timed_out timeout',
