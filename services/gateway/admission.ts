@@ -1,5 +1,7 @@
 import type { Logger } from '../platform/log/logger.ts'
 import type { Metrics } from '../platform/metrics/metrics.ts'
+import { type AdmittedShare, createAdmittedShare, type LoopTurn } from './admitted-share.ts'
+import { createTurnBound, type TurnBound } from './turn-bound.ts'
 
 /** Says which calls the gateway takes on. What it takes on it serves to the end; what it cannot, it refuses at once. */
 export interface Admission {
@@ -13,12 +15,6 @@ export interface Admission {
   stop(): Promise<void>
 }
 
-/** Ms between two looks at the loop, and by how much the second came later than asked for: as long as the loop was held up in between. */
-export interface LoopTurn {
-  readonly elapsedMs: number
-  readonly heldMs: number
-}
-
 export interface AdmissionOptions {
   /** Calls under way at once. */
   readonly requestsMax: number
@@ -29,52 +25,29 @@ export interface AdmissionOptions {
 }
 
 const lookEveryMs = 50
-/** One pause for garbage refuses nobody: the loop must have been late for so long, and at so many looks on end. */
-const lateForMs = 1_000
-const lateLooks = 3
-/** By how much the admitted share shrinks with every late look after that, and grows in a second without one. */
-const shrink = 0.9
-const growPerSecond = 0.1
-/** Part of the time for which the loop may be held up that beginning calls may take in one turn: what follows of a call, in later turns, costs three times as much. */
-const beginningShare = 0.25
-/** So many calls may begin in any turn: a pause for garbage in the middle of one is not what they cost. */
-const turnCallsMin = 16
-/** A turn that is longer than that is let be, as one pause leaves one behind it; another that begins so soon after it is cut short. */
-const longAgainWithinMs = 1_000
 /** So long after a call that found its turn full it is said that calls are refused. */
 const refusingForMs = 10_000
-/** Some always get through, so that a gateway whose loop is held up by something else than calls is still seen to serve. */
-const shareMin = 0.05
 
-/**
- * A call takes several turns of the loop. Where more calls come than the gateway can serve, turns grow until those under way are as many as may be, and every call waits
- * for all others, brakes too. So the share of calls that is taken on is lowered while turns are long, and raised slowly again: additive increase, multiplicative decrease,
- * as TCP shares a line (Chiu and Jain 1989).
- *
- * Shares follow turns, and one turn may find a thousand calls: so in a turn that follows a long one none begins any more when beginning the others has taken a fourth of the time for which the loop may be held up.
- */
+/** Three bounds: calls under way, what begins in one turn of the event loop, and the share of all calls that the loop can serve. */
 export function createAdmission(options: AdmissionOptions): Admission {
   return new LoopAdmission(options)
 }
 
 class LoopAdmission implements Admission {
   readonly #options: AdmissionOptions
+  readonly #share: AdmittedShare
+  readonly #turn: TurnBound
   readonly #running: { set(value: number): void }
   readonly #shown: { set(value: number): void }
   readonly #timer: NodeJS.Timeout
   #underWay = 0
-  #share = 1
-  /** Calls that may still be taken on: each that comes brings its share of one. */
-  #credit = 1
-  #late = { looks: 0, forMs: 0 }
-  /** The turn in which calls are beginning; null between turns. */
-  #turn: { readonly beganMs: number; readonly followsLong: boolean; calls: number } | null = null
-  #lastLongMs = Number.NEGATIVE_INFINITY
   #lastFullMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AdmissionOptions) {
     this.#options = options
-    const { metrics, requestsMax } = options
+    const { metrics, requestsMax, loopHeldMaxMs } = options
+    this.#share = createAdmittedShare(loopHeldMaxMs)
+    this.#turn = createTurnBound(loopHeldMaxMs)
     this.#running = metrics.gauge(
       'penstock_gateway_running_requests',
       'Requests under way, and connections to providers',
@@ -95,7 +68,7 @@ class LoopAdmission implements Admission {
   }
 
   begin(): boolean {
-    if (this.#underWay >= this.#options.requestsMax || !this.#fitsIntoTurn() || !this.#takesOn()) return false
+    if (this.#underWay >= this.#options.requestsMax || !this.#fitsIntoTurn() || !this.#share.takesNext()) return false
     this.#underWay += 1
     this.#running.set(this.#underWay)
     return true
@@ -106,21 +79,19 @@ class LoopAdmission implements Admission {
     this.#running.set(this.#underWay)
   }
 
-  onTurn({ elapsedMs, heldMs }: LoopTurn): void {
-    const isLate = heldMs > this.#options.loopHeldMaxMs
-    this.#late = isLate ? { looks: this.#late.looks + 1, forMs: this.#late.forMs + elapsedMs } : { looks: 0, forMs: 0 }
-    if (!isLate) this.#setShare(Math.min(1, this.#share + (growPerSecond * elapsedMs) / 1_000))
-    else if (this.#late.looks >= lateLooks && this.#late.forMs >= lateForMs)
-      this.#setShare(Math.max(shareMin, this.#share * shrink))
+  onTurn(turn: LoopTurn): void {
+    this.#warnIfNew(() => this.#share.onTurn(turn))
+    this.#shown.set(this.#share.value)
   }
 
   refusing(): string | null {
-    if (this.#share === 1) {
-      if (performance.now() - this.#lastFullMs > refusingForMs) return null
-      return `some calls are refused with 503, because more come in one turn of the event loop than can begin in ${this.#beginningMaxMs} ms: add gateways`
+    const { loopHeldMaxMs } = this.#options
+    if (this.#share.value < 1) {
+      const percent = Math.round(100 * (1 - this.#share.value))
+      return `${percent} % of the calls are refused with 503, because the event loop is held up for more than ${loopHeldMaxMs} ms at a time: add gateways`
     }
-    const percent = Math.round(100 * (1 - this.#share))
-    return `${percent} % of the calls are refused with 503, because the event loop is held up for more than ${this.#options.loopHeldMaxMs} ms at a time: add gateways`
+    if (performance.now() - this.#lastFullMs > refusingForMs) return null
+    return `some calls are refused with 503, because more come in one turn of the event loop than can begin in ${this.#turn.beginningMaxMs} ms: add gateways`
   }
 
   async stop(): Promise<void> {
@@ -128,45 +99,20 @@ class LoopAdmission implements Admission {
   }
 
   #fitsIntoTurn(): boolean {
-    const nowMs = performance.now()
-    if (this.#turn === null) {
-      this.#turn = { beganMs: nowMs, followsLong: nowMs - this.#lastLongMs <= longAgainWithinMs, calls: 0 }
-      setImmediate(() => {
-        this.#turn = null
-      })
-    }
-    const turn = this.#turn
-    turn.calls += 1
-    if (turn.calls <= turnCallsMin || nowMs - turn.beganMs <= this.#beginningMaxMs) return true
-    this.#lastLongMs = nowMs
-    if (!turn.followsLong) return true
-    if (this.refusing() === null) this.#warn()
-    this.#lastFullMs = nowMs
+    if (this.#turn.takesOne()) return true
+    this.#warnIfNew(() => {
+      this.#lastFullMs = performance.now()
+    })
     return false
   }
 
-  get #beginningMaxMs(): number {
-    return beginningShare * this.#options.loopHeldMaxMs
-  }
-
-  #takesOn(): boolean {
-    this.#credit += this.#share
-    if (this.#credit < 1) return false
-    // What one call leaves over counts for the next; it does not pile up.
-    this.#credit = Math.min(1, this.#credit - 1)
-    return true
-  }
-
-  #warn(): void {
-    this.#options.log.warn(
-      {},
-      'more calls than this gateway can serve: some are refused until its event loop keeps up again',
-    )
-  }
-
-  #setShare(share: number): void {
-    if (share < 1 && this.refusing() === null) this.#warn()
-    this.#share = share
-    this.#shown.set(share)
+  #warnIfNew(change: () => void): void {
+    const wasRefusing = this.refusing() !== null
+    change()
+    if (!wasRefusing && this.refusing() !== null)
+      this.#options.log.warn(
+        {},
+        'more calls than this gateway can serve: some are refused until its event loop keeps up again',
+      )
   }
 }
