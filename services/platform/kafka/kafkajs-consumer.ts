@@ -2,6 +2,7 @@ import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { createPartitionPositions, type PartitionPositions } from './partition-positions.ts'
 import type { SharedAdmin } from './shared-admin.ts'
+import { topicEnds } from './topic-ends.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { InRecord, RecordBatch, TopicPartition } from './transport.ts'
 import { transportError } from './transport-error.ts'
@@ -250,12 +251,12 @@ function pollCaughtUp(
   const poll = async () => {
     const owned = positions.owned()
     for (const topic of new Set(owned.map((partition) => partition.topic))) {
-      const ends = await admin.ask('asking for ends', (client) => client.fetchTopicOffsets(names.toBroker(topic)))
+      const ends = await admin.ask('asking for ends', (client) => topicEnds(client, names.toBroker(topic)))
       for (const { partition, low, high } of ends) {
         const position = positions.position({ topic, partition })
         if (position === null) continue
         // Where retention has removed everything, there is nothing left to read below the end.
-        if (Math.max(position, Number(low)) >= Number(high)) told.onCaughtUp({ topic, partition }, Number(high))
+        if (Math.max(position, low) >= high) told.onCaughtUp({ topic, partition }, high)
       }
     }
   }

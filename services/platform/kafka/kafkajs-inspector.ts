@@ -11,6 +11,7 @@ import type { BrokerInspector, GivenRight, GroupFacts, TopicFacts } from './brok
 import type { BrokerSecurity } from './broker-security.ts'
 import { createKafkajsClient } from './kafkajs-client.ts'
 import { inOwnNames } from './own-rights.ts'
+import { topicEnds } from './topic-ends.ts'
 import { createTopicNames, type TopicNames } from './topic-names.ts'
 import { transportError } from './transport-error.ts'
 
@@ -75,11 +76,11 @@ export function createKafkajsInspector(options: InspectorOptions): BrokerInspect
       }),
     bounds: (topic, sinceMs) =>
       ask(`asking for offsets of ${topic}`, async (client) => {
-        const ends = await client.fetchTopicOffsets(names.toBroker(topic))
+        const ends = await topicEnds(client, names.toBroker(topic))
         const since = await client.fetchTopicOffsetsByTimestamp(names.toBroker(topic), sinceMs)
         return ends.map(({ partition, low, high }) => {
           const found = Number(since.find((candidate) => candidate.partition === partition)?.offset ?? -1)
-          return { partition, low: Number(low), high: Number(high), since: found < 0 ? Number(high) : found }
+          return { partition, low, high, since: found < 0 ? high : found }
         })
       }),
     rights: () =>

@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs'
 import type { Logger } from '../log/logger.ts'
 import { createKafkajsConsumer, type KafkajsConsumerOptions } from './kafkajs-consumer.ts'
 import type { SharedAdmin } from './shared-admin.ts'
+import { topicEnds } from './topic-ends.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { Reader, ReaderOptions, StartAt, TopicPartition } from './transport.ts'
 
@@ -85,9 +86,9 @@ async function fetchBounds(
   const perTopic = await Promise.all(
     topics.map(async (topic) => {
       const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>
-        client.fetchTopicOffsets(names.toBroker(topic)),
+        topicEnds(client, names.toBroker(topic)),
       )
-      return ends.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }))
+      return ends.map((bound) => ({ topic, ...bound }))
     }),
   )
   return perTopic.flat()

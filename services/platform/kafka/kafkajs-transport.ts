@@ -9,6 +9,7 @@ import { createKafkajsTransactional } from './kafkajs-transactional.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { defaultMaxBatchBytes } from './record-size.ts'
 import { createSharedAdmin } from './shared-admin.ts'
+import { topicEnds } from './topic-ends.ts'
 import { createTopicNames } from './topic-names.ts'
 import type { Transport } from './transport.ts'
 
@@ -51,9 +52,9 @@ export function createKafkajsTransport(options: KafkajsTransportOptions): Transp
     partitionCount: (topic) => counts.of(topic),
     async endOffsets(topic) {
       const ends = await admin.ask(`asking for the ends of ${topic}`, (client) =>
-        client.fetchTopicOffsets(names.toBroker(topic)),
+        topicEnds(client, names.toBroker(topic)),
       )
-      return ends.map(({ partition, high }) => ({ topic, partition, offset: Number(high) }))
+      return ends.map(({ partition, high }) => ({ topic, partition, offset: high }))
     },
     ensureTopics: (specs) => ensureTopics(admin, specs, names.toBroker),
     close: () => admin.close(),
