@@ -13,18 +13,18 @@ import type { Transport } from '../../services/platform/kafka/transport.ts'
 import { systemClock } from '../../services/platform/lifecycle/clocks.ts'
 import { createScope } from '../../services/platform/lifecycle/process-scope.ts'
 import { createPrometheusMetrics } from '../../services/platform/metrics/prometheus-metrics.ts'
-import { gatewayConfig, startUpstream, token } from '../integration/gateway-rig.ts'
 import { eachRecord } from '../support/each-record.ts'
 import { type SecuredBroker, startSecuredBroker } from '../support/secured-broker.ts'
 import { serviceNames, startServiceInstallation } from '../support/service-installation.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { testServers } from '../support/stack.ts'
+import { gatewayConfig, startUpstream, token } from './gateway-rig.ts'
 
 const prefix = 'secured'
 const accountOf = (name: string) => principalOf(name).replace('User:', '')
 const accounts = [...Object.values<Service>(services).map(({ name }) => name), 'deploy'].map(accountOf)
 const rights = readFileSync(new URL('../../infra/kafka/acls.txt', import.meta.url), 'utf8')
-const rollout = readFileSync(new URL('./long-canary.yaml', import.meta.url), 'utf8')
+const rollout = readFileSync(new URL('../e2e/long-canary.yaml', import.meta.url), 'utf8')
 const price = { inputUsdPerMillion: 30, outputUsdPerMillion: 60 }
 const prices = { 'gpt-4-0613': price, 'gpt-4-0314': price }
 
