@@ -75,7 +75,7 @@ export async function startPairingOn(
     clock: scope.clock,
     runs,
     openMax: config.openMax,
-    send: timed(scope, parts.send),
+    send: observed(scope, parts.send),
     onLost: (cause) => {
       if (!scope.signal.aborted) scope.fail(cause)
     },
@@ -106,16 +106,18 @@ export async function startPairingOn(
   keepTime(scope, service, consumer, config.openMax)
 }
 
-/** Shows how long evidence takes from being made to being acknowledged. */
-function timed({ clock, metrics }: Scope, send: PairingParts['send']): PairingParts['send'] {
+/** Shows how long evidence takes from being made to being acknowledged, and how many marks are written. */
+function observed({ clock, metrics }: Scope, send: PairingParts['send']): PairingParts['send'] {
   const seconds = metrics.histogram(
     'penstock_pairing_publish_seconds',
     'From a batch of evidence being made to its acknowledgement',
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10],
   )
+  const marks = metrics.counter('penstock_pairing_marks_total', 'Marks appended to quiet partitions')
   return async (records) => {
     const begunMs = clock.monoMs()
     const written = await send(records)
+    marks.add(records.filter(({ value }) => value === null).length)
     if (records[0]?.topic === topics.evidence.name) seconds.observe((clock.monoMs() - begunMs) / 1_000)
     return written
   }
