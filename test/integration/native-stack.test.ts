@@ -34,9 +34,13 @@ interface Ran {
 function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { HOME: environment['HOME'] ?? '', PATH: path, ...env },
+    env: { HOME: environment['HOME'] ?? '', PATH: path, ...cache, ...env },
   })
 }
+
+/** What the test run downloaded: a download of its own would lack what this machine's environment says about certificates and proxies. */
+const cacheDir = environment['PENSTOCK_CACHE_DIR']
+const cache: Record<string, string> = cacheDir === undefined ? {} : { PENSTOCK_CACHE_DIR: cacheDir }
 
 async function run(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
   const child = start(args, env)
