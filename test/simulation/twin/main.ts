@@ -7,7 +7,7 @@ import { paces } from './schedule.ts'
 
 const usage = `npm run twin [-- --schedules <n>] [-- --seed <n>] [-- --pace <name>]
 
-Plays schedules of faults (kills, pauses, broker stalls, replicas behind, clocks an hour off, failing transactions, a store that forgets inserts, odd exchanges) through the real pairing, gate, controller,
+Plays schedules of faults (kills, pauses, broker stalls, replicas behind, clocks an hour off, failing transactions, a store that forgets inserts and flaps, odd exchanges) through the real pairing, gate, controller,
 sink and routers in one process under virtual time, and checks after each what Penstock promises. A seed gives the same schedule everywhere.
 
   --schedules <n>  how many (default 200)

@@ -68,8 +68,11 @@ export interface Outcome {
   readonly endMs: number
 }
 
-/** Plays one schedule through the real services. */
-export async function runSchedule(schedule: Schedule): Promise<Outcome> {
+/**
+ * Plays one schedule through the real services.
+ * @param sink another one shows that its mistakes are seen
+ */
+export async function runSchedule(schedule: Schedule, sink: typeof sinkProgram = sinkProgram): Promise<Outcome> {
   const time = new VirtualTime(startMs)
   const uniform = uniforms(schedule.seed)
   const broker = await openBroker(time)
@@ -85,8 +88,8 @@ export async function runSchedule(schedule: Schedule): Promise<Outcome> {
     gateProgram(schedule.skewMs.gate),
     controllerProgram('controller-1'),
     controllerProgram('controller-2'),
-    sinkProgram('sink-1', store),
-    sinkProgram('sink-2', store),
+    sink('sink-1', store),
+    sink('sink-2', store),
   ]
   const processes = new Map(programs.map((program) => [program.name, new VirtualProcess(program, around)]))
   for (const process of processes.values()) process.boot()
@@ -140,22 +143,27 @@ function surroundings(time: VirtualTime, transport: MemoryTransport, uniform: Dr
 
 interface Outage {
   fate(): Fate
-  begin(): void
-  end(): void
+  begin(kind: 'store-away' | 'store-flaps'): void
+  end(kind: 'store-away' | 'store-flaps'): void
 }
 
-/** A store that is away is one that is killed whenever it comes up: what is sent meanwhile arrives before it is up, or finds its end in the middle. */
+const unanswered: readonly Fate[] = ['away', 'unheard', 'forgotten']
+const answeredShare = 0.3
+
+/**
+ * A store that is away is one that is killed whenever it comes up: what is sent meanwhile arrives before it is up, or finds its end in the middle.
+ * One that flaps is up for long enough to answer now and then.
+ */
 function storeOutage(uniform: Draw): Outage {
-  const fates: readonly Fate[] = ['away', 'unheard', 'forgotten']
-  let isAway = false
+  const under = new Set<string>()
   return {
-    fate: () => (isAway ? (fates[Math.floor(uniform() * fates.length)] ?? 'away') : 'answered'),
-    begin() {
-      isAway = true
+    fate() {
+      if (under.size === 0) return 'answered'
+      if (!under.has('store-away') && uniform() < answeredShare) return 'answered'
+      return unanswered[Math.floor(uniform() * unanswered.length)] ?? 'away'
     },
-    end() {
-      isAway = false
-    },
+    begin: (kind) => void under.add(kind),
+    end: (kind) => void under.delete(kind),
   }
 }
 
@@ -177,9 +185,12 @@ function strike(fault: Fault, { time, broker, outage, processes }: Struck): void
       time.after(fault.forMs, () => broker.unstall())
       break
     case 'store-away':
-      outage.begin()
-      time.after(fault.forMs, outage.end)
+    case 'store-flaps': {
+      const { kind } = fault
+      outage.begin(kind)
+      time.after(fault.forMs, () => outage.end(kind))
       break
+    }
     case 'kill':
       processes.get(fault.process)?.kill(fault.forMs)
       break

@@ -1,9 +1,13 @@
-import { uniforms } from '../draws.ts'
+import { type Draw, uniforms } from '../draws.ts'
 
 /** What happens to an installation, and when; times are ms from the start of the traffic. */
 export type Fault =
   | { readonly kind: 'kill' | 'pause'; readonly process: string; readonly atMs: number; readonly forMs: number }
-  | { readonly kind: 'broker-stall' | 'replica-behind' | 'store-away'; readonly atMs: number; readonly forMs: number }
+  | {
+      readonly kind: 'broker-stall' | 'replica-behind' | 'store-away' | 'store-flaps'
+      readonly atMs: number
+      readonly forMs: number
+    }
 
 /** What people do meanwhile. A hold is resumed, and a kill released, `forMs` later. */
 export interface Deed {
@@ -122,7 +126,7 @@ const processNames = [
 
 const hourMs = 3_600_000
 
-/** A schedule from a seed: kills and pauses of every process, stalls of the broker, replicas that are behind, a store that is away, clocks an hour off, odd exchanges, and what people do. */
+/** A schedule from a seed: kills and pauses of every process, stalls of the broker, replicas that are behind, a store that is away or flaps, clocks an hour off, odd exchanges, and what people do. */
 export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
   const uniform = uniforms(seed * 7 + 3)
   const pick = <T>(items: readonly T[]): T => items[Math.floor(uniform() * items.length)] as T
@@ -154,9 +158,28 @@ export function scheduleOf(seed: number, pace: Pace = paces.long): Schedule {
   }
   return {
     ...schedule,
-    faults: [...schedule.faults, ...some(0.3, () => lasting('replica-behind'))],
+    faults: [...schedule.faults, ...some(0.3, () => lasting('replica-behind')), ...flapping(uniform, pace)],
     deeds: [...schedule.deeds, ...(pace.promoted ? [promotion(uniform() * trafficMs * 0.5)] : [])],
   }
+}
+
+/**
+ * A store that comes up and is killed again and again, and a sink that dies meanwhile. Only so does a sink leave behind a second attempt that it heard
+ * nothing of: a store that stays away answers no first one, and faults drawn by themselves rarely meet.
+ */
+function flapping(uniform: Draw, { trafficMs, faultMsMax }: Pace): readonly Fault[] {
+  if (uniform() >= 0.2) return []
+  const atMs = Math.round(uniform() * trafficMs)
+  const forMs = Math.round((0.5 + 0.5 * uniform()) * Math.min(5_000, faultMsMax))
+  return [
+    { kind: 'store-flaps', atMs, forMs },
+    {
+      kind: 'kill',
+      process: uniform() < 0.5 ? 'sink-1' : 'sink-2',
+      atMs: Math.round(atMs + uniform() * forMs),
+      forMs: Math.round(200 + uniform() ** 2 * faultMsMax),
+    },
+  ]
 }
 
 function promotion(atMs: number): Deed {

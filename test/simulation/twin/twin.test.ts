@@ -1,11 +1,32 @@
 import { describe, expect, it } from 'vitest'
-import { recordsOf } from './installation.ts'
+import type { ConsumedOffset } from '../../../services/platform/kafka/transport.ts'
+import { recordsOf, sinkProgram } from './installation.ts'
 import { type Outcome, runSchedule } from './run-schedule.ts'
 import { paces, scheduleOf, undisturbed } from './schedule.ts'
 import { lastRun, violations } from './violations.ts'
 
 const texts = async ({ broker }: Outcome, topic: string) =>
   (await recordsOf(broker, topic)).map(({ timestampMs, value }) => `${timestampMs} ${value?.toString('base64')}`)
+
+/** A sink whose successors never hear of an attempt after the first. */
+const forgetfulSink: typeof sinkProgram = (name, store) => {
+  const { start } = sinkProgram(name, store)
+  const withoutAttempts = (offset: ConsumedOffset): ConsumedOffset => ({
+    ...offset,
+    metadata: offset.metadata?.replace(/"attempts":\d+/, '"attempts":1') ?? '',
+  })
+  return {
+    name,
+    start: (scope, transport) =>
+      start(scope, {
+        ...transport,
+        async consume(options) {
+          const consumer = await transport.consume(options)
+          return { ...consumer, commit: (offsets) => consumer.commit(offsets.map(withoutAttempts)) }
+        },
+      }),
+  }
+}
 
 describe('the installation under virtual time', () => {
   it.each([
@@ -77,5 +98,15 @@ describe('the installation under virtual time', () => {
     const places = outcome.store.rows()
     const tampered = { ...outcome, store: { rows: () => [...places.slice(1), places[1] ?? ''] } }
     expect(await violations(tampered)).toHaveLength(2)
+  })
+
+  it.each([
+    { pace: 'short', seed: 268 },
+    { pace: 'brief', seed: 545 },
+  ] as const)('sees a sink that announces no attempt but its first: $pace, seed $seed', async ({ pace, seed }) => {
+    const schedule = scheduleOf(seed, paces[pace])
+    expect(await violations(await runSchedule(schedule))).toEqual([])
+    const found = await violations(await runSchedule(schedule, forgetfulSink))
+    expect(found.filter((violation) => /^store: .* is there 0 times$/.test(violation))).not.toEqual([])
   })
 })
