@@ -83,7 +83,9 @@ export async function awaitAnswer(
   for (const endMs = Date.now() + withinMs; Date.now() < endMs; await delay(100)) {
     if (!serving.running)
       throw new Error(`${serving.service} ended with code ${await serving.ended}; its log is ${logPath}`)
-    const answer = await fetch(url, { headers }).catch(() => null)
+    // A service that takes the connection and says nothing is not ready either.
+    const signal = AbortSignal.timeout(Math.max(1, endMs - Date.now()))
+    const answer = await fetch(url, { headers, signal }).catch(() => null)
     if (answer?.ok === true) return
     said = (await answer?.text().catch(() => '')) || said
   }
