@@ -52,8 +52,8 @@ export const tenants = [large, ...small].map((id) => ({
   segments: { tier: id === large ? 'large' : 'small', customer: id },
 }))
 
-/** One at which nothing is scarce, and one that is more than fits. */
-export const tenantRates = { plenty: 60, scarce: 300 } as const
+/** One at which nothing is scarce, and one that is more than fits on two quiet cores. */
+export const tenantRates = { plenty: 60, scarce: 900 } as const
 const refusedAs = '503'
 const largeShare = 0.9
 const people = { large: 1_000, small: 100 }
