@@ -78,9 +78,9 @@ describe('the installation under virtual time', () => {
   )
 
   // 115, 197, 209: a member comes back while it still takes over what it had lost. 244: taken back before anything was mirrored. 404, 920: a partition is lost and back while
-  // a commit is on its way. 2,000,051: another controller takes an id between its being opened and used. 5,000,092: a refused apply
-  // whose transaction was not answered. 5,100,150: a gate is away until the run is over. 145: the store forgets an insert whose token it knows.
-  it.each([115, 145, 197, 209, 244, 404, 920, 2_000_051, 5_000_092, 5_100_150])(
+  // a commit is on its way. 2,000,051: another controller takes an id between its being opened and used. 145: the store forgets an
+  // insert whose token it knows. A refused apply whose transaction was not answered is played in controller.test.ts: none of 4,200 schedules meets it.
+  it.each([115, 145, 197, 209, 244, 404, 920, 2_000_051])(
     'keeps them in the short schedule of seed %i',
     async (seed) => {
       expect(await violations(await runSchedule(scheduleOf(seed, paces.short)))).toEqual([])
