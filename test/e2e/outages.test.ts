@@ -78,7 +78,7 @@ describe('one process per service', () => {
         expect(lapses['n'], 'no restart of a gate made the lease lapse').toBe(0)
       }
       await penstock.killAndRestart(service)
-      await delay(1_500)
+      await delay(3_000)
       const after = await status()
       expect([after.phase, after.stage, after.stageEntry], `after kill -9 of ${service}`).toEqual([
         before.phase,
