@@ -68,8 +68,6 @@ const answers: Readonly<Record<string, Answers>> = {
   'a stream that breaks off': brokenOff('text/event-stream', hello),
   'a stream that breaks off before its first word': brokenOff('text/event-stream', ': wait\n\n'),
   'an answer that breaks off': brokenOff('application/json', said({ content: 'Hello' }).slice(0, 20)),
-  'a stream that stalls': stalled(hello),
-  'a stream that stalls before its first word': stalled(': wait\n\n'),
   'an error in a stream': stream(`${hello}data: {"error":{"type":"server_error","message":"oh"}}\n\n`),
   'an error with status 200': json('{"error":{"type":"server_error","message":"oh"}}'),
   'too many requests': json('{"error":{"type":"rate_limit_error"}}', 429),
@@ -80,6 +78,12 @@ const answers: Readonly<Record<string, Answers>> = {
   'an answer that is too long to be read': json(said({ content: words })),
   'a stream that is too long to be read': stream(event({ content: words.slice(0, 4_000) }).repeat(2_500) + done),
   'a stream with more of a frame than of a text': stream(event({ content: 'a' }).repeat(110_000) + done),
+}
+
+/** They end when the time is over. */
+const stalling: Readonly<Record<string, Answers>> = {
+  'a stream that stalls': stalled(hello),
+  'a stream that stalls before its first word': stalled(': wait\n\n'),
 }
 
 const asked = {
@@ -152,8 +156,10 @@ function whatCounts(response: Response) {
 }
 
 describe('live and shadow legs that are answered alike are recorded alike', () => {
-  it.each(Object.entries(answers))('%s', async (what, answer) => {
-    const timeoutMs = what.includes('stalls') ? stalledMs : enoughMs
+  it.each([
+    ...Object.entries(answers).map(([what, answer]) => [what, answer, enoughMs] as const),
+    ...Object.entries(stalling).map(([what, answer]) => [what, answer, stalledMs] as const),
+  ])('%s', async (_, answer, timeoutMs) => {
     const gateway = await startGatewayInMemory({ '/v1/chat/completions': answer }, { legTimeoutMs: timeoutMs })
     started.push(gateway)
     const live = whatCounts(await liveLeg(gateway))
