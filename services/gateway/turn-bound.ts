@@ -2,30 +2,34 @@
 const beginningShare = 0.25
 /** So many calls may begin in any turn: a pause for garbage in the middle of one is not what they cost. */
 const turnCallsMin = 16
-/** A turn that is longer than that is let be, as one pause leaves one behind it; another that begins so soon after it is cut short. */
-const longAgainWithinMs = 1_000
+/** Turns must have been long for so long before one is cut short: a burst of calls, and what a pause leaves behind it, is served. */
+const longForMs = 1_000
+/** Long turns that are further apart are not of one time. */
+const apartMs = 1_000
 
 /** Bounds what begins in one turn of the event loop. */
 export interface TurnBound {
-  /** For how long calls may begin in a turn that follows a long one. */
+  /** For how long calls may begin in a turn when turns have been long for a second. */
   readonly beginningMaxMs: number
   /** Whether one more call may begin in this turn. */
   takesOne(): boolean
 }
 
 /**
- * A share of the calls follows turns, and one turn may find a thousand calls: so in a turn that follows a long one none begins any more when beginning the others has
- * taken a fourth of `loopHeldMaxMs`.
+ * A share of the calls follows turns, and one turn may find a thousand calls: so when turns have been long for a second none begins any more in a turn in which beginning
+ * the others has taken a fourth of `loopHeldMaxMs`.
  */
 export function createTurnBound(loopHeldMaxMs: number): TurnBound {
   const beginningMaxMs = beginningShare * loopHeldMaxMs
-  let turn: { readonly beganMs: number; readonly followsLong: boolean; calls: number } | null = null
-  let lastLongMs = Number.NEGATIVE_INFINITY
+  let turn: { readonly beganMs: number; readonly isBounded: boolean; calls: number } | null = null
+  /** The time of long turns that is the last so far. */
+  let long = { sinceMs: Number.NEGATIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY }
   const begin = (nowMs: number) => {
     setImmediate(() => {
       turn = null
     })
-    return { beganMs: nowMs, followsLong: nowMs - lastLongMs <= longAgainWithinMs, calls: 0 }
+    const isBounded = nowMs - long.lastMs <= apartMs && nowMs - long.sinceMs >= longForMs
+    return { beganMs: nowMs, isBounded, calls: 0 }
   }
   return {
     beginningMaxMs,
@@ -34,8 +38,8 @@ export function createTurnBound(loopHeldMaxMs: number): TurnBound {
       turn ??= begin(nowMs)
       turn.calls += 1
       if (turn.calls <= turnCallsMin || nowMs - turn.beganMs <= beginningMaxMs) return true
-      lastLongMs = nowMs
-      return !turn.followsLong
+      long = { sinceMs: nowMs - long.lastMs <= apartMs ? long.sinceMs : nowMs, lastMs: nowMs }
+      return !turn.isBounded
     },
   }
 }
