@@ -29,9 +29,12 @@ export interface ManyRollouts {
   readonly processors: BusyProcessors
   /** Records and bytes a second of the topics that grow with the number of runs. */
   readonly topics: Readonly<Record<string, { readonly records: number; readonly bytes: number }>>
-  /** Ms that calls took before there was any rollout, and with all of them. */
+  /** Ms that calls took before there was any rollout, with all of them, and with all of them when all routes are asked at the same moments. */
   readonly throughBefore: Quantiles
   readonly through: Quantiles
+  readonly throughBursts: Quantiles
+  /** Calls, and those of them that got no answer. */
+  readonly asked: number
   readonly failed: number
   readonly before: Look
   readonly after: Look
@@ -69,12 +72,12 @@ const watched: readonly Topic[] = [
 export async function measureManyRollouts(place: Place, rollouts: number, seconds: number): Promise<ManyRollouts> {
   const { penstock, stack } = place
   const routes = manyRoutes(rollouts)
-  const askAll = async (forS: number) =>
-    (
-      await Promise.all(
-        routes.map((route) => place.ask({ route, perSecond: perSecond / rollouts, seconds: forS, people })),
-      )
+  const askAll = async (forS: number, apartMs = 1_000 / perSecond) => {
+    const each = { perSecond: perSecond / rollouts, seconds: forS, people }
+    return (
+      await Promise.all(routes.map((route, index) => place.ask({ ...each, route, beginMs: index * apartMs })))
     ).flat()
+  }
   const samplesBefore = await askAll(seconds)
   const before = await lookAt(penstock)
   const applied = await applyAll(place, routes)
@@ -90,6 +93,8 @@ export async function measureManyRollouts(place: Place, rollouts: number, second
   const oneByOne = await latchInTurn(place, runs.slice(0, latches))
   const atOnce = await latchAtOnce(place, runs.slice(latches, 2 * latches))
   samples.push(...(await meanwhile))
+  const bursts = await askAll(seconds, 0)
+  const all = [...samplesBefore, ...samples, ...bursts]
   return {
     rollouts,
     perSecond,
@@ -102,7 +107,9 @@ export async function measureManyRollouts(place: Place, rollouts: number, second
     topics: grownTopics,
     throughBefore: durations(samplesBefore),
     through: durations(samples),
-    failed: samples.filter(({ answer }) => answer === null).length,
+    throughBursts: durations(bursts),
+    asked: all.length,
+    failed: all.filter(({ answer }) => answer === null).length,
     before,
     after: await lookAt(penstock),
     logged: loggedIn(penstock),

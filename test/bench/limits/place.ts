@@ -19,9 +19,13 @@ export interface AskOptions {
   readonly seconds: number
   /** People of its own number who ask in turn. */
   readonly people: number
+  /** When the first of them asks, ms. Default: at once. */
+  readonly beginMs?: number
   /** Default: the first. */
   readonly tenant?: string
 }
+
+type Schedule = Pick<AskOptions, 'perSecond' | 'seconds' | 'beginMs'>
 
 export interface PlaceOptions {
   readonly routes: readonly string[]
@@ -55,7 +59,7 @@ export async function openPlace({ routes, tenants }: PlaceOptions): Promise<Plac
       environment: { gateway: { PENSTOCK_GATEWAY_LEG_TIMEOUT_MS: String(legTimeoutMs) } },
     }))
     const { gatewayUrl, tenantToken, tenantTokens } = open.penstock
-    const turn = (url: string, route: string, of: Pick<AskOptions, 'perSecond' | 'seconds'>) => ({
+    const turn = (url: string, route: string, of: Schedule) => ({
       url: `${url}/chat/completions`,
       body: JSON.stringify({ model: baselineModel(route), messages: [{ role: 'user', content: asked }] }),
       offsetsMs: offsetsOf(of),
@@ -82,6 +86,6 @@ export async function openPlace({ routes, tenants }: PlaceOptions): Promise<Plac
   }
 }
 
-function offsetsOf({ perSecond, seconds }: Pick<AskOptions, 'perSecond' | 'seconds'>): readonly number[] {
-  return Array.from({ length: Math.round(perSecond * seconds) }, (_, index) => (index * 1_000) / perSecond)
+function offsetsOf({ perSecond, seconds, beginMs = 0 }: Schedule): readonly number[] {
+  return Array.from({ length: Math.round(perSecond * seconds) }, (_, index) => beginMs + (index * 1_000) / perSecond)
 }

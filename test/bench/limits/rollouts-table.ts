@@ -21,6 +21,7 @@ export function rolloutLines(results: ManyRollouts): readonly string[] {
     `| the same, all at once | ${latches(results.atOnce)} |`,
     `| ${results.perSecond} requests/s over all routes, before the first rollout, ms p50 / p99 | ${ms(results.throughBefore)} |`,
     `| the same with all of them | ${ms(results.through)} |`,
+    `| the same, all ${rollouts} routes at the same moments | ${ms(results.throughBursts)} |`,
     '',
     '| topic | records/s | a second |',
     '| --- | --- | --- |',
@@ -33,7 +34,7 @@ export function rolloutLines(results: ManyRollouts): readonly string[] {
     '',
     `Said at /readyz: ${after.said.join(', ') || 'nothing'}. In logs: ${counted(results.logged)}.`,
     '',
-    held(`no call failed (${results.failed})`, results.failed === 0),
+    held(`no call failed (${results.failed} of ${results.asked.toLocaleString('en-US')})`, results.failed === 0),
     held(`no process ended (${results.restarts})`, results.restarts === 0),
     '',
   ]

@@ -8,6 +8,7 @@ export interface SteadyTraffic {
   /** Where the next request goes. */
   route: string
   readonly counts: CallCounts
+  /** May be called again: the first time counts. */
   stop(): Promise<void>
 }
 
@@ -60,10 +61,11 @@ export function startSteadyTraffic(options: SteadyTrafficOptions): SteadyTraffic
   }
   const { perSecond } = options
   const paced = startPacedCalls(counts, { perSecond, concurrentMax, calls: Number.POSITIVE_INFINITY, call: send })
+  let stopping: Promise<void> | null = null
   return Object.assign(traffic, {
-    async stop() {
-      await paced.stop()
-      await agent.close()
+    stop() {
+      stopping ??= paced.stop().then(() => agent.close())
+      return stopping
     },
   })
 }
