@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
 import { readOptions, refuse } from '../support/options.ts'
-import { type Contestant, contestants, penstock } from './pairing/contestants.ts'
+import { type Contestant, contestants, goalPeer, penstock } from './pairing/contestants.ts'
 import { benchRun, evidenceOfOne, metricsOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
-import { type Result, race } from './pairing/race.ts'
-import { type PairingCell, type PairingRun, tablesOf } from './pairing/tables.ts'
+import { type Race, race } from './pairing/race.ts'
+import { type PairingCell, type PairingResults, tablesOf } from './pairing/tables.ts'
 import { withExchangeLog } from './support/exchange-log.ts'
 import { keepResults } from './support/keep-results.ts'
 import { type Machine, thisMachine } from './support/machine.ts'
@@ -18,6 +18,7 @@ Throughput of the pairing service beside Kafka Streams, on one broker of its own
 
   --sizes 1,4,16,64,mix  KB of each body (request and both answers)
   --pairs N              exchanges a cell; by default by size
+  --rounds N             races of Penstock and of who it is to be ahead of, in turn, each on servers of its own (default 3); the others race once
   --only 'TEXT;TEXT'     contestants whose name holds one of them
   --profile DIR          profile our own process (--cpu-prof) into DIR
   --write                keep the numbers; sizes that are not measured stay as they were
@@ -25,6 +26,7 @@ Throughput of the pairing service beside Kafka Streams, on one broker of its own
 const values = readOptions(help, {
   sizes: { type: 'string', default: sizes.join(',') },
   pairs: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
   only: { type: 'string', default: '' },
   profile: { type: 'string' },
   write: { type: 'boolean', default: false },
@@ -33,7 +35,13 @@ const values = readOptions(help, {
 const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 16_000, 64: 5_000, mix: 24_000 }
 const say = (text: string) => void process.stderr.write(`${text}\n`)
 
-async function measure(stack: Stack, javaDir: string, size: Size, chosen: readonly Contestant[]): Promise<Result[]> {
+/** One round: one race of each, one after the other, over the same log. */
+async function measureRound(
+  stack: Stack,
+  javaDir: string,
+  size: Size,
+  chosen: readonly Contestant[],
+): Promise<ReadonlyMap<string, Race>> {
   const pairs = values.pairs === undefined ? pairsOf[size] : Number(values.pairs)
   const prefix = `bench-${size}-`
   const run = benchRun()
@@ -47,23 +55,38 @@ async function measure(stack: Stack, javaDir: string, size: Size, chosen: readon
     )
     const nodeFlags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
     const shared = { ...log, javaDir, windowMs: run.plan.legTimeoutMs, nodeFlags }
-    const results: Result[] = []
+    const races = new Map<string, Race>()
     for (const contestant of chosen) {
       const outputs = contestant === penstock ? pairs * evidenceOfOne(run) : pairs
       const course = { ...shared, logPath: join(stateDir, `${contestant.group}.log`) }
       const result = await race(contestant, course, { admin, transport, pairs, outputs })
       say(
-        `${size}: ${result.name}: ${Math.round(result.pairsPerSecond)}/s, ${Math.round(result.cpuSecondsPerMillion)} CPU-s a million, ${Math.round(result.peakMiB)} MiB`,
+        `${size}: ${contestant.name}: ${Math.round(result.pairsPerSecond)}/s, ${Math.round(result.cpuSecondsPerMillion)} CPU-s a million, ${Math.round(result.peakMiB)} MiB`,
       )
-      results.push(result)
+      races.set(contestant.name, result)
     }
-    return results
+    return races
   })
+}
+
+/** Who the goal speaks of takes turns, since one race by itself swings; a round has its servers to itself. */
+async function measureSize(javaDir: string, size: Size, chosen: readonly Contestant[]): Promise<PairingCell> {
+  const results = chosen.map(({ name }) => ({ name, races: [] as Race[] }))
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    const racing = round === 0 ? chosen : chosen.filter((who) => who === penstock || who === goalPeer)
+    const inTurn = round % 2 === 0 ? racing : racing.toReversed()
+    const races = await onServers((stack) => measureRound(stack, javaDir, size, inTurn))
+    for (const { name, races: known } of results) {
+      const raced = races.get(name)
+      if (raced !== undefined) known.push(raced)
+    }
+  }
+  return { size, results }
 }
 
 function keptCells(): readonly PairingCell[] {
   try {
-    return (JSON.parse(readFileSync(new URL('pairing.json', import.meta.url), 'utf8')) as PairingRun).cells
+    return (JSON.parse(readFileSync(new URL('pairing.json', import.meta.url), 'utf8')) as PairingResults).cells
   } catch {
     return []
   }
@@ -76,23 +99,23 @@ async function main(javaDir: string): Promise<void> {
   const machine = thisMachine()
   const cells: PairingCell[] = []
   for (const size of asked) {
-    cells.push({ size, results: await onServers((stack) => measure(stack, javaDir, size, chosen)) })
+    cells.push(await measureSize(javaDir, size, chosen))
     // Kept one by one: what takes a quarter of an hour does not hang on its last contestant.
     if (values.write) keep(machine, cells)
   }
-  process.stdout.write(`${tablesOf(runOf(machine, cells))}\n`)
+  process.stdout.write(`${tablesOf(resultsOf(machine, cells))}\n`)
 }
 
 function keep(machine: Machine, measured: readonly PairingCell[]): void {
   const known = [...measured, ...keptCells()]
-  const run = runOf(
+  const results = resultsOf(
     machine,
     sizes.flatMap((size) => known.find((cell) => cell.size === size) ?? []),
   )
-  keepResults('pairing', run, tablesOf(run))
+  keepResults('pairing', results, tablesOf(results))
 }
 
-function runOf(machine: Machine, cells: readonly PairingCell[]): PairingRun {
+function resultsOf(machine: Machine, cells: readonly PairingCell[]): PairingResults {
   const run = benchRun()
   return {
     machine,

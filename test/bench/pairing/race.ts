@@ -5,9 +5,8 @@ import { type ProcessUsage, usageOf } from '../support/process-usage.ts'
 import { endProcess, timeProcess } from '../support/timed-process.ts'
 import type { Contestant, Course } from './contestants.ts'
 
-/** What one contestant did at one size. */
-export interface Result {
-  readonly name: string
+/** What one contestant did at one size in one go. */
+export interface Race {
   readonly pairs: number
   readonly seconds: number
   readonly pairsPerSecond: number
@@ -23,7 +22,7 @@ export async function race(
   contestant: Contestant,
   course: Course,
   watch: { readonly admin: Admin; readonly transport: Transport; readonly pairs: number; readonly outputs: number },
-): Promise<Result> {
+): Promise<Race> {
   const { name, group } = contestant
   const child = contestant.start(course)
   const pid = child.pid ?? 0
@@ -34,18 +33,17 @@ export async function race(
     const before = usageOf(pid)
     const begunMs = performance.now()
     await timed.until('its last record', async () => (await written.count()) >= watch.outputs)
-    return resultOf(name, watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
+    return raceOf(watch.pairs, (performance.now() - begunMs) / 1_000, before, usageOf(pid))
   } finally {
     await written.stop()
     await endProcess(child)
   }
 }
 
-function resultOf(name: string, pairs: number, seconds: number, before: ProcessUsage, after: ProcessUsage): Result {
+function raceOf(pairs: number, seconds: number, before: ProcessUsage, after: ProcessUsage): Race {
   const cpuSeconds = after.cpuSeconds - before.cpuSeconds
   const perMillion = (cpuSeconds / pairs) * 1e6
   return {
-    name,
     pairs,
     seconds,
     pairsPerSecond: pairs / seconds,
