@@ -6,8 +6,6 @@ const turnCallsMin = 16
 const longForMs = 1_000
 /** Long turns that are further apart are not of one time. */
 const apartMs = 1_000
-/** So long after the last long turn of an overload none is let be: in an overload the loop is in time now and then, too. */
-const calmForMs = 5_000
 
 /** Bounds what begins in one turn of the event loop. */
 export interface TurnBound {
@@ -26,12 +24,12 @@ export function createTurnBound(loopHeldMaxMs: number): TurnBound {
   let turn: { readonly beganMs: number; readonly isBounded: boolean; calls: number } | null = null
   /** The time of long turns that is the last so far. */
   let long = { sinceMs: Number.NEGATIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY }
-  let boundedUntilMs = Number.NEGATIVE_INFINITY
   const begin = (nowMs: number) => {
     setImmediate(() => {
       turn = null
     })
-    return { beganMs: nowMs, isBounded: nowMs < boundedUntilMs, calls: 0 }
+    const isBounded = nowMs - long.lastMs <= apartMs && nowMs - long.sinceMs >= longForMs
+    return { beganMs: nowMs, isBounded, calls: 0 }
   }
   return {
     beginningMaxMs,
@@ -41,7 +39,6 @@ export function createTurnBound(loopHeldMaxMs: number): TurnBound {
       turn.calls += 1
       if (turn.calls <= turnCallsMin || nowMs - turn.beganMs <= beginningMaxMs) return true
       long = { sinceMs: nowMs - long.lastMs <= apartMs ? long.sinceMs : nowMs, lastMs: nowMs }
-      if (turn.isBounded || nowMs - long.sinceMs >= longForMs) boundedUntilMs = nowMs + calmForMs
       return !turn.isBounded
     },
   }
