@@ -15,7 +15,7 @@ const help = `What happens at the limits, on a whole Penstock with one process a
 
   --overload MINUTES   finds the traffic that fits, then twice that; 10 minutes are kept
   --search SECONDS     how long each rate is tried before that (default 20)
-  --soak MINUTES       steady traffic with rollouts that come and go: memory by the minute; 45 are kept
+  --soak MINUTES       steady traffic with rollouts that come and go: memory by the minute; 30 are kept
   --tenant MINUTES     one tenant sends nine tenths of everything, of what fits and of more; 5 are kept
   --half-pairs N       pairing alone, with N exchanges whose other leg never comes; 1000000 are kept
   --rollouts N         so many rollouts at once; 200 are kept
