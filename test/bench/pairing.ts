@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
-import { readOptions, refuse } from '../support/options.ts'
+import { positive, readOptions, refuse } from '../support/options.ts'
 import { type Contestant, contestants, goalPeer, penstock } from './pairing/contestants.ts'
 import { benchRun, evidenceOfOne, metricsOfOne, type Size, sizes } from './pairing/exchanges.ts'
 import { compileJava, fetchCommand } from './pairing/java.ts'
@@ -31,6 +31,7 @@ const values = readOptions(help, {
   profile: { type: 'string' },
   write: { type: 'boolean', default: false },
 })
+const rounds = positive(help, '--rounds', values.rounds)
 /** At least ten seconds of the slower ones. */
 const pairsOf: Readonly<Record<Size, number>> = { 1: 60_000, 4: 40_000, 16: 16_000, 64: 5_000, mix: 24_000 }
 const say = (text: string) => void process.stderr.write(`${text}\n`)
@@ -72,7 +73,7 @@ async function measureRound(
 /** Who the goal speaks of takes turns, since one race by itself swings; a round has its servers to itself. */
 async function measureSize(javaDir: string, size: Size, chosen: readonly Contestant[]): Promise<PairingCell> {
   const results = chosen.map(({ name }) => ({ name, races: [] as Race[] }))
-  for (let round = 0; round < Number(values.rounds); round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const racing = round === 0 ? chosen : chosen.filter((who) => who === penstock || who === goalPeer)
     const inTurn = round % 2 === 0 ? racing : racing.toReversed()
     const races = await onServers((stack) => measureRound(stack, javaDir, size, inTurn))
