@@ -1,6 +1,6 @@
 import { type Stack, startStack } from '../../infra/native/stack.ts'
 import { topics } from '../../services/flow.ts'
-import { readOptions } from '../support/options.ts'
+import { positive, readOptions } from '../support/options.ts'
 import { type Size, sizes } from './pairing/exchanges.ts'
 import { onEmptyStore, type Run } from './sink/course.ts'
 import { prebuild } from './sink/prebuilt.ts'
@@ -30,6 +30,7 @@ const values = readOptions(help, {
   profile: { type: 'string' },
   write: { type: 'boolean', default: false },
 })
+const rounds = positive(help, '--rounds', values.rounds)
 /** Some seconds a run, and a few inserts a partition at least. */
 const pairsOf: Readonly<Record<Size, number>> = { 1: 100_000, 4: 50_000, 16: 15_000, 64: 4_000, mix: 11_000 }
 const policy = { recordsMax: Number(values.records), bytesMax: 16_000_000, waitMaxMs: 1_000 }
@@ -60,7 +61,7 @@ async function measureSize(stack: Stack, size: Size): Promise<SinkCell> {
       'sink, redaction on': [],
       'sink, redaction off': [],
     }
-    for (let round = 0; round < Number(values.rounds); round += 1)
+    for (let round = 0; round < rounds; round += 1)
       for (const who of round % 2 === 0 ? contenders : contenders.toReversed()) {
         const run = await start[who]()
         runs[who].push(run)
